@@ -1,0 +1,89 @@
+/** What a verification proved: exactly the checks that ran, and nothing else. */
+import type { Digest } from '../digest.ts'
+import type { FailureCode } from '../failure.ts'
+import type { AlgorithmName } from '../keys/algorithm.ts'
+
+/** The checks that exist. */
+export type CheckName =
+  | 'content_type'
+  | 'artifact_digest'
+  | 'annotations'
+  | 'signature'
+  | 'public_key'
+  | 'key_validity'
+  | 'certificate_chain'
+  | 'signed_certificate_timestamp'
+  | 'identity'
+  | 'log_entry'
+  | 'inclusion_proof'
+  | 'checkpoint'
+  | 'signed_entry_timestamp'
+  | 'timestamp'
+
+/** One check that ran and held, in words, e.g. "inclusion at index 7 of 19 in log rekor.example". */
+export type Check = { readonly check: CheckName; readonly detail: string }
+
+/** One check that was skipped by a named choice. */
+export type Waiver = { readonly check: CheckName; readonly reason: string }
+
+/** A time that is proven, Unix milliseconds. */
+export type TrustedTime = {
+  readonly source: 'timestamp' | 'log'
+  readonly timeMs: number
+  /** Subject of the timestamp authority, or base URL of the log. */
+  readonly authority: string
+}
+
+/** Who signed, proven. */
+export type SignerEvidence =
+  | { readonly kind: 'key'; readonly label: string; readonly fingerprint: Digest }
+  | {
+      readonly kind: 'certificate'
+      readonly issuer: string
+      readonly subject: string
+      /** SHA-256 of the leaf certificate. */
+      readonly fingerprint: Digest
+      readonly notBeforeMs: number
+      readonly notAfterMs: number
+      /** Fulcio extensions by the last arc of their OID. */
+      readonly extensions: Readonly<Record<string, string>>
+    }
+
+/** A log entry that was proven. */
+export type LogEvidence = {
+  readonly baseUrl: string
+  readonly logIndex: number
+  readonly proof: readonly ('inclusion_proof' | 'signed_entry_timestamp')[]
+  readonly integratedTimeMs?: number
+}
+
+/** What a signature was proven to say. */
+export type Evidence = {
+  /** The digest that the signature binds; absent only when claims were waived. */
+  readonly artifact?: Digest
+  readonly content:
+    | { readonly kind: 'message' }
+    | { readonly kind: 'simple-signing'; readonly dockerReference: string; readonly payload: Uint8Array }
+    | { readonly kind: 'statement'; readonly predicateType: string; readonly payload: Uint8Array }
+  readonly annotations: Readonly<Record<string, string>>
+  readonly algorithm: AlgorithmName
+  readonly signer: SignerEvidence
+  readonly log: readonly LogEvidence[]
+  readonly times: readonly TrustedTime[]
+  readonly checks: readonly Check[]
+  readonly waivers: readonly Waiver[]
+}
+
+/** A refusal: the code to act on, the text for people, and the checks that had held before it. */
+export type Refusal = {
+  readonly ok: false
+  readonly code: FailureCode
+  readonly detail: string
+  readonly expected?: string
+  readonly found?: string
+  readonly hint?: string
+  readonly checks: readonly Check[]
+}
+
+/** The result of a verification: evidence, or a refusal. */
+export type Verification = { readonly ok: true; readonly evidence: Evidence } | Refusal

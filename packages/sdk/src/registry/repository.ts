@@ -1,0 +1,67 @@
+/**
+ * One repository of images, wherever it is kept: a registry, a layout folder or an archive.
+ *
+ * Every implementation checks digest and size of what it hands out while streaming, and passes `repositoryContract` of the test kit.
+ * What does not exist is `undefined`; a failure that leaves the question open throws a `CountersignError` whose outcome is `unknown`.
+ */
+import type { Digest } from '@countersign/core/digest'
+import type { Descriptor } from '@countersign/core/oci/model'
+
+/** Names a manifest inside a repository. */
+export type ManifestReference = { readonly tag: string } | { readonly digest: Digest }
+
+/** A manifest as stored: exact bytes, the digest computed from them. */
+export type StoredManifest = {
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+  readonly digest: Digest
+  /** Opaque version for a conditional write, where the store gives one. */
+  readonly etag?: string
+}
+
+/** The answer of the referrers API (distribution-spec 1.1, "Listing Referrers"), all pages merged. */
+export type ReferrersAnswer = { readonly kind: 'listed'; readonly manifests: readonly Descriptor[] } | { readonly kind: 'unsupported' }
+
+/** Reads one repository. */
+export type RepositoryReader = {
+  /** For messages and signed names: `registry/repo`, or `oci:DIR`. */
+  readonly name: string
+  /** HEAD: digest, size and media type, or `undefined` when there is no such manifest. */
+  readonly resolve: (reference: ManifestReference) => Promise<Descriptor | undefined>
+  readonly manifest: (reference: ManifestReference) => Promise<StoredManifest | undefined>
+  /** Streams a blob, checked against the descriptor's digest and size; throws `content_altered` at the end at the latest. */
+  readonly blob: (descriptor: Pick<Descriptor, 'digest' | 'size'>) => AsyncIterable<Uint8Array>
+  readonly referrers: (subject: Digest) => Promise<ReferrersAnswer>
+  /** Every tag, all pages, in the store's order. */
+  readonly tags: () => AsyncIterable<string>
+}
+
+/** What a manifest write must find for it to happen. */
+export type WriteCondition = { readonly kind: 'if_match'; readonly etag: string } | { readonly kind: 'if_none_match' }
+
+/** What became of a manifest write. */
+export type WriteResult =
+  | {
+      readonly kind: 'written'
+      readonly digest: Digest
+      /** True when the store keeps the referrers list itself (header `OCI-Subject`); false means the fallback index is ours to write. */
+      readonly subjectListed: boolean
+    }
+  | { readonly kind: 'precondition_failed' }
+
+/** Writes to one repository. */
+export type RepositoryWriter = {
+  /** Uploads a blob unless it is there; returns once the store has confirmed it. */
+  readonly putBlob: (bytes: Uint8Array) => Promise<Digest>
+  /** Stores a manifest under a tag or its digest. `condition` is honoured where the store can and ignored where it cannot. */
+  readonly putManifest: (
+    reference: ManifestReference,
+    bytes: Uint8Array,
+    mediaType: string,
+    condition?: WriteCondition,
+  ) => Promise<WriteResult>
+  readonly deleteManifest: (reference: ManifestReference) => Promise<void>
+}
+
+/** A repository that can be read and written. */
+export type Repository = RepositoryReader & RepositoryWriter

@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config'
+
+/** `source` makes workspace packages resolve to their TypeScript, so that no build stands between an edit and its test. */
+const conditions = ['source', 'node', 'import', 'default']
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          include: ['packages/*/test/**/*.test.ts', 'test/{boundaries,houserules,vectors,scripts}/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      { ...shared, test: { name: 'interop', include: ['test/interop/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+      { ...shared, test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } },
+    ],
+  },
+})
