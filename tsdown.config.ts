@@ -14,8 +14,9 @@ export default defineConfig([
     target: 'node24',
     dts: false,
     clean: true,
+    fixedExtension: false,
     minify: false,
-    noExternal: [/.*/],
+    deps: { alwaysBundle: [/.*/] },
     inputOptions: { resolve: { conditionNames: ['source', 'node', 'import', 'default'] } },
   },
 ])
@@ -29,5 +30,6 @@ function library(name: string): UserConfig {
     target: 'es2024',
     dts: true,
     clean: true,
+    fixedExtension: false,
   }
 }
