@@ -1,0 +1,55 @@
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { docSamples, markdownSamples, type Sample } from './samples.ts'
+import { files, productionFiles, read, root } from './source.ts'
+
+const samples = [
+  ...files('*.md', 'docs').flatMap((path) => (path.endsWith('.md') ? markdownSamples(path, read(path)) : [])),
+  ...productionFiles().flatMap((path) => docSamples(path, read(path))),
+]
+
+describe('the samples in documents and comments', () => {
+  it('compile', { timeout: 60_000 }, () => {
+    expect(compile(samples)).toEqual([])
+  })
+
+  it('are found in Markdown and in TSDoc, and one that does not compile is reported with its place', { timeout: 60_000 }, () => {
+    const wrong = '```ts\nconst a: number = 1\n```\n\n```ts\nconst b: string = 1\n```\n'
+    const comment = '/**\n * Text.\n *\n * @example\n * ```ts\n * const c: string = 2\n * ```\n */\nexport const x = 1\n'
+    const found = [...markdownSamples('guide.md', wrong), ...docSamples('a.ts', comment)]
+    expect(found.map(({ path, line }) => `${path}:${line}`)).toEqual(['guide.md:2', 'guide.md:6', 'a.ts:6'])
+    expect(compile(found).map((error) => error.split(' ')[0])).toEqual(['guide.md:6', 'a.ts:6'])
+  })
+})
+
+/** Type-checks samples as modules of the workspace, and says where each error is. */
+function compile(list: readonly Sample[]): string[] {
+  if (list.length === 0) return []
+  const folder = join(root, '.cache', `samples-${process.pid}-${list.length}`)
+  mkdirSync(folder, { recursive: true })
+  try {
+    for (const [index, sample] of list.entries()) writeFileSync(join(folder, `s${index}.ts`), `${sample.code}\nexport {}\n`)
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({
+        extends: '../../tsconfig.json',
+        compilerOptions: { isolatedDeclarations: false, noUnusedLocals: false, declaration: false },
+        include: ['*.ts'],
+      }),
+    )
+    const run = spawnSync(join(root, 'node_modules/.bin/tsc'), ['--noEmit', '--pretty', 'false', '-p', folder], {
+      encoding: 'utf8',
+      cwd: folder,
+    })
+    const errors = run.stdout.split('\n').flatMap((line) => {
+      const match = /(?:^|\/)s(\d+)\.ts\((\d+),\d+\): (.*)$/.exec(line)
+      const sample = list[Number(match?.[1])]
+      return match === null || sample === undefined ? [] : [`${sample.path}:${sample.line + Number(match[2]) - 1} ${match[3]}`]
+    })
+    return run.status === 0 ? [] : errors.length > 0 ? errors : [`tsc failed: ${run.stdout}${run.stderr}`]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
