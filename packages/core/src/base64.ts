@@ -22,6 +22,12 @@ export function base64ToBytes(text: string): Uint8Array {
   return bytes
 }
 
+/** Bytes of canonical, padded base64url (RFC 4648 §5). Throws `base64_malformed`, also when characters of the other alphabet occur. */
+export function base64UrlToBytes(text: string): Uint8Array {
+  if (/[+/]/.test(text)) throw new CountersignError('base64_malformed', 'both base64 alphabets in one text (RFC 4648 §5)')
+  return base64ToBytes(text.replaceAll('-', '+').replaceAll('_', '/'))
+}
+
 /** RFC 4648 §3.5: bits that no byte uses could carry a second spelling of the same bytes. */
 function unusedBitsAreZero(text: string): boolean {
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0

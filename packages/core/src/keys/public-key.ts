@@ -4,7 +4,7 @@ import { bytesToHex, concatBytes, hexToBytes } from '../bytes.ts'
 import { derTag, isUniversal, parseDer, withDerCode, type DerNode } from '../der/reader.ts'
 import { digestFromBytes, type Digest } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
-import { encodePem, parsePem } from '../pem.ts'
+import { encodePem, decodePem } from '../pem.ts'
 import type { Primitives } from '../primitives.ts'
 import type { KeyType } from './algorithm.ts'
 
@@ -69,7 +69,7 @@ export function parsePkcs1PublicKey(der: Uint8Array): PublicKey {
  * Throws `pem_malformed`, `key_malformed` or `key_unsupported`; other kinds of PEM are named in the failure, with a hint.
  */
 export function parsePublicKeyPem(text: string): PublicKey {
-  const [block, ...more] = parsePem(text)
+  const [block, ...more] = decodePem(text)
   if (block === undefined || more.length > 0) {
     throw new CountersignError('pem_malformed', `a public key file has one PEM block, this one has ${more.length + (block ? 1 : 0)}`)
   }

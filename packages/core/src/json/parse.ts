@@ -1,0 +1,235 @@
+/**
+ * JSON of RFC 8259, strict and bounded, for documents from outside.
+ *
+ * Stricter than `JSON.parse`, because two readers that disagree about one document are an attack: a member name may occur once (compared
+ * after unescaping), no lone surrogate, no number beyond a double, no byte order mark. Linear time; objects have no prototype, so
+ * `__proto__` is a name like any other.
+ */
+import { fromUtf8 } from '../bytes.ts'
+import { CountersignError, type FailureCode } from '../failure.ts'
+
+/** A JSON value as parsed. Objects have no prototype; integer-like names come first in their order, as in every JavaScript object. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject
+
+/** A JSON object: null prototype, own enumerable members only. */
+export type JsonObject = { readonly [name: string]: JsonValue }
+
+/** Bounds of a document; a document beyond them is refused before it costs more than a scan. */
+export type JsonLimits = {
+  /** Bytes of UTF-8 (characters, when text is given); default 32 MiB. */
+  readonly maxBytes?: number
+  /** Arrays and objects inside each other; default 64. */
+  readonly maxDepth?: number
+}
+
+/** A document and, when it is an object, the exact text of the value of each of its members. */
+export type JsonDocument = {
+  readonly value: JsonValue
+  /** Top-level members only. `utf8(source)` gives the bytes as they stand in the document. */
+  readonly sources: ReadonlyMap<string, string>
+}
+
+const defaultMaxBytes = 32 * 1024 * 1024
+const defaultMaxDepth = 64
+
+/** Parses a document. Throws `json_malformed`, `json_duplicate_key`, `json_too_deep`, `json_too_large`. */
+export function parseJson(document: Uint8Array | string, limits: JsonLimits = {}): JsonValue {
+  return parseJsonDocument(document, limits).value
+}
+
+/** Parses a document and keeps the source text of its top-level members, for values whose bytes matter. Fails as {@link parseJson}. */
+export function parseJsonDocument(document: Uint8Array | string, limits: JsonLimits = {}): JsonDocument {
+  const maxBytes = limits.maxBytes ?? defaultMaxBytes
+  if (document.length > maxBytes) {
+    throw new CountersignError('json_too_large', `the JSON document has ${document.length} bytes`, {
+      expected: `at most ${maxBytes} bytes`,
+    })
+  }
+  const text = typeof document === 'string' ? document : decode(document)
+  if (typeof document === 'string' && !text.isWellFormed()) {
+    throw new CountersignError('json_malformed', 'the JSON document contains a lone surrogate')
+  }
+  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth: limits.maxDepth ?? defaultMaxDepth, sources: new Map() }
+  skipSpace(cursor)
+  const value = readValue(cursor)
+  skipSpace(cursor)
+  if (cursor.position !== text.length) throw malformed(cursor, 'the end of the document')
+  return { value, sources: cursor.sources }
+}
+
+/** Parses a document whose every failure is one code of the caller's, with the JSON failure as cause. */
+export function parseJsonAs(code: FailureCode, what: string, document: Uint8Array | string, limits: JsonLimits = {}): JsonDocument {
+  try {
+    return parseJsonDocument(document, limits)
+  } catch (cause) {
+    if (!(cause instanceof CountersignError)) throw cause
+    throw new CountersignError(code, `${what}: ${cause.message}`, { cause })
+  }
+}
+
+/** Where the parser is. `depth` counts open arrays and objects. */
+type Cursor = {
+  readonly text: string
+  position: number
+  depth: number
+  readonly maxDepth: number
+  readonly sources: Map<string, string>
+}
+
+function decode(document: Uint8Array): string {
+  try {
+    return fromUtf8(document)
+  } catch (cause) {
+    throw new CountersignError('json_malformed', 'the JSON document is not valid UTF-8', { cause })
+  }
+}
+
+function malformed(cursor: Cursor, expected: string): CountersignError {
+  return new CountersignError('json_malformed', `expected ${expected} at offset ${cursor.position} of the JSON document`)
+}
+
+function skipSpace(cursor: Cursor): void {
+  const { text } = cursor
+  for (;;) {
+    const code = text.charCodeAt(cursor.position)
+    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return
+    cursor.position++
+  }
+}
+
+function readValue(cursor: Cursor): JsonValue {
+  switch (cursor.text.charCodeAt(cursor.position)) {
+    case 0x22:
+      return readString(cursor)
+    case 0x7b:
+      return readObject(cursor)
+    case 0x5b:
+      return readArray(cursor)
+    case 0x74:
+      return readLiteral(cursor, 'true', true)
+    case 0x66:
+      return readLiteral(cursor, 'false', false)
+    case 0x6e:
+      return readLiteral(cursor, 'null', null)
+    default:
+      return readNumber(cursor)
+  }
+}
+
+function readLiteral<T extends JsonValue>(cursor: Cursor, literal: string, value: T): T {
+  if (!cursor.text.startsWith(literal, cursor.position)) throw malformed(cursor, 'a value')
+  cursor.position += literal.length
+  return value
+}
+
+function readNumber(cursor: Cursor): number {
+  const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
+  number.lastIndex = cursor.position
+  const match = number.exec(cursor.text)
+  if (match === null) throw malformed(cursor, 'a value')
+  const value = Number(match[0])
+  if (!Number.isFinite(value)) throw malformed(cursor, 'a number within the range of a double')
+  cursor.position = number.lastIndex
+  return value
+}
+
+function readString(cursor: Cursor): string {
+  const { text } = cursor
+  const start = cursor.position
+  let escaped = false
+  let position = start + 1
+  for (;;) {
+    const code = text.charCodeAt(position)
+    if (code === 0x22) break
+    if (code === 0x5c) {
+      escaped = true
+      position++
+    }
+    // RFC 8259 §7: control characters must be escaped. NaN: the document ended inside the string.
+    if (Number.isNaN(code) || code < 0x20) {
+      cursor.position = Math.min(position, text.length)
+      throw malformed(cursor, 'a character of a string')
+    }
+    position++
+  }
+  cursor.position = position + 1
+  return escaped ? unescape(cursor, start) : text.slice(start + 1, position)
+}
+
+/** The native parser knows the escapes; the string's end was found above, so nothing else can hide in it. */
+function unescape(cursor: Cursor, start: number): string {
+  let value: string
+  try {
+    value = JSON.parse(cursor.text.slice(start, cursor.position)) as string
+  } catch (cause) {
+    throw new CountersignError('json_malformed', `bad escape in the string at offset ${start} of the JSON document`, { cause })
+  }
+  if (value.isWellFormed()) return value
+  throw new CountersignError('json_malformed', `lone surrogate in the string at offset ${start} of the JSON document`)
+}
+
+function enter(cursor: Cursor): void {
+  cursor.position++
+  cursor.depth++
+  if (cursor.depth > cursor.maxDepth) {
+    throw new CountersignError(
+      'json_too_deep',
+      `the JSON document nests deeper than ${cursor.maxDepth} levels at offset ${cursor.position}`,
+    )
+  }
+  skipSpace(cursor)
+}
+
+/** After an item: true when another follows, false when the container ended. */
+function another(cursor: Cursor, close: number): boolean {
+  skipSpace(cursor)
+  const code = cursor.text.charCodeAt(cursor.position)
+  if (code !== 0x2c && code !== close) throw malformed(cursor, close === 0x5d ? '"," or "]"' : '"," or "}"')
+  cursor.position++
+  skipSpace(cursor)
+  if (code === 0x2c) return true
+  cursor.depth--
+  return false
+}
+
+function readArray(cursor: Cursor): readonly JsonValue[] {
+  enter(cursor)
+  const items: JsonValue[] = []
+  if (cursor.text.charCodeAt(cursor.position) === 0x5d) {
+    cursor.position++
+    cursor.depth--
+    return items
+  }
+  do items.push(readValue(cursor))
+  while (another(cursor, 0x5d))
+  return items
+}
+
+function readObject(cursor: Cursor): JsonObject {
+  enter(cursor)
+  const members: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>
+  if (cursor.text.charCodeAt(cursor.position) === 0x7d) {
+    cursor.position++
+    cursor.depth--
+    return members
+  }
+  do readMember(cursor, members)
+  while (another(cursor, 0x7d))
+  return members
+}
+
+function readMember(cursor: Cursor, members: Record<string, JsonValue>): void {
+  if (cursor.text.charCodeAt(cursor.position) !== 0x22) throw malformed(cursor, 'a member name')
+  const name = readString(cursor)
+  // Hostile: one reader takes the first of two members, another the last.
+  if (name in members) {
+    throw new CountersignError('json_duplicate_key', `the member ${JSON.stringify(name.slice(0, 80))} occurs twice in one JSON object`)
+  }
+  skipSpace(cursor)
+  if (cursor.text.charCodeAt(cursor.position) !== 0x3a) throw malformed(cursor, '":"')
+  cursor.position++
+  skipSpace(cursor)
+  const start = cursor.position
+  members[name] = readValue(cursor)
+  if (cursor.depth === 1) cursor.sources.set(name, cursor.text.slice(start, cursor.position))
+}
