@@ -1,0 +1,105 @@
+/** Hashes and signatures with OpenSSL through `node:crypto`; what it lacks is computed by core's `keys/*-signature`. */
+import { constants, createHash, createPublicKey, hash, type KeyObject, publicDecrypt, verify } from 'node:crypto'
+import { type HashAlgorithm, hashLength } from '@countersign/core/digest'
+import { unreachable } from '@countersign/core/failure'
+import type { SignatureAlgorithm } from '@countersign/core/keys/algorithm'
+import { verifyEcdsaDigest, verifyEd25519phDigest } from '@countersign/core/keys/digest-signature'
+import { readEcdsaSignature } from '@countersign/core/keys/ecdsa-signature'
+import type { PublicKey } from '@countersign/core/keys/public-key'
+import { isEncodedDigest } from '@countersign/core/keys/rsa-signature'
+import type { Awaitable, Hasher, Primitives } from '@countersign/core/primitives'
+
+/** OpenSSL takes 15 to 40 µs to read a key; `null` remembers that it refuses this one. */
+const keyObjects = new WeakMap<PublicKey, KeyObject | null>()
+
+/** Primitives over OpenSSL: an answer at once for messages and hashes, a promise only for ECDSA, Ed25519ph and RSA over a digest. */
+export const nodePrimitives: Primitives = { hash: hashBytes, hasher: newHasher, verify: verifyMessage, verifyDigest }
+
+function hashBytes(algorithm: HashAlgorithm, data: Uint8Array): Uint8Array {
+  return hash(algorithm, data, 'buffer')
+}
+
+function newHasher(algorithm: HashAlgorithm): Hasher {
+  const hasher = createHash(algorithm)
+  return {
+    update: (chunk) => {
+      hasher.update(chunk)
+    },
+    digest: () => hasher.digest(),
+  }
+}
+
+function verifyMessage(algorithm: SignatureAlgorithm, key: PublicKey, message: Uint8Array, signature: Uint8Array): Awaitable<boolean> {
+  if (algorithm.key !== key.type) return false
+  switch (algorithm.scheme) {
+    case 'ecdsa': {
+      // OpenSSL is lax about BER: the one strict reader of the platform comes first.
+      const fixed = readEcdsaSignature(algorithm, signature)
+      return fixed !== undefined && check(algorithm.hash, message, key, fixed, { dsaEncoding: 'ieee-p1363' })
+    }
+    case 'rsa-pkcs1v15':
+      return check(algorithm.hash, message, key, signature, { padding: constants.RSA_PKCS1_PADDING })
+    case 'rsa-pss':
+      return check(algorithm.hash, message, key, signature, {
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+        saltLength: hashLength[algorithm.hash],
+      })
+    case 'ed25519':
+      return check(null, message, key, signature, {})
+    case 'ed25519ph':
+      return verifyEd25519phDigest(key, hashBytes('sha512', message), signature)
+    default:
+      return unreachable(algorithm.scheme)
+  }
+}
+
+function verifyDigest(algorithm: SignatureAlgorithm, key: PublicKey, digest: Uint8Array, signature: Uint8Array): Awaitable<boolean> {
+  if (algorithm.key !== key.type || digest.length !== hashLength[algorithm.hash]) return false
+  switch (algorithm.scheme) {
+    case 'ecdsa':
+      return verifyEcdsaDigest(algorithm, key, digest, signature)
+    case 'rsa-pkcs1v15':
+    case 'rsa-pss': {
+      const encoded = rsaPublicOperation(key, signature)
+      return encoded !== undefined && isEncodedDigest(algorithm, key, digest, encoded, hashBytes)
+    }
+    case 'ed25519ph':
+      return verifyEd25519phDigest(key, digest, signature)
+    case 'ed25519':
+      return false
+    default:
+      return unreachable(algorithm.scheme)
+  }
+}
+
+type Options = { dsaEncoding?: 'ieee-p1363'; padding?: number; saltLength?: number }
+
+function check(hash: HashAlgorithm | null, message: Uint8Array, key: PublicKey, signature: Uint8Array, options: Options): boolean {
+  const object = keyObject(key)
+  return object !== undefined && verify(hash, message, { key: object, ...options }, signature)
+}
+
+/** RSAVP1 (RFC 8017 §5.2.2). OpenSSL throws for a signature of another length, or not below the modulus: that is a wrong signature. */
+function rsaPublicOperation(key: PublicKey, signature: Uint8Array): Uint8Array | undefined {
+  const object = keyObject(key)
+  if (object === undefined || signature.length !== Math.ceil((key.bits ?? 0) / 8)) return undefined
+  try {
+    return publicDecrypt({ key: object, padding: constants.RSA_NO_PADDING }, signature)
+  } catch {
+    return undefined
+  }
+}
+
+/** A key that OpenSSL refuses, such as a point off the curve, verifies nothing. */
+function keyObject(key: PublicKey): KeyObject | undefined {
+  const known = keyObjects.get(key)
+  if (known !== undefined) return known ?? undefined
+  let object: KeyObject | null
+  try {
+    object = createPublicKey({ key: Buffer.from(key.spki), format: 'der', type: 'spki' })
+  } catch {
+    object = null
+  }
+  keyObjects.set(key, object)
+  return object ?? undefined
+}
