@@ -12,12 +12,12 @@ export { defaultDerLimits, derTag, parseDer, type DerClass, type DerLimits, type
 const maxOidBytes = 128
 
 /** Whether an element has this universal type. */
-export function isUniversal(node: DerNode | undefined, tag: number): node is DerNode {
+export function isUniversal(node: DerNode | undefined, tag: number): node is DerNode & { readonly class: 'universal' } {
   return node !== undefined && node.class === 'universal' && node.tag === tag
 }
 
 /** Whether an element has this context-specific tag. */
-export function isContext(node: DerNode | undefined, tag: number): node is DerNode {
+export function isContext(node: DerNode | undefined, tag: number): node is DerNode & { readonly class: 'context' } {
   return node !== undefined && node.class === 'context' && node.tag === tag
 }
 

@@ -1,0 +1,100 @@
+/** AlgorithmIdentifier (RFC 5280 §4.1.1.2) and the signature algorithm that one means together with a key. */
+import { derMalformed } from '../der/element.ts'
+import { derTag, parseDer, readExplicit, readOid, readSequence, readSmallInteger, type DerNode } from '../der/reader.ts'
+import { hashLength, type HashAlgorithm } from '../digest.ts'
+import type { AlgorithmName, SignatureAlgorithm, SignatureScheme } from '../keys/algorithm.ts'
+import type { PublicKey } from '../keys/public-key.ts'
+import { algorithmOid } from './oids.ts'
+
+/** An algorithm and its parameters, as found. */
+export type AlgorithmIdentifier = {
+  readonly oid: string
+  /** The parameters, DER; absent when there are none. */
+  readonly parameters?: Uint8Array
+  /** The whole AlgorithmIdentifier, DER. */
+  readonly raw: Uint8Array
+}
+
+/** Reads an AlgorithmIdentifier. Throws `der_malformed`. */
+export function readAlgorithmIdentifier(node: DerNode | undefined): AlgorithmIdentifier {
+  const [algorithm, parameters, extra] = readSequence(node)
+  if (extra !== undefined) throw derMalformed('an AlgorithmIdentifier has too many fields')
+  const { raw } = node as DerNode
+  return parameters === undefined ? { oid: readOid(algorithm), raw } : { oid: readOid(algorithm), parameters: parameters.raw, raw }
+}
+
+const hashes: Readonly<Record<string, HashAlgorithm>> = {
+  [algorithmOid.sha256]: 'sha256',
+  [algorithmOid.sha384]: 'sha384',
+  [algorithmOid.sha512]: 'sha512',
+}
+
+const signatures: Readonly<Record<string, { readonly scheme: SignatureScheme; readonly hash: HashAlgorithm }>> = {
+  [algorithmOid.ecdsaWithSha256]: { scheme: 'ecdsa', hash: 'sha256' },
+  [algorithmOid.ecdsaWithSha384]: { scheme: 'ecdsa', hash: 'sha384' },
+  [algorithmOid.ecdsaWithSha512]: { scheme: 'ecdsa', hash: 'sha512' },
+  [algorithmOid.sha256WithRsa]: { scheme: 'rsa-pkcs1v15', hash: 'sha256' },
+  [algorithmOid.sha384WithRsa]: { scheme: 'rsa-pkcs1v15', hash: 'sha384' },
+  [algorithmOid.sha512WithRsa]: { scheme: 'rsa-pkcs1v15', hash: 'sha512' },
+  [algorithmOid.ed25519]: { scheme: 'ed25519', hash: 'sha512' },
+}
+
+/** The hash function that an identifier names; `undefined` for others (SHA-1 among them) and for parameters other than NULL. */
+export function hashOfIdentifier(identifier: AlgorithmIdentifier): HashAlgorithm | undefined {
+  return hasNoParameters(identifier) ? hashes[identifier.oid] : undefined
+}
+
+/**
+ * What a signature's AlgorithmIdentifier means under a key: scheme and hash come from the identifier, the curve or size from the key,
+ * so that P-384 with SHA-256 is possible, as X.509 allows. `undefined` when key and algorithm do not fit or are not supported.
+ */
+export function signatureAlgorithmOf(identifier: AlgorithmIdentifier, key: PublicKey): SignatureAlgorithm | undefined {
+  if (identifier.oid === algorithmOid.rsassaPss) {
+    const hash = pssHash(identifier.parameters)
+    return hash && algorithmFor(key, 'rsa-pss', hash)
+  }
+  const found = signatures[identifier.oid]
+  if (found === undefined) return undefined
+  // RFC 5758 §3.2 and RFC 8410 §3: no parameters. RFC 4055 §5: NULL, and absent is accepted.
+  const allowed = found.scheme === 'rsa-pkcs1v15' ? hasNoParameters(identifier) : identifier.parameters === undefined
+  return allowed ? algorithmFor(key, found.scheme, found.hash) : undefined
+}
+
+/** The algorithm of a scheme and hash under a key; `undefined` when the key is of another kind. */
+export function algorithmFor(key: PublicKey, scheme: SignatureScheme, hash: HashAlgorithm): SignatureAlgorithm | undefined {
+  if (scheme === 'ecdsa') {
+    const name = ecdsaNames[key.type]
+    return name && { name, key: key.type, scheme, hash, encoding: 'der' }
+  }
+  if (scheme === 'ed25519') return key.type === 'ed25519' ? { name: 'PKIX_ED25519', key: key.type, scheme, hash: 'sha512' } : undefined
+  if (scheme === 'ed25519ph' || key.type !== 'rsa') return undefined
+  return { name: rsaName(scheme, key.bits ?? 0), key: key.type, scheme, hash }
+}
+
+const ecdsaNames: Readonly<Partial<Record<PublicKey['type'], AlgorithmName>>> = {
+  'ec-p256': 'PKIX_ECDSA_P256_SHA_256',
+  'ec-p384': 'PKIX_ECDSA_P384_SHA_384',
+  'ec-p521': 'PKIX_ECDSA_P521_SHA_512',
+}
+
+function rsaName(scheme: 'rsa-pkcs1v15' | 'rsa-pss', bits: number): AlgorithmName {
+  const size = bits >= 4096 ? 4096 : bits >= 3072 ? 3072 : 2048
+  return scheme === 'rsa-pss' ? `PKIX_RSA_PSS_${size}_SHA256` : `PKIX_RSA_PKCS1V15_${size}_SHA256`
+}
+
+function hasNoParameters(identifier: AlgorithmIdentifier): boolean {
+  return identifier.parameters === undefined || (identifier.parameters.length === 2 && identifier.parameters[0] === derTag.null)
+}
+
+/** RFC 4055 §3.1: only the usual form is supported, one hash for message and mask and a salt of its length. */
+function pssHash(parameters: Uint8Array | undefined): HashAlgorithm | undefined {
+  if (parameters === undefined) return undefined
+  const fields = readSequence(parseDer(parameters))
+  if (fields.length < 3 || fields.length > 4) return undefined
+  const hash = hashOfIdentifier(readAlgorithmIdentifier(readExplicit(fields[0], 0)))
+  const mask = readAlgorithmIdentifier(readExplicit(fields[1], 1))
+  if (hash === undefined || mask.oid !== algorithmOid.mgf1 || mask.parameters === undefined) return undefined
+  if (hashOfIdentifier(readAlgorithmIdentifier(parseDer(mask.parameters))) !== hash) return undefined
+  if (readSmallInteger(readExplicit(fields[2], 2)) !== hashLength[hash]) return undefined
+  return fields[3] === undefined || readSmallInteger(readExplicit(fields[3], 3)) === 1 ? hash : undefined
+}

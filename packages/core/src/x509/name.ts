@@ -1,0 +1,57 @@
+/** Distinguished names: compared as bytes, shown as text (RFC 5280 §4.1.2.4, RFC 4514). */
+import { bytesToHex } from '../bytes.ts'
+import { readOid, readSequence, readSet, readString, type DerNode } from '../der/reader.ts'
+import { CountersignError } from '../failure.ts'
+
+/** A distinguished name. Two names are the same only when `raw` is. */
+export type DistinguishedName = {
+  /** The Name, DER, exactly as found. */
+  readonly raw: Uint8Array
+  /** For people, after RFC 4514: the last component first, special characters escaped. Never compare it. */
+  readonly text: string
+}
+
+const keywords: Readonly<Record<string, string>> = {
+  '2.5.4.3': 'CN',
+  '2.5.4.5': 'SERIALNUMBER',
+  '2.5.4.6': 'C',
+  '2.5.4.7': 'L',
+  '2.5.4.8': 'ST',
+  '2.5.4.9': 'STREET',
+  '2.5.4.10': 'O',
+  '2.5.4.11': 'OU',
+  '0.9.2342.19200300.100.1.1': 'UID',
+  '0.9.2342.19200300.100.1.25': 'DC',
+  '1.2.840.113549.1.9.1': 'emailAddress',
+}
+
+/** Reads a Name. Throws `der_malformed`. */
+export function readName(node: DerNode | undefined): DistinguishedName {
+  const parts = readSequence(node).map((part) => readSet(part).map(attribute).join('+'))
+  return { raw: (node as DerNode).raw, text: parts.toReversed().join(',') }
+}
+
+function attribute(node: DerNode): string {
+  const [type, value] = readSequence(node)
+  const oid = readOid(type)
+  return `${keywords[oid] ?? oid}=${attributeText(value)}`
+}
+
+function attributeText(value: DerNode | undefined): string {
+  try {
+    return escapeValue(readString(value))
+  } catch (cause) {
+    // RFC 4514 §2.4: a value without a string form is shown as hex. A name is legible or not; it is trusted by its bytes.
+    if (!(cause instanceof CountersignError) || value === undefined) throw cause
+    return `#${bytesToHex(value.raw)}`
+  }
+}
+
+/** RFC 4514 §2.4; control characters too, so that no name can drive a terminal. */
+function escapeValue(text: string): string {
+  const escaped = text
+    .replaceAll(/[\\",+;<>]/g, String.raw`\$&`)
+    // oxlint-disable-next-line no-control-regex -- control characters are what is being escaped
+    .replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\${character.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return escaped.replace(/^[ #]/, String.raw`\$&`).replace(/ $/, String.raw`\ `)
+}
