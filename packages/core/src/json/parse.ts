@@ -122,8 +122,9 @@ function readLiteral<T extends JsonValue>(cursor: Cursor, literal: string, value
   return value
 }
 
+const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
+
 function readNumber(cursor: Cursor): number {
-  const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y
   number.lastIndex = cursor.position
   const match = number.exec(cursor.text)
   if (match === null) throw malformed(cursor, 'a value')
