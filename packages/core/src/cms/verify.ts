@@ -12,6 +12,8 @@ import { algorithmOid } from '../x509/oids.ts'
 import { cmsOid } from './oids.ts'
 import { singleValue, type SignedData, type SignerIdentifier, type SignerInfo } from './signed-data.ts'
 
+const setIdentifier = 0x31
+
 /** Whether the signature holds, or in words why not. */
 export type SignatureResult = { readonly ok: true } | { readonly ok: false; readonly detail: string }
 
@@ -41,6 +43,8 @@ export async function verifySignedData(input: {
   if (key === undefined) return refused('the key of the signer is not supported')
   const algorithm = readAlgorithm(signer, key, hash)
   if (algorithm === undefined) return refused(`the signature algorithm ${signer.signatureAlgorithm.oid} does not fit the key or the digest`)
+  // Hostile: the signed attributes of one message, presented as the content of another that has none, bear a valid signature.
+  if (!signer.signedAttributes && content[0] === setIdentifier) return refused('the content reads as signed attributes')
   const problem = signer.signedAttributes && (await attributeProblem(signedData, hash, content, primitives))
   if (problem !== undefined) return refused(problem)
   const signed = signer.signedAttributes?.der ?? content
@@ -87,6 +91,7 @@ function readable<T>(read: () => T): T | undefined {
     throw cause
   }
 }
+
 function refused(detail: string): SignatureResult {
   return { ok: false, detail }
 }
