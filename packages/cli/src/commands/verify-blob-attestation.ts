@@ -1,0 +1,32 @@
+/** `countersign verify-blob-attestation`: flags and help. */
+import type { Command } from '../command/model.ts'
+import { attestationTypeFlag, blobDemandFlags, demandFlags, signerFlags } from '../flags/verifying.ts'
+
+/** Verifies attestations of files. */
+export const verifyBlobAttestationCommand: Command = {
+  name: 'verify-blob-attestation',
+  summary: 'Verify attestations of files.',
+  subjects: 'FILE…',
+  least: 0,
+  most: 10_000,
+  examples: [
+    {
+      text: 'Verify an SBOM of a file',
+      line: 'countersign verify-blob-attestation --key cosign.pub --type cyclonedx --bundle app.att.json app.tar.gz',
+    },
+    {
+      text: 'Verify without the file',
+      line: 'countersign verify-blob-attestation --key cosign.pub --bundle app.att.json --digest 98ea6e4f… --digestAlg sha256',
+    },
+  ],
+  flags: [
+    ...signerFlags,
+    attestationTypeFlag,
+    { name: 'check-claims', kind: 'boolean', help: 'whether the attestation must name this file', default: 'true', commandLineOnly: true },
+    { name: 'digest', kind: 'text', value: 'HEX', help: 'digest in place of the file', commandLineOnly: true },
+    { name: 'digestAlg', kind: 'text', value: 'NAME', help: 'algorithm of --digest: sha256, sha384 or sha512', commandLineOnly: true },
+    ...demandFlags,
+    ...blobDemandFlags,
+  ],
+  body: async () => (await import('../verbs/verify-blob.ts')).verifyBlobAttestations,
+}

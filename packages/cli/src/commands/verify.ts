@@ -1,0 +1,81 @@
+/** `countersign verify`: flags and help. */
+import type { Command } from '../command/model.ts'
+import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
+import { demandFlags, imageDemandFlags, signerFlags } from '../flags/verifying.ts'
+
+/** Verifies signatures of images. */
+export const verifyCommand: Command = {
+  name: 'verify',
+  summary: 'Verify signatures of container images.',
+  description:
+    'An image is verified when at least one of its signatures satisfies everything that was asked for. An attestation is not a signature.\nOn a terminal the result is a readable report; on a pipe, or with -o, it is what cosign prints.',
+  subjects: 'IMAGE…',
+  least: 1,
+  most: 10_000,
+  examples: [
+    { text: 'Verify with a public key', line: 'countersign verify --key cosign.pub registry.example/app:1.2' },
+    {
+      text: 'Accept either of two keys, for example while one replaces the other',
+      line: 'countersign verify --key old.pub --key new.pub registry.example/app:1.2',
+    },
+    {
+      text: 'Verify who signed, by certificate',
+      line: 'countersign verify --certificate-identity dev@example.org --certificate-oidc-issuer https://accounts.example.org registry.example/app:1.2',
+    },
+    { text: 'Demand a log entry', line: 'countersign verify --key cosign.pub --trusted-root trusted_root.json registry.example/app:1.2' },
+    {
+      text: 'Verify an image in a layout folder and keep the evidence',
+      line: 'countersign verify --key cosign.pub --report json=evidence.json oci:./image:1.2',
+    },
+  ],
+  flags: [
+    ...signerFlags,
+    ...demandFlags,
+    ...imageDemandFlags,
+    {
+      name: 'signature',
+      kind: 'text',
+      value: 'FILE',
+      hidden: true,
+      help: 'detached signature',
+      refused: {
+        code: 'not_supported',
+        hint: 'Verify without it; signatures are found beside the image. For a payload as a file use verify-blob --signature.',
+      },
+    },
+    {
+      name: 'payload',
+      kind: 'text',
+      hidden: true,
+      help: 'detached payload',
+      refused: {
+        code: 'not_supported',
+        hint: 'Verify without it; signatures are found beside the image. For a payload as a file use verify-blob --signature.',
+      },
+    },
+    {
+      name: 'certificate',
+      kind: 'text',
+      hidden: true,
+      help: 'certificate of the signer',
+      refused: {
+        code: 'not_supported',
+        hint: 'Verify without it; certificates are read from the signature, and must chain to the trusted root.',
+      },
+    },
+    {
+      name: 'cert',
+      kind: 'text',
+      hidden: true,
+      alias: 'certificate',
+      help: 'the same',
+      refused: {
+        code: 'not_supported',
+        hint: 'Verify without it; certificates are read from the signature, and must chain to the trusted root.',
+      },
+    },
+    signatureRepositoryFlag,
+    ...registryFlags,
+  ],
+  body: async () => (await import('../verbs/verify.ts')).verifyImages,
+}

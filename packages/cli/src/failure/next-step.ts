@@ -1,0 +1,43 @@
+/** What a person does next, for failures that carry no hint of their own: one imperative sentence. */
+import { type FailureCode, type Outcome, outcomeOf } from '@countersign/core/failure'
+
+const byOutcome: Readonly<Record<Outcome, string>> = {
+  unsigned: 'Sign it first, or look at what is there with "countersign tree".',
+  not_found: 'Check the name; nothing exists under it.',
+  unacceptable: 'Run again with --report text to see every signature and why it was not accepted.',
+  denied: 'Ask the owner of the policy, or change what the policy refuses.',
+  unknown: 'Try again; this says nothing about whether the artifact is signed.',
+  altered: 'Do not use it. Fetch the artifact and its signature again from a source that you trust.',
+  usage: 'Run the command with --help to see how it is used.',
+  failed: 'Run again with --verbose to see the cause.',
+}
+
+const byCode: { readonly [code in FailureCode]?: string } = {
+  no_attestation: 'Attest it with "countersign attest", or look at what is there with "countersign tree".',
+  signer_untrusted: 'Verify with the key of whoever signed it, or have it signed with the expected key.',
+  identity_mismatch: 'Compare --certificate-identity and --certificate-oidc-issuer with what was found.',
+  predicate_mismatch: 'Name the type that was found with --type, if that is what you want.',
+  annotation_mismatch: 'Compare -a with the annotations that were signed; "countersign download signature" shows them.',
+  log_entry_missing: 'Sign with a log entry, or give --insecure-ignore-tlog to do without one.',
+  trust_missing: 'Name a trusted root with --trusted-root.',
+  trust_stale: 'Name a current trusted root with --trusted-root.',
+  registry_unreachable: 'Check the name and the network, then try again.',
+  registry_unauthorized: 'Log in with "countersign login", or check --registry-username and --registry-token.',
+  registry_throttled: 'Wait and try again; the registry limits requests.',
+  deadline_exceeded: 'Give more time with --timeout, or try again.',
+  key_password_wrong: 'Check COUNTERSIGN_PASSWORD, or type the password at the prompt.',
+  key_password_missing: 'Set COUNTERSIGN_PASSWORD, or run on a terminal to be asked.',
+  key_unsupported: 'Use a key of a supported type: ECDSA P-256, P-384, P-521, RSA 2048 to 4096, Ed25519.',
+  key_malformed: 'Give a PEM file: "countersign inspect FILE" says what a file is.',
+  file_not_found: 'Check the path.',
+  file_exists: 'Choose another name, or give --yes to overwrite.',
+  reference_malformed: 'Write registry/repository:tag, registry/repository@sha256:…, oci:DIR or oci-archive:FILE.',
+  digest_malformed: 'Write sha256: and 64 lower-case hex digits.',
+  pattern_malformed: 'Write an RE2 pattern; it must match the whole name.',
+  internal: 'This is a defect of countersign: report it with the output of --verbose.',
+}
+
+/** The next step after a failure of this code. Total: every code has one. */
+export function nextStep(code: FailureCode): string {
+  return byCode[code] ?? byOutcome[outcomeOf(code)]
+}

@@ -1,0 +1,24 @@
+/** Flags of cosign that do nothing here, and flags that ask for what does not exist here: both say so. */
+import { CountersignError } from '@countersign/core/failure'
+import type { Command } from '../command/model.ts'
+import type { ParsedArguments } from '../command/parse.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+/** Says once, on stderr, which of the given flags have no effect, and why. */
+export function noticeIdleFlags(command: Command, parsed: ParsedArguments, terminal: Terminal): void {
+  for (const flag of command.flags) {
+    if (flag.idle === undefined || !parsed.spelled.has(flag.name)) continue
+    if (flag.quietWhenFalse === true && parsed.given.get(flag.name)?.at(-1) === 'false') continue
+    terminal.warn(`--${flag.name} has no effect: ${flag.idle}`)
+  }
+}
+
+/** Refuses the first given flag that asks for what is not there: doing less than asked would be a lie. `--flag=false` asks for nothing. */
+export function refuseFlags(command: Command, parsed: ParsedArguments): void {
+  for (const flag of command.flags) {
+    if (flag.refused === undefined || !parsed.spelled.has(flag.name)) continue
+    const value = parsed.given.get(flag.alias ?? flag.name)?.at(-1)
+    if (value === '' || value === 'false') continue
+    throw new CountersignError(flag.refused.code, `--${flag.name} is not supported`, { hint: flag.refused.hint })
+  }
+}

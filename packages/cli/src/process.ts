@@ -1,0 +1,39 @@
+/** The life of one run as a process: signals, broken pipes, the exit code. */
+import { exitCodeOf } from './failure/exit-code.ts'
+import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
+import { outcomeOf } from '@countersign/core/failure'
+
+/** Runs a command line in this process and ends it with the exit code. */
+export async function runCommandLine(argv: readonly string[]): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe)
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
+  let code: number
+  try {
+    const { run } = await import('./run.ts')
+    code = await run(argv)
+  } catch (thrown) {
+    const failure = asFailure(thrown)
+    process.stderr.write(failureMessage(failureText(failure)))
+    if (argv.includes('-d') || argv.includes('--verbose')) process.stderr.write(causeChain(failure))
+    code = exitCodeOf(outcomeOf(failure.code))
+  }
+  await drained()
+  // Idle connections of the pool and an open stdin would keep the process alive.
+  process.exit(code)
+}
+
+/** A reader that went away (`| head`) is no failure: the work goes on and the exit code stays true. */
+function ignoreBrokenPipe(error: Error & { readonly code?: string }): void {
+  if (error.code !== 'EPIPE') throw error
+}
+
+/** Waits until what was written has left the process: writes to a pipe may be pending. */
+function drained(): Promise<unknown> {
+  const flush = (stream: NodeJS.WriteStream): Promise<void> =>
+    new Promise((resolve) => {
+      if (stream.destroyed || stream.writableLength === 0) resolve()
+      else stream.write('', () => resolve())
+    })
+  return Promise.all([flush(process.stdout), flush(process.stderr)])
+}

@@ -1,0 +1,64 @@
+/** Builds the report of a run and writes it where it was asked for. */
+import { writeFile } from 'node:fs/promises'
+import { type CountersignError, type Outcome, unreachable } from '@countersign/core/failure'
+import { failureText } from '../failure/message.ts'
+import { paint } from '../terminal/paint.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { version } from '../version.ts'
+import { type Conclusion, failureReport } from './conclusion.ts'
+import type { Report } from './schema.ts'
+import type { ReportTarget } from './target.ts'
+
+/** Everything that a report is made of. */
+export type RunResult = {
+  readonly command: string
+  readonly conclusion: Conclusion
+  readonly failure: CountersignError | undefined
+  readonly outcome: 'ok' | Outcome
+  readonly exitCode: number
+  readonly terminal: Terminal
+}
+
+/** Writes the report to its file, or to stdout. */
+export async function writeReport(result: RunResult, target: ReportTarget): Promise<void> {
+  const text = await formatted(buildReport(result), target, result.terminal)
+  if (target.file === undefined) process.stdout.write(text)
+  else await writeFile(target.file, text)
+}
+
+/** The report as a value. */
+export function buildReport(result: RunResult): Report {
+  return {
+    schema: 'countersign-report/1',
+    tool: { name: 'countersign', version },
+    command: result.command,
+    time: new Date(result.terminal.nowMs).toISOString(),
+    outcome: result.outcome,
+    exitCode: result.exitCode,
+    ...(result.conclusion.policy === undefined ? {} : { policy: result.conclusion.policy }),
+    subjects: result.conclusion.subjects,
+    warnings: result.terminal.warnings,
+    ...(result.failure === undefined ? {} : { failure: failureReport(failureText(result.failure)) }),
+  }
+}
+
+async function formatted(report: Report, target: ReportTarget, terminal: Terminal): Promise<string> {
+  switch (target.format) {
+    case 'json':
+      return `${JSON.stringify(report, undefined, 2)}\n`
+    case 'text': {
+      const { textReport } = await import('./text.ts')
+      return textReport(report, paint(target.file === undefined && terminal.colour))
+    }
+    case 'sarif': {
+      const { sarifReport } = await import('./sarif.ts')
+      return sarifReport(report)
+    }
+    case 'junit': {
+      const { junitReport } = await import('./junit.ts')
+      return junitReport(report)
+    }
+    default:
+      return unreachable(target.format)
+  }
+}

@@ -1,0 +1,159 @@
+/** From a command line to an exit code: finds the verb, reads its flags, runs its body, writes the report. */
+import { CountersignError, outcomeOf } from '@countersign/core/failure'
+import { type FlagValues, flagValues } from './command/flag-values.ts'
+import type { Command, Verb } from './command/model.ts'
+import { type ParsedArguments, parseArguments } from './command/parse.ts'
+import { closest } from './command/suggestion.ts'
+import { verbs } from './command/table.ts'
+import { exitCodeOf } from './failure/exit-code.ts'
+import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
+import { environmentValues } from './flags/environment.ts'
+import { globalFlags } from './flags/global.ts'
+import { noticeIdleFlags, refuseFlags } from './flags/idle.ts'
+import { type Conclusion, conclusionOutcome } from './report/conclusion.ts'
+import { type ReportTarget, reportTarget } from './report/target.ts'
+import { processTerminal, type Terminal } from './terminal/terminal.ts'
+
+/** Runs one command line; answers the exit code. Throws only what stands before any verb: an unknown verb or flag. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const { words, rest, help } = splitVerb(argv)
+  if (words.length === 0) {
+    const { helpOfAll } = await import('./command/help.ts')
+    if (rest.includes('--version')) return run(['version'])
+    process.stdout.write(helpOfAll(verbs))
+    return 0
+  }
+  const verb = verbs.find((candidate) => candidate.name === words.join(' '))
+  if (verb === undefined) return groupOrUnknown(words, help)
+  const command = await verb.load()
+  if (help) {
+    const { helpOf } = await import('./command/help.ts')
+    process.stdout.write(helpOf(command))
+    return 0
+  }
+  return runVerb(command, rest)
+}
+
+/** Separates the verb from what comes before and after it. */
+function splitVerb(argv: readonly string[]): {
+  readonly words: readonly string[]
+  readonly rest: readonly string[]
+  readonly help: boolean
+} {
+  const end = argv.indexOf('--')
+  const before = end < 0 ? argv : argv.slice(0, end)
+  let help = before.some((word) => word === '-h' || word === '--help' || word === '--help=true')
+  let at = 0
+  while (at < argv.length && (argv[at] as string).startsWith('-')) at += takesNextWord(argv[at] as string) ? 2 : 1
+  if (argv[at] === 'help') {
+    help = true
+    return { words: longestVerb(argv.slice(at + 1)), rest: [], help }
+  }
+  const words = longestVerb(argv.slice(at))
+  return { words, rest: [...argv.slice(0, at), ...argv.slice(at + words.length)], help }
+}
+
+/** A global flag before the verb that has its value in the next word. */
+function takesNextWord(word: string): boolean {
+  return globalFlags.some((flag) => flag.kind !== 'boolean' && (word === `--${flag.name}` || word === `-${flag.short ?? ''}`))
+}
+
+/** One or two words: two where the first opens a group, such as `download`. */
+function longestVerb(words: readonly string[]): readonly string[] {
+  const [first, second] = words
+  if (first === undefined) return []
+  const group = verbs.some((verb) => verb.name.startsWith(`${first} `))
+  return group && second !== undefined && !second.startsWith('-') ? [first, second] : [first]
+}
+
+/** `download` alone shows what belongs to it; anything else is a mistake with a suggestion. */
+async function groupOrUnknown(words: readonly string[], help: boolean): Promise<number> {
+  const [first = '', second] = words
+  const group: readonly Verb[] = verbs.filter((verb) => verb.name.startsWith(`${first} `))
+  if (group.length > 0 && second === undefined) {
+    const { helpOfAll } = await import('./command/help.ts')
+    process.stdout.write(helpOfAll(group))
+    if (help) return 0
+    throw new CountersignError('usage', `"${first}" needs one more word`, {
+      hint: `Use one of: ${group.map((verb) => verb.name).join(', ')}.`,
+    })
+  }
+  const typed = words.join(' ')
+  const near = closest(
+    typed,
+    verbs.map((verb) => verb.name),
+  )
+  throw new CountersignError('usage', `unknown verb "${typed}"`, {
+    hint: near === undefined ? 'Run "countersign --help" to see all verbs.' : `Did you mean "${near}"?`,
+  })
+}
+
+/** Reads the flags, runs the body and writes the report, also when the body fails. */
+async function runVerb(command: Command, argv: readonly string[]): Promise<number> {
+  const parsed = parseArguments(argv, [...command.flags, ...globalFlags])
+  const target = reportTarget(parsed.given.get('report')?.at(-1))
+  const terminal = processTerminal({
+    outputFile: parsed.given.get('output-file')?.at(-1),
+    silent: target?.file === undefined && target !== undefined,
+  })
+  const verbose = parsed.given.get('verbose')?.at(-1) === 'true'
+  let conclusion: Conclusion
+  let failure: CountersignError | undefined
+  try {
+    checkSubjects(command, parsed)
+    refuseFlags(command, parsed)
+    noticeIdleFlags(command, parsed, terminal)
+    const flags = await readFlags(command, parsed, terminal)
+    const body = await command.body()
+    conclusion = await body({
+      flags,
+      subjects: parsed.subjects,
+      terminal,
+      verbose,
+      reportOnStdout: target !== undefined && target.file === undefined,
+    })
+  } catch (thrown) {
+    failure = asFailure(thrown)
+    terminal.err(failureMessage(failureText(failure)))
+    if (verbose) terminal.err(causeChain(failure))
+    conclusion = { subjects: [] }
+  }
+  return conclude(command, conclusion, failure, target, terminal)
+}
+
+async function readFlags(command: Command, parsed: ParsedArguments, terminal: Terminal): Promise<FlagValues> {
+  const { profileValues } = await import('./profile/profile.ts')
+  const profile = await profileValues(command, parsed, terminal)
+  return flagValues(parsed, environmentValues(command, terminal.environment), profile)
+}
+
+function checkSubjects(command: Command, parsed: ParsedArguments): void {
+  const count = parsed.subjects.length
+  if (count >= command.least && count <= command.most) return
+  throw new CountersignError(
+    'usage',
+    count < command.least
+      ? `${command.name} needs ${command.subjects}`
+      : `${command.name} takes no more than ${command.most} of ${command.subjects || 'them'}`,
+    {
+      found: count === 0 ? 'none' : `${count}`,
+      hint: `For example: ${command.examples[0].line}`,
+    },
+  )
+}
+
+async function conclude(
+  command: Command,
+  conclusion: Conclusion,
+  failure: CountersignError | undefined,
+  target: ReportTarget | undefined,
+  terminal: Terminal,
+): Promise<number> {
+  const outcome = failure === undefined ? conclusionOutcome(conclusion) : outcomeOf(failure.code)
+  const exitCode = outcome === 'ok' ? 0 : exitCodeOf(outcome)
+  if (target !== undefined) {
+    const { writeReport } = await import('./report/write.ts')
+    await writeReport({ command: command.name, conclusion, failure, outcome, exitCode, terminal }, target)
+  }
+  return exitCode
+}
