@@ -6,7 +6,7 @@ import { CountersignError } from '../failure.ts'
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import { parsePublicKey, type PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
-import { algorithmFor, hashOfIdentifier, signatureAlgorithmOf } from '../x509/algorithm-identifier.ts'
+import { algorithmOfScheme, hashOfIdentifier, signatureAlgorithmOf } from '../x509/algorithm-identifier.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { algorithmOid } from '../x509/oids.ts'
 import { cmsOid } from './oids.ts'
@@ -72,8 +72,8 @@ async function attributeProblem(
  */
 function readAlgorithm(signer: SignerInfo, key: PublicKey, hash: HashAlgorithm): SignatureAlgorithm | undefined {
   const identifier = signer.signatureAlgorithm
-  if (identifier.oid === algorithmOid.rsaEncryption) return algorithmFor(key, 'rsa-pkcs1v15', hash)
-  if (identifier.oid === algorithmOid.ecPublicKey) return algorithmFor(key, 'ecdsa', hash)
+  if (identifier.oid === algorithmOid.rsaEncryption) return algorithmOfScheme(key, 'rsa-pkcs1v15', hash)
+  if (identifier.oid === algorithmOid.ecPublicKey) return algorithmOfScheme(key, 'ecdsa', hash)
   const algorithm = readable(() => signatureAlgorithmOf(identifier, key))
   return algorithm?.scheme === 'ed25519' || algorithm?.hash === hash ? algorithm : undefined
 }

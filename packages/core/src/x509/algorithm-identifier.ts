@@ -2,7 +2,7 @@
 import { derMalformed } from '../der/element.ts'
 import { derTag, parseDer, readExplicit, readOid, readSequence, readSmallInteger, type DerNode } from '../der/reader.ts'
 import { hashLength, type HashAlgorithm } from '../digest.ts'
-import type { AlgorithmName, SignatureAlgorithm, SignatureScheme } from '../keys/algorithm.ts'
+import { algorithmFor, defaultAlgorithm, type SignatureAlgorithm, type SignatureScheme } from '../keys/algorithm.ts'
 import type { PublicKey } from '../keys/public-key.ts'
 import { algorithmOid } from './oids.ts'
 
@@ -51,35 +51,21 @@ export function hashOfIdentifier(identifier: AlgorithmIdentifier): HashAlgorithm
 export function signatureAlgorithmOf(identifier: AlgorithmIdentifier, key: PublicKey): SignatureAlgorithm | undefined {
   if (identifier.oid === algorithmOid.rsassaPss) {
     const hash = pssHash(identifier.parameters)
-    return hash && algorithmFor(key, 'rsa-pss', hash)
+    return hash && algorithmOfScheme(key, 'rsa-pss', hash)
   }
   const found = signatures[identifier.oid]
   if (found === undefined) return undefined
   // RFC 5758 §3.2 and RFC 8410 §3: no parameters. RFC 4055 §5: NULL, and absent is accepted.
   const allowed = found.scheme === 'rsa-pkcs1v15' ? hasNoParameters(identifier) : identifier.parameters === undefined
-  return allowed ? algorithmFor(key, found.scheme, found.hash) : undefined
+  return allowed ? algorithmOfScheme(key, found.scheme, found.hash) : undefined
 }
 
 /** The algorithm of a scheme and hash under a key; `undefined` when the key is of another kind. */
-export function algorithmFor(key: PublicKey, scheme: SignatureScheme, hash: HashAlgorithm): SignatureAlgorithm | undefined {
-  if (scheme === 'ecdsa') {
-    const name = ecdsaNames[key.type]
-    return name && { name, key: key.type, scheme, hash, encoding: 'der' }
-  }
-  if (scheme === 'ed25519') return key.type === 'ed25519' ? { name: 'PKIX_ED25519', key: key.type, scheme, hash: 'sha512' } : undefined
-  if (scheme === 'ed25519ph' || key.type !== 'rsa') return undefined
-  return { name: rsaName(scheme, key.bits ?? 0), key: key.type, scheme, hash }
-}
-
-const ecdsaNames: Readonly<Partial<Record<PublicKey['type'], AlgorithmName>>> = {
-  'ec-p256': 'PKIX_ECDSA_P256_SHA_256',
-  'ec-p384': 'PKIX_ECDSA_P384_SHA_384',
-  'ec-p521': 'PKIX_ECDSA_P521_SHA_512',
-}
-
-function rsaName(scheme: 'rsa-pkcs1v15' | 'rsa-pss', bits: number): AlgorithmName {
-  const size = bits >= 4096 ? 4096 : bits >= 3072 ? 3072 : 2048
-  return scheme === 'rsa-pss' ? `PKIX_RSA_PSS_${size}_SHA256` : `PKIX_RSA_PKCS1V15_${size}_SHA256`
+export function algorithmOfScheme(key: PublicKey, scheme: SignatureScheme, hash: HashAlgorithm): SignatureAlgorithm | undefined {
+  if (scheme === 'ed25519') return key.type === 'ed25519' ? defaultAlgorithm(key) : undefined
+  if (key.type === 'ed25519') return undefined
+  const algorithm = algorithmFor(key, hash, scheme === 'rsa-pss' ? 'pss' : 'pkcs1v15')
+  return algorithm.scheme === scheme ? algorithm : undefined
 }
 
 function hasNoParameters(identifier: AlgorithmIdentifier): boolean {

@@ -8,7 +8,7 @@ import { CountersignError } from '../failure.ts'
 import type { SignatureScheme } from '../keys/algorithm.ts'
 import type { Primitives } from '../primitives.ts'
 import type { LogInstance } from '../trust/model.ts'
-import { algorithmFor } from './algorithm-identifier.ts'
+import { algorithmOfScheme } from './algorithm-identifier.ts'
 import type { Certificate } from './certificate.ts'
 import { extensionOid } from './oids.ts'
 
@@ -157,7 +157,7 @@ async function sctProblem(
     return 'the timestamp is outside the time in which the log key was valid'
   }
   const [scheme, hash] = [schemes[sct.signatureAlgorithm], hashes[sct.hashAlgorithm]]
-  const algorithm = scheme && hash && algorithmFor(log.publicKey, scheme, hash)
+  const algorithm = scheme && hash && algorithmOfScheme(log.publicKey, scheme, hash)
   if (!algorithm) return 'the signature algorithm does not fit the key of the log'
   return (await primitives.verify(algorithm, log.publicKey, signedData, sct.signature)) ? undefined : 'the signature is wrong'
 }
