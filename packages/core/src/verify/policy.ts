@@ -32,7 +32,10 @@ export type SignerDemand =
   | { readonly kind: 'any_certified_signer_UNSAFE'; readonly reason: string }
 
 /** Whether a check must succeed, is left out because nobody asked for it (keys only), or is waived by name. */
-export type Demand = { readonly kind: 'required' } | { readonly kind: 'not_demanded' } | { readonly kind: 'waived_UNSAFE'; readonly reason: string }
+export type Demand =
+  | { readonly kind: 'required' }
+  | { readonly kind: 'not_demanded' }
+  | { readonly kind: 'waived_UNSAFE'; readonly reason: string }
 
 /** What the signed content must be. An attestation is never a signature. */
 export type ContentDemand =

@@ -1,0 +1,104 @@
+/** Who signed keyless: names in a verified certificate against the names that the verifier accepts. */
+import { CountersignError, unreachable } from '../failure.ts'
+import type { Ledger } from './ledger.ts'
+import type { IdentityMatch, NameMatch } from './policy.ts'
+
+/** The names of a certificate whose chain was verified. */
+export type CertifiedNames = {
+  readonly issuer: string
+  readonly subject: string
+  /** Fulcio extensions by the last arc of their OID. */
+  readonly extensions: ReadonlyMap<number, string>
+}
+
+/** Longest glob or pattern, characters. RE2 takes time linear in the text, but its program grows with the pattern. */
+export const maxPatternLength = 1024
+
+/**
+ * Proves that one of the identities matches: issuer, subject and every extension named. Refuses with `identity_mismatch`, or
+ * `pattern_malformed` when a pattern of the verifier's does not compile, whatever else matches.
+ */
+export async function proveIdentity(names: CertifiedNames, identities: readonly IdentityMatch[], ledger: Ledger): Promise<void> {
+  if (identities.length === 0) {
+    throw new CountersignError('trust_missing', 'no identity was named that may sign', {
+      hint: 'Name the issuer and subject of the signer.',
+    })
+  }
+  let matched: IdentityMatch | undefined
+  for (const identity of identities) {
+    if ((await identityMatches(names, identity)) && matched === undefined) matched = identity
+  }
+  if (matched === undefined) {
+    throw new CountersignError('identity_mismatch', 'the certificate belongs to somebody else', {
+      expected: identities.slice(0, 8).map(describeIdentity).join(', or '),
+      found: `${names.subject} (issuer ${names.issuer})`,
+    })
+  }
+  ledger.held('identity', describeIdentity(matched))
+}
+
+/** Whether a name satisfies a match. Exact names compare code unit by code unit: no case folding, no normalisation. */
+export async function nameMatches(name: string, match: NameMatch): Promise<boolean> {
+  switch (match.kind) {
+    case 'exact':
+      return name === match.value
+    case 'glob':
+      return globMatches(name, boundedPattern(match.value))
+    case 'pattern':
+      return patternMatches(name, boundedPattern(match.value))
+    default:
+      return unreachable(match)
+  }
+}
+
+async function identityMatches(names: CertifiedNames, identity: IdentityMatch): Promise<boolean> {
+  // Every pattern is compiled even after a mismatch, so that a bad one never goes unnoticed.
+  const results = [await nameMatches(names.issuer, identity.issuer), await nameMatches(names.subject, identity.subject)]
+  for (const [arc, match] of identity.extensions ?? []) {
+    const value = names.extensions.get(arc)
+    results.push((await nameMatches(value ?? '', match)) && value !== undefined)
+  }
+  return results.every(Boolean)
+}
+
+/** `*` stands for any characters, none included; everything else for itself. Greedy scan without backtracking over more than one star. */
+function globMatches(name: string, glob: string): boolean {
+  const [first = '', ...rest] = glob.split('*')
+  const last = rest.pop()
+  if (last === undefined) return name === glob
+  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false
+  const end = name.length - last.length
+  let position = first.length
+  for (const part of rest) {
+    const found = name.indexOf(part, position)
+    if (found === -1 || found + part.length > end) return false
+    position = found + part.length
+  }
+  return true
+}
+
+/** RE2, anchored around the whole pattern: without the group, `^a|b$` would accept anything that ends in b. */
+async function patternMatches(name: string, pattern: string): Promise<boolean> {
+  const { RE2JS } = await import('re2js')
+  try {
+    // First alone, so that no pattern can close the group, as in `a)|(b`.
+    RE2JS.compile(pattern)
+    return RE2JS.compile(`^(?:${pattern})$`).matches(name)
+  } catch (cause) {
+    throw new CountersignError('pattern_malformed', `not a pattern of RE2: ${JSON.stringify(pattern.slice(0, 100))}`, { cause })
+  }
+}
+
+function boundedPattern(pattern: string): string {
+  if (pattern.length <= maxPatternLength) return pattern
+  throw new CountersignError('pattern_malformed', `a pattern of ${pattern.length} characters`, { expected: `at most ${maxPatternLength}` })
+}
+
+function describeIdentity({ issuer, subject, extensions }: IdentityMatch): string {
+  const further = [...(extensions ?? [])].map(([arc, match]) => `, 1.3.6.1.4.1.57264.1.${arc} ${describeName(match)}`).join('')
+  return `subject ${describeName(subject)}, issuer ${describeName(issuer)}${further}`
+}
+
+function describeName({ kind, value }: NameMatch): string {
+  return kind === 'exact' ? value : `${kind} ${value}`
+}

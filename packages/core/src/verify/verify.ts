@@ -1,0 +1,198 @@
+/**
+ * The verification of one signature: entity, artifact, policy, trusted root and time in, evidence or a refusal out.
+ *
+ * Order (Sigstore client specification §4, with every demand of it): content, signature, log entries, timestamps, then the signer at every
+ * time that these proved, then what the content says about the artifact. A refusal names the first thing that does not hold.
+ */
+import { parseBundle } from '../bundle/parse.ts'
+import type { SignedEntity } from '../bundle/model.ts'
+import type { HashAlgorithm } from '../digest.ts'
+import { CountersignError, unreachable } from '../failure.ts'
+import type { PublicKey } from '../keys/public-key.ts'
+import type { Primitives } from '../primitives.ts'
+import type { TrustedRoot } from '../trust/model.ts'
+import { readArtifact, type Artifact } from './artifact.ts'
+import { bindArtifact, demandClaimedDigest, namedHashes } from './binding.ts'
+import { proveCertificate, readCertificate, type ReadCertificate } from './certificate.ts'
+import { demandContent, describeContent, readContent, type ReadContent } from './content.ts'
+import type { Evidence, SignerEvidence, TrustedTime, Verification } from './evidence.ts'
+import { openLedger, refusalOf, type Ledger } from './ledger.ts'
+import { demandLogsInUse, maxLogEntries, proveLogEntries } from './log.ts'
+import { loggedSignature } from './logged-signature.ts'
+import type { Demand, SignerDemand, TrustedKey, VerifyPolicy } from './policy.ts'
+import { candidateKeys, certifiedKeyUntrusted, noKeySigned, proveKey } from './public-key.ts'
+import { findSigner, mayNeedBytes, messageHashes, type HeldSignature } from './signature.ts'
+import { distinctAuthorities } from './time.ts'
+import { maxTimestamps, proveTimestamps } from './timestamp.ts'
+
+/** What a verification is given. */
+export type VerifyRequest = {
+  readonly entity: SignedEntity
+  readonly artifact: Artifact
+  readonly policy: VerifyPolicy
+  /** Anchors of certificates, logs and timestamps. With trusted keys alone it may be absent: then none of the three is looked at. */
+  readonly trustedRoot?: TrustedRoot
+  /** The verifier's clock, Unix milliseconds. Only refuses what lies in the future; never stands in for a trusted time. */
+  readonly nowMs: number
+  readonly primitives: Primitives
+}
+
+/** What is read first: who may have signed what. */
+type Reading = {
+  readonly content: ReadContent
+  readonly certificate: ReadCertificate | undefined
+  /** The keys that may have made the signature; empty unless the policy trusts keys. */
+  readonly trusted: readonly TrustedKey[]
+  readonly keys: readonly PublicKey[]
+}
+
+/**
+ * Verifies one signature. Refusals are values, whatever the entity is; what is thrown is a broken assumption, or what the artifact's stream
+ * throws beyond the platform's own failures.
+ */
+export async function verifyEntity(request: VerifyRequest): Promise<Verification> {
+  const ledger = openLedger()
+  return asVerification(ledger, async () => prove(request, ledger))
+}
+
+/** Parses a Sigstore bundle (JSON, UTF-8) and verifies it; a bundle that does not parse is a refusal too. */
+export async function verifyBundle(bundle: Uint8Array | string, request: Omit<VerifyRequest, 'entity'>): Promise<Verification> {
+  const ledger = openLedger()
+  return asVerification(ledger, async () => prove({ ...request, entity: parseBundle(bundle) }, ledger))
+}
+
+/**
+ * The hash functions in which a verification of this entity needs to know the artifact, each once: give digests in these, or the artifact.
+ * Throws what makes the entity unreadable.
+ */
+export function requiredHashes(entity: SignedEntity, policy: VerifyPolicy): readonly HashAlgorithm[] {
+  return hashesOf(read(entity, policy))
+}
+
+async function asVerification(ledger: Ledger, run: () => Promise<Evidence>): Promise<Verification> {
+  try {
+    return { ok: true, evidence: await run() }
+  } catch (cause) {
+    if (!(cause instanceof CountersignError) || cause.code === 'internal') throw cause
+    return refusalOf(cause, ledger.checks)
+  }
+}
+
+async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> {
+  const { entity, policy, trustedRoot, nowMs, primitives } = request
+  const reading = read(entity, policy)
+  const { content, certificate, keys } = reading
+  demandContent(content, policy.content, ledger)
+  if (policy.signer.kind === 'keys' && keys.length === 0 && certificate !== undefined) {
+    throw await certifiedKeyUntrusted(policy.signer.keys, certificate.key, primitives)
+  }
+  const artifact = await readArtifact(request.artifact, hashesOf(reading), mayNeedBytes(content, keys), primitives)
+  if (content.kind === 'message') demandClaimedDigest(content, artifact)
+  const held = await findSigner(content, keys, artifact, primitives)
+  if (held === undefined) throw await noSignature(entity, reading, primitives)
+  ledger.held('signature', `${held.algorithm.name} over ${content.kind === 'message' ? 'the artifact' : `the ${describeContent(content)}`}`)
+  const demands = effectiveDemands(policy)
+  const surroundings = { trustedRoot, nowMs, primitives, ledger }
+  const logged = loggedSignature(content, held, certificate?.leaf.raw, artifact, primitives)
+  const log = await proveLogEntries(entity.logEntries, demands.log, logged, surroundings)
+  const stamps = await proveTimestamps(entity.timestamps, content.signature, demands.signedTimestamp, surroundings)
+  const times = [...stamps.times, ...log.times]
+  demandLogsInUse(log.logs, times)
+  if (times.length === 0 && stamps.foreign > 0 && policy.signer.kind !== 'keys') throw foreignOnly(stamps.foreign)
+  const signer = await proveSigner(request, reading, held, times, ledger)
+  const binding = bindArtifact(content, held.digest, artifact, policy.content, policy.claims, ledger)
+  return {
+    ...binding,
+    content: contentEvidence(content),
+    algorithm: held.algorithm.name,
+    signer,
+    log: log.evidence,
+    times: distinctAuthorities(times),
+    checks: ledger.checks,
+    waivers: ledger.waivers,
+  }
+}
+
+function read(entity: SignedEntity, policy: VerifyPolicy): Reading {
+  demandBounds(entity)
+  const content = readContent(entity.content)
+  const { material } = entity
+  const certificate = material.kind === 'certificate' ? readCertificate(material.chain) : undefined
+  const { signer } = policy
+  if (signer.kind === 'keys') {
+    const trusted = candidateKeys(signer.keys, certificate?.key)
+    return { content, certificate, trusted, keys: trusted.map(({ key }) => key) }
+  }
+  if (certificate === undefined) {
+    throw new CountersignError('signer_untrusted', 'the signature was made with a key, and a certificate of a named identity is demanded', {
+      expected: 'a certificate',
+      found: material.kind === 'public-key' && material.hint !== undefined ? `a key, hint ${material.hint.slice(0, 100)}` : 'a key',
+      hint: 'If you trust the key, verify with it.',
+    })
+  }
+  return { content, certificate, trusted: [], keys: [certificate.key] }
+}
+
+function demandBounds(entity: SignedEntity): void {
+  if (entity.logEntries.length > maxLogEntries) {
+    throw new CountersignError('limit_exceeded', `${entity.logEntries.length} log entries`, { expected: `at most ${maxLogEntries}` })
+  }
+  if (entity.timestamps.length > maxTimestamps) {
+    throw new CountersignError('limit_exceeded', `${entity.timestamps.length} timestamps`, { expected: `at most ${maxTimestamps}` })
+  }
+}
+
+function hashesOf({ content, keys }: Reading): readonly HashAlgorithm[] {
+  const needed = content.kind === 'message' ? messageHashes(content, keys) : namedHashes(content)
+  return needed.length === 0 ? ['sha256'] : [...new Set(needed)]
+}
+
+/** A certificate is checked against log and CT log whatever the policy leaves out: for it, only a waiver by name skips a check. */
+function effectiveDemands(policy: VerifyPolicy): { readonly log: Demand; readonly signedTimestamp: Demand } {
+  const { log, signedTimestamp } = policy
+  if (policy.signer.kind === 'keys' || log.kind !== 'not_demanded') return { log, signedTimestamp }
+  return { log: { kind: 'required' }, signedTimestamp }
+}
+
+async function noSignature(entity: SignedEntity, { trusted, certificate }: Reading, primitives: Primitives): Promise<CountersignError> {
+  if (trusted.length > 0) return noKeySigned(entity.material, trusted, primitives)
+  return new CountersignError('bundle_altered', 'the signature does not verify with the key of the certificate that came with it', {
+    ...(certificate === undefined
+      ? {}
+      : { expected: `a signature by the key of certificate ${certificate.leaf.subject.text || 'without subject'}` }),
+  })
+}
+
+/** Without this, a signature with foreign timestamps alone would be said to have none. */
+function foreignOnly(foreign: number): CountersignError {
+  return new CountersignError('timestamp_untrusted', 'only authorities that are not trusted have stamped the signature', {
+    expected: 'a timestamp of an authority of the trusted root',
+    found: `${foreign} by others`,
+  })
+}
+
+async function proveSigner(
+  { policy, trustedRoot, primitives }: VerifyRequest,
+  { certificate, trusted }: Reading,
+  held: HeldSignature,
+  times: readonly TrustedTime[],
+  ledger: Ledger,
+): Promise<SignerEvidence> {
+  const { signer }: { readonly signer: SignerDemand } = policy
+  if (signer.kind === 'keys') return proveKey(held.key, trusted, times, certificate !== undefined, primitives, ledger)
+  if (certificate === undefined) throw new CountersignError('internal', 'an identity is demanded of a signature without certificate')
+  return proveCertificate(certificate, signer, times, { policy, trustedRoot, primitives, ledger })
+}
+
+function contentEvidence(content: ReadContent): Evidence['content'] {
+  switch (content.kind) {
+    case 'message':
+      return { kind: 'message' }
+    case 'simple-signing':
+      return { kind: 'simple-signing', dockerReference: content.payload.dockerReference, payload: content.message }
+    case 'statement':
+      return { kind: 'statement', predicateType: content.statement.predicateType, payload: content.payload }
+    default:
+      return unreachable(content)
+  }
+}
