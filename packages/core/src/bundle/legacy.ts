@@ -69,7 +69,7 @@ export function serializeLegacyBundle(signature: Uint8Array, certPem: string): U
 }
 
 /** A layer of a legacy manifest: its blob and its annotations. */
-export type LegacyLayer = {
+export type LegacyLayerContent = {
   readonly kind: 'signature' | 'attestation'
   readonly blob: Uint8Array
   readonly annotations: Readonly<Record<string, string>>
@@ -78,7 +78,7 @@ export type LegacyLayer = {
 /**
  * Reads a layer of a `.sig` or `.att` manifest, or of its OCI 1.1 variant. Nothing is verified. Throws `bundle_malformed`, `dsse_malformed`.
  */
-export function readLegacyLayer(layer: LegacyLayer): SignedEntity {
+export function readLegacyLayer(layer: LegacyLayerContent): SignedEntity {
   const at = (name: string): Place => ({
     value: Object.hasOwn(layer.annotations, name) ? layer.annotations[name] : undefined,
     path: `annotations[${JSON.stringify(name)}]`,
