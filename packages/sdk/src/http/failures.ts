@@ -1,0 +1,72 @@
+/** What a failed exchange means, as a failure of the platform. Nothing here shows a header, a body or a query value that may be a secret. */
+import { CountersignError, type FailureCode } from '@countersign/core/failure'
+import { deadlineExceeded, type Deadline } from './deadline.ts'
+import type { HttpRequest } from './message.ts'
+import { redactUrl } from './redact.ts'
+
+/** `GET https://host/path` for a message. */
+export function describeRequest(request: Pick<HttpRequest, 'method' | 'url'>): string {
+  return `${request.method} ${redactUrl(request.url)}`
+}
+
+/** The code of a Node system, TLS or HTTP parser error, or the empty string. */
+export function errorCode(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+const transient: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ECONNABORTED',
+  'EAI_AGAIN',
+  'ERR_STREAM_PREMATURE_CLOSE',
+])
+
+/** Whether the same request may well succeed a moment later: the connection broke, rather than being refused. */
+export function isTransient(error: unknown): boolean {
+  return transient.has(errorCode(error))
+}
+
+/** A failure of the network underneath as `registry_unreachable`, `deadline_exceeded` or `registry_response_malformed`. */
+export function failureOfExchange(error: unknown, request: HttpRequest, deadline: Deadline): CountersignError {
+  if (error instanceof CountersignError) return error
+  const what = describeRequest(request)
+  if (deadline.signal.aborted) return deadlineExceeded(deadline, what, error)
+  const code = errorCode(error)
+  if (code.startsWith('HPE_')) {
+    return new CountersignError('registry_response_malformed', `${what}: the answer is not HTTP (${code})`, { cause: error })
+  }
+  const hint = hintFor(code)
+  return new CountersignError('registry_unreachable', `${what}: ${code === '' ? 'the connection failed' : code}`, {
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+function hintFor(code: string): string | undefined {
+  if (/CERT|ISSUER|SIGNATURE/.test(code)) return 'Name the authority of the server certificate with --registry-cacert.'
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Check the registry name and the DNS server.'
+  if (code === 'ECONNREFUSED') return 'Check the port, and that the registry runs.'
+  return undefined
+}
+
+/** What a status that nobody asked for means. `detail` is text that names no secret. */
+export function failureOfStatus(request: Pick<HttpRequest, 'method' | 'url'>, status: number, detail = ''): CountersignError {
+  const text = `${describeRequest(request)}: HTTP ${status}${detail === '' ? '' : `: ${detail}`}`
+  return new CountersignError(codeOfStatus(status), text, hintOfStatus(status))
+}
+
+function codeOfStatus(status: number): FailureCode {
+  if (status === 401 || status === 403) return 'registry_unauthorized'
+  if (status === 429) return 'registry_throttled'
+  if (status >= 500) return 'registry_failed'
+  return 'registry_response_malformed'
+}
+
+function hintOfStatus(status: number): { readonly hint?: string } {
+  if (status === 401 || status === 403) return { hint: 'Log in to the registry, or check that the account may do this.' }
+  if (status === 429) return { hint: 'Wait, or log in: registries allow more requests to known accounts.' }
+  return {}
+}

@@ -1,0 +1,181 @@
+/** The transport port over `node:http` and `node:https`: one keep-alive pool, proxies, TLS 1.2 and later, bounded heads. */
+import type { Agent, IncomingMessage, RequestOptions } from 'node:http'
+import type { AgentOptions } from 'node:https'
+import type { LookupFunction } from 'node:net'
+import { CountersignError } from '@countersign/core/failure'
+import { classifyAddress, isLoopbackHost, literalClass, mayReach, type AddressClass } from './address.ts'
+import { contentLength, type HttpRequest, type HttpResponse, type Transport } from './message.ts'
+import { redactUrl } from './redact.ts'
+
+/** What the transport needs to know about TLS and proxies. PEM texts, already read. */
+export type TransportOptions = {
+  /** Authorities besides those of the system. */
+  readonly ca?: string
+  readonly clientCertificate?: string
+  readonly clientKey?: string
+  readonly serverName?: string
+  /** Accept any server certificate. */
+  readonly allowInsecure?: boolean
+  /** `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`, in either case. Loopback is never proxied. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Milliseconds without a byte before a connection counts as dead; default 30,000. */
+  readonly idleMs?: number
+}
+
+const maxHeaderBytes = 64 * 1024
+/** Reading on is cheaper than a new connection up to about this much. */
+const cheapToDrain = 64 * 1024
+
+/** Makes a transport. Nothing is connected before the first request; `close` ends idle connections. */
+export function createTransport(options: TransportOptions): Transport {
+  const agents = new Map<string, Agent>()
+  const agentFor = async (request: HttpRequest): Promise<Agent> => {
+    const direct = isLoopbackHost(request.url.hostname)
+    const key = `${request.url.protocol} ${request.named === true} ${direct}`
+    const known = agents.get(key)
+    if (known !== undefined) return known
+    const proxyEnv = direct ? {} : { proxyEnv: proxyVariables(options.environment) }
+    const agent =
+      request.url.protocol === 'https:'
+        ? new (await import('node:https')).Agent({ keepAlive: true, ...proxyEnv, ...(await tlsOptions(options, request.named === true)) })
+        : new (await import('node:http')).Agent({ keepAlive: true, ...proxyEnv })
+    const raced = agents.get(key)
+    if (raced !== undefined) return raced
+    agents.set(key, agent)
+    return agent
+  }
+  return {
+    send: async (request, signal) => {
+      guardLiteral(request)
+      const agent = await agentFor(request)
+      const proxied = !isLoopbackHost(request.url.hostname) && usesProxy(options.environment)
+      const settings = requestOptions(request, agent, signal, options.idleMs ?? 30_000, proxied)
+      return toResponse(await exchange(request, settings), request, proxied)
+    },
+    close: () => {
+      for (const agent of agents.values()) agent.destroy()
+      agents.clear()
+    },
+  }
+}
+
+async function tlsOptions(options: TransportOptions, named: boolean): Promise<AgentOptions> {
+  const { getCACertificates } = options.ca === undefined ? { getCACertificates: undefined } : await import('node:tls')
+  return {
+    minVersion: 'TLSv1.2',
+    ...(options.allowInsecure === true ? { rejectUnauthorized: false } : {}),
+    ...(getCACertificates === undefined ? {} : { ca: [...getCACertificates('default'), options.ca as string] }),
+    // Only hosts that the operator named learn who we are and are asked for under a foreign name.
+    ...(named && options.clientCertificate !== undefined ? { cert: options.clientCertificate } : {}),
+    ...(named && options.clientKey !== undefined ? { key: options.clientKey } : {}),
+    ...(named && options.serverName !== undefined ? { servername: options.serverName } : {}),
+  }
+}
+
+const proxyNames = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'NO_PROXY', 'no_proxy'] as const
+
+function proxyVariables(environment: TransportOptions['environment']): Record<string, string> {
+  const found: Record<string, string> = {}
+  for (const name of proxyNames) {
+    const value = environment[name]
+    if (value !== undefined && value !== '') found[name] = value
+  }
+  return found
+}
+
+function usesProxy(environment: TransportOptions['environment']): boolean {
+  return Object.keys(proxyVariables(environment)).some((name) => !name.toLowerCase().startsWith('no_'))
+}
+
+function requestOptions(request: HttpRequest, agent: Agent, signal: AbortSignal, idleMs: number, proxied: boolean): RequestOptions {
+  const length = request.body === undefined ? {} : { 'content-length': String(request.body.length) }
+  return {
+    agent,
+    method: request.method,
+    // A compressed answer could be a bomb, and its bytes would not be those that the digest names.
+    headers: { ...request.headers, ...length, 'accept-encoding': 'identity' },
+    signal,
+    timeout: idleMs,
+    maxHeaderSize: maxHeaderBytes,
+    ...(request.reach === undefined || proxied ? {} : { lookup: guardedLookup(request.reach) }),
+  }
+}
+
+async function exchange(request: HttpRequest, settings: RequestOptions): Promise<IncomingMessage> {
+  const { request: open } = request.url.protocol === 'https:' ? await import('node:https') : await import('node:http')
+  return new Promise((resolve, reject) => {
+    const outgoing = open(request.url, settings)
+    let stalled: { destroy(error: Error): unknown } = outgoing
+    outgoing.on('response', (incoming) => {
+      stalled = incoming
+      resolve(incoming)
+    })
+    outgoing.on('error', reject)
+    outgoing.on('timeout', () => {
+      const what = `${request.method} ${redactUrl(request.url)}`
+      stalled.destroy(new CountersignError('registry_unreachable', `${what}: no byte arrived for ${settings.timeout} ms`))
+    })
+    outgoing.end(request.body)
+  })
+}
+
+function toResponse(incoming: IncomingMessage, request: HttpRequest, proxied: boolean): HttpResponse {
+  const encoding = incoming.headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity' && encoding !== '') {
+    incoming.destroy()
+    throw new CountersignError('registry_response_malformed', `${redactUrl(request.url)} answers in an encoding that was not asked for`, {
+      expected: 'identity',
+      found: encoding.slice(0, 40),
+    })
+  }
+  const address = proxied ? undefined : incoming.socket.remoteAddress
+  const response = { headers: incoming.headersDistinct }
+  return {
+    ...response,
+    status: incoming.statusCode ?? 0,
+    body: incoming as AsyncIterable<Uint8Array>,
+    remote: address === undefined ? undefined : classifyAddress(address),
+    discard: () => {
+      incoming.on('error', ignoreLateFailure)
+      if ((contentLength(response) ?? Infinity) <= cheapToDrain || request.method === 'HEAD') incoming.resume()
+      else incoming.destroy()
+    },
+  }
+}
+
+/** Nobody waits for a discarded body any more. */
+function ignoreLateFailure(): void {
+  return undefined
+}
+
+function refuse(host: string, from: AddressClass): CountersignError {
+  return new CountersignError(
+    'registry_response_malformed',
+    `the registry points at ${host}, which is inside a network that it must not reach`,
+    {
+      expected: from === 'public' ? 'a public address' : `a public or ${from} address`,
+      hint: 'Name the host yourself if it is meant.',
+    },
+  )
+}
+
+function guardLiteral(request: HttpRequest): void {
+  const found = literalClass(request.url.hostname)
+  if (request.reach !== undefined && found !== undefined && !mayReach(request.reach, found)) throw refuse(request.url.host, request.reach)
+}
+
+/** Resolves a name and refuses it when any of its addresses is out of reach, so that DNS cannot smuggle one in after the check. */
+function guardedLookup(reach: AddressClass): LookupFunction {
+  return (hostname, options, callback) => {
+    void import('node:dns').then(({ lookup }) => {
+      lookup(hostname, { ...options, all: true }, (error, addresses) => {
+        if (error !== null) return callback(error, '')
+        const first = addresses[0]
+        if (first === undefined || addresses.some(({ address }) => !mayReach(reach, classifyAddress(address)))) {
+          return callback(refuse(hostname, reach), '')
+        }
+        return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family)
+      })
+    })
+  }
+}
