@@ -1,0 +1,68 @@
+/** `index.json`: which manifests a layout has, and their tags. */
+import { digestHex, type Digest } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
+import { parseManifest } from '@countersign/core/oci/manifest'
+import type { Descriptor } from '@countersign/core/oci/model'
+
+/** The media type of `index.json`. */
+export const indexType = 'application/vnd.oci.image.index.v1+json'
+/** The annotation that is a tag (image-spec 1.1, annotations.md). */
+export const refNameAnnotation = 'org.opencontainers.image.ref.name'
+
+/** `index.json` as read: entries in their order, and where each tag points. */
+export type LayoutIndex = { readonly entries: readonly Descriptor[]; readonly tags: ReadonlyMap<string, Descriptor> }
+
+/** Reads `index.json`. Throws `layout_malformed`. */
+export function readLayoutIndex(bytes: Uint8Array, name: string): LayoutIndex {
+  const entries = parseEntries(bytes, name)
+  const tags = new Map<string, Descriptor>()
+  for (const entry of entries) {
+    const tag = entry.annotations?.[refNameAnnotation]
+    if (tag === undefined) continue
+    if (tags.has(tag) && tags.get(tag)?.digest !== entry.digest) {
+      throw new CountersignError('layout_malformed', `${name}: index.json gives one tag to two manifests`, { found: tag.slice(0, 128) })
+    }
+    tags.set(tag, entry)
+  }
+  for (const [tag, entry] of savedByCosign(entries)) if (!tags.has(tag)) tags.set(tag, entry)
+  return { entries, tags }
+}
+
+function parseEntries(bytes: Uint8Array, name: string): readonly Descriptor[] {
+  try {
+    const index = parseManifest(bytes, indexType)
+    if (index.kind === 'index') return index.manifests
+  } catch (cause) {
+    if (!(cause instanceof CountersignError)) throw cause
+    throw new CountersignError('layout_malformed', `${name}: index.json is malformed: ${cause.message}`, { cause })
+  }
+  throw new CountersignError('layout_malformed', `${name}: index.json is not an image index`)
+}
+
+const kindAnnotation = 'kind'
+const cosignKind = 'dev.cosignproject.cosign/'
+const suffixes: Readonly<Record<string, string>> = { sigs: 'sig', atts: 'att', sboms: 'sbom' }
+
+/**
+ * `cosign save` keeps one image with its legacy signatures and drops their tags: the annotation `kind` tells what each entry was
+ * (cosign pkg/oci/layout). The tags are restored where they are unambiguous. Nothing is trusted for it: what is found is verified as ever.
+ */
+function savedByCosign(entries: readonly Descriptor[]): ReadonlyMap<string, Descriptor> {
+  const kindOf = (entry: Descriptor): string => {
+    const kind = entry.annotations?.[kindAnnotation] ?? ''
+    return kind.startsWith(cosignKind) ? kind.slice(cosignKind.length) : ''
+  }
+  const images = entries.filter((entry) => ['image', 'imageIndex'].includes(kindOf(entry)))
+  const tags = new Map<string, Descriptor>()
+  const [image] = images
+  if (image === undefined || images.length > 1) return tags
+  for (const entry of entries) {
+    const suffix = Object.hasOwn(suffixes, kindOf(entry)) ? suffixes[kindOf(entry)] : undefined
+    if (suffix !== undefined) tags.set(`${legacyTag(image.digest)}.${suffix}`, entry)
+  }
+  return tags
+}
+
+function legacyTag(digest: Digest): string {
+  return `${digest.slice(0, 6)}-${digestHex(digest)}`
+}

@@ -1,0 +1,166 @@
+/** Opens repositories wherever they are, over one client per run: one pool, one deadline, one cache. */
+import { CountersignError, unreachable } from '@countersign/core/failure'
+import type { ImageReference } from '@countersign/core/oci/reference'
+import type { Connection } from './connection.ts'
+import type { Credential } from './credentials/credential.ts'
+import { findCredential } from './credentials/find.ts'
+import type { HttpClient } from './http/client.ts'
+import type { RegistryTokens } from './registry/authorizer.ts'
+import type { Endpoint } from './registry/endpoint.ts'
+import type { ObjectCache } from './registry/object-cache.ts'
+import type { Repository } from './registry/repository.ts'
+
+/** One run: everything that it reads is read once, and all of it ends at one deadline, which starts now. */
+export type RegistryRun = {
+  /** A repository; the same place gives the same one. Throws what the place's own reader throws. */
+  readonly open: (place: ImageReference['place']) => Promise<Repository>
+  /** Ends open requests and idle connections. */
+  readonly close: () => void
+}
+
+/** What tests turn. */
+export type RunTuning = {
+  readonly retries?: number
+  readonly retryDelayMs?: number
+  readonly idleMs?: number
+  readonly random?: () => number
+}
+
+/** Opens one repository in a run of its own. To open several, share a run. */
+export function openRepository(place: ImageReference['place'], connection: Connection): Promise<Repository> {
+  return createRegistryRun(connection).open(place)
+}
+
+/** Starts a run. Nothing is read or connected before the first `open`. */
+export function createRegistryRun(connection: Connection, tuning: RunTuning = {}): RegistryRun {
+  const repositories = new Map<string, Promise<Repository>>()
+  let registries: Promise<Registries> | undefined
+  let closed = false
+  const openOnce = async (place: ImageReference['place']): Promise<Repository> => {
+    switch (place.kind) {
+      case 'registry':
+        registries ??= createRegistries(connection, tuning, performance.now())
+        return (await registries).open(place.registry, place.repository)
+      case 'layout':
+        return (await import('./layout/layout-repository.ts')).openLayoutRepository(place.directory)
+      case 'archive':
+        return (await import('./layout/archive-repository.ts')).openArchiveRepository(place.file)
+      default:
+        return unreachable(place)
+    }
+  }
+  return {
+    open: (place) => {
+      if (closed) throw new CountersignError('internal', 'the run is closed')
+      const key = JSON.stringify(place)
+      const known = repositories.get(key)
+      if (known !== undefined) return known
+      const opening = openOnce(place)
+      repositories.set(key, opening)
+      opening.catch(() => repositories.delete(key))
+      return opening
+    },
+    close: () => {
+      closed = true
+      registries?.then(
+        ({ client }) => client.close(),
+        () => undefined,
+      )
+    },
+  }
+}
+
+type Registries = { readonly client: HttpClient; readonly open: (registry: string, repository: string) => Promise<Repository> }
+
+/** One registry of a run. */
+type KnownRegistry = { readonly endpoint: Endpoint; readonly tokens: RegistryTokens }
+
+async function createRegistries(connection: Connection, tuning: RunTuning, startedAt: number): Promise<Registries> {
+  const client = await createClient(connection, tuning, startedAt)
+  const { createObjectCache } = await import('./registry/object-cache.ts')
+  const { registryLimits } = await import('./registry/repository-context.ts')
+  const cache = createObjectCache(registryLimits.cache)
+  const known = new Map<string, KnownRegistry>()
+  const { createEndpoint } = await import('./registry/endpoint.ts')
+  return {
+    client,
+    open: async (registry, repository) => {
+      const shared = known.get(registry) ?? {
+        endpoint: createEndpoint(client, registry, connection.allowHttp === true),
+        tokens: { tokens: new Map(), challenge: undefined },
+      }
+      known.set(registry, shared)
+      return openOne(client, connection, shared, cache, registry, repository)
+    },
+  }
+}
+
+async function openOne(
+  client: HttpClient,
+  connection: Connection,
+  { endpoint, tokens }: KnownRegistry,
+  cache: ObjectCache,
+  registry: string,
+  repository: string,
+): Promise<Repository> {
+  const [{ createAuthorizer }, { createSession }, { openRegistryRepository }] = await Promise.all([
+    import('./registry/authorizer.ts'),
+    import('./registry/session.ts'),
+    import('./registry/open.ts'),
+  ])
+  const { username, password, token, environment } = connection
+  const search = {
+    registry,
+    repository,
+    environment,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(token === undefined ? {} : { token }),
+  }
+  const find = (): Promise<Credential | undefined> =>
+    findCredential({ ...search, helperTimeoutMs: Math.max(1, Math.min(30_000, client.deadline.remainingMs())) })
+  const authorizer = createAuthorizer(client, endpoint.base, repository, tokens, find, token)
+  const session = createSession(endpoint, authorizer, registry, repository, connection.userAgent ?? 'countersign')
+  return openRegistryRepository({ session, cache })
+}
+
+async function createClient(connection: Connection, tuning: RunTuning, startedAt: number): Promise<HttpClient> {
+  const [{ createHttpClient }, { createTransport }, { startDeadline }] = await Promise.all([
+    import('./http/client.ts'),
+    import('./http/transport.ts'),
+    import('./http/deadline.ts'),
+  ])
+  const [ca, clientCertificate, clientKey] = await Promise.all([
+    readPem(connection.caFile),
+    readPem(connection.clientCertificateFile),
+    readPem(connection.clientKeyFile),
+  ])
+  const transport = createTransport({
+    environment: connection.environment,
+    allowInsecure: connection.allowInsecure === true,
+    ...(ca === undefined ? {} : { ca }),
+    ...(clientCertificate === undefined ? {} : { clientCertificate }),
+    ...(clientKey === undefined ? {} : { clientKey }),
+    ...(connection.serverName === undefined ? {} : { serverName: connection.serverName }),
+    ...(tuning.idleMs === undefined ? {} : { idleMs: tuning.idleMs }),
+  })
+  return createHttpClient({
+    transport,
+    deadline: startDeadline(Math.max(1, (connection.deadlineMs ?? 180_000) - (performance.now() - startedAt))),
+    parallelism: connection.parallelism ?? 8,
+    random: tuning.random ?? Math.random,
+    ...(tuning.retries === undefined ? {} : { retries: tuning.retries }),
+    ...(tuning.retryDelayMs === undefined ? {} : { retryDelayMs: tuning.retryDelayMs }),
+  })
+}
+
+async function readPem(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined
+  const { readFile } = await import('node:fs/promises')
+  try {
+    return await readFile(file, 'utf8')
+  } catch (cause) {
+    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+    throw new CountersignError(missing ? 'file_not_found' : 'io_failed', `cannot read ${file}`, { cause })
+  }
+}

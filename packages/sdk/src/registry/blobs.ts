@@ -1,0 +1,50 @@
+/** Reads blobs (distribution-spec 1.1, "Pulling blobs"), checked while they stream. */
+import { concatBytes } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import type { Descriptor } from '@countersign/core/oci/model'
+import { describeRequest } from '../http/failures.ts'
+import { contentLength } from '../http/message.ts'
+import { cacheKey, registryLimits, unexpected, type RepositoryContext } from './repository-context.ts'
+import { altered, verifiedStream } from './verified-stream.ts'
+
+type Wanted = Pick<Descriptor, 'digest' | 'size'>
+
+/** Streams a blob. Small ones arrive whole, once per run, and only after they were checked. */
+export async function* readBlob(context: RepositoryContext, wanted: Wanted): AsyncIterable<Uint8Array> {
+  if (wanted.size > registryLimits.smallBlob) {
+    yield* fetchBlob(context, wanted, true)
+    return
+  }
+  const object = await context.cache.get(cacheKey(context, 'blob', wanted.digest), async () => {
+    const parts: Uint8Array[] = []
+    for await (const part of fetchBlob(context, wanted, false)) parts.push(part)
+    return { bytes: concatBytes(...parts), mediaType: '' }
+  })
+  if (object === undefined) return
+  // A second descriptor may give another size for the same digest; one of the two lies.
+  if (object.bytes.length !== wanted.size) throw altered(nameOf(context, wanted), `${wanted.size} bytes`, `${object.bytes.length} bytes`)
+  yield object.bytes
+}
+
+async function* fetchBlob(context: RepositoryContext, wanted: Wanted, longBody: boolean): AsyncIterable<Uint8Array> {
+  const answer = await context.session.send({ method: 'GET', target: `blobs/${wanted.digest}`, actions: 'pull', longBody })
+  const { request, response } = answer
+  if (response.status === 404) {
+    response.discard()
+    throw new CountersignError(
+      'registry_response_malformed',
+      `${describeRequest(request)}: the registry lacks content that one of its manifests names`,
+    )
+  }
+  if (response.status !== 200) throw await unexpected(answer)
+  const announced = contentLength(response)
+  if (announced !== undefined && announced !== wanted.size) {
+    response.discard()
+    throw altered(nameOf(context, wanted), `${wanted.size} bytes`, `${announced} bytes`)
+  }
+  yield* verifiedStream(response.body, wanted, nameOf(context, wanted))
+}
+
+function nameOf(context: RepositoryContext, wanted: Wanted): string {
+  return `the blob ${context.session.name}@${wanted.digest}`
+}
