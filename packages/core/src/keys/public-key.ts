@@ -20,7 +20,7 @@ export type PublicKey = {
 }
 
 /** Two 4096-bit numbers with their headers need 1,050 bytes; ML-DSA-87 would need 2,614. */
-const limits = { maxBytes: 4096, maxDepth: 4 }
+const limits = { maxBytes: 4096, maxDepth: 8 }
 
 /** Contents of OBJECT IDENTIFIER, hex. RFC 5480 §2.1, RFC 8017 appendix A.1, RFC 8410 §3. */
 const oid = { ec: '2a8648ce3d0201', rsa: '2a864886f70d010101', ed25519: '2b6570' } as const
@@ -112,7 +112,7 @@ function readSpki(spki: Uint8Array): PublicKey {
   if (!isUniversal(type, derTag.oid)) throw malformed('its algorithm is not an object identifier')
   if (!isUniversal(bits, derTag.bitString) || bits.content[0] !== 0) throw malformed('its key is not a whole number of bytes')
   // A copy, so that a caller who reuses the buffer cannot change a key after it was checked.
-  const whole = root.raw.slice()
+  const whole = new Uint8Array(root.raw)
   const raw = whole.subarray(whole.length - bits.content.length + 1)
   switch (bytesToHex(type.content)) {
     case oid.ec:
