@@ -75,7 +75,10 @@ export type WrittenSignature = {
 export type BlobSource = {
   /** For messages: the path, or `-`. */
   readonly name: string
+  /** A chunk is valid until the next one is asked for. */
   readonly open: () => AsyncIterable<Uint8Array>
+  /** True when it may be opened again and gives the same bytes; a file, not standard input. */
+  readonly repeatable?: boolean
   /** Bytes, where known before reading. */
   readonly size?: number
 }

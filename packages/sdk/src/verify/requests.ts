@@ -15,6 +15,8 @@ export type FoundLayout =
   | 'bundle-fallback-tag'
   /** Sigstore bundle under a writer's own tag, not yet merged into the fallback index. */
   | 'bundle-writer-tag'
+  /** A legacy signature under a writer's own tag, not yet merged into `.sig` or `.att`. */
+  | 'legacy-writer-tag'
   /** cosign's tags `.sig`, `.att`, `.sbom`. */
   | 'legacy-tag'
   /** cosign's experimental legacy signature as an OCI 1.1 referrer. */
@@ -29,7 +31,11 @@ export type SignatureOrigin = {
 }
 
 /** A signature that satisfied the policy. */
-export type AcceptedSignature = { readonly origin: SignatureOrigin; readonly evidence: Evidence; /** As stored. */ readonly bytes: Uint8Array }
+export type AcceptedSignature = {
+  readonly origin: SignatureOrigin
+  readonly evidence: Evidence
+  /** As stored. */ readonly bytes: Uint8Array
+}
 
 /** A signature that did not, and why. */
 export type RejectedSignature = { readonly origin: SignatureOrigin; readonly refusal: Refusal }

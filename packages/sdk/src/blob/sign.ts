@@ -1,0 +1,109 @@
+/** Signing and attesting files. */
+import { type Digest, digestAlgorithm, digestBytes, digestHex, type HashAlgorithm } from '@countersign/core/digest'
+import { serializeEnvelope } from '@countersign/core/dsse/envelope'
+import { CountersignError } from '@countersign/core/failure'
+import { buildStatement, parseStatement } from '@countersign/core/statement/statement'
+import { bundleOf, signStatement } from '../sign/own-signature.ts'
+import { demandAttestation } from '../sign/plan.ts'
+import type { BlobSource, SignedBlob, StatementSource } from '../sign/requests.ts'
+import type { Signer } from '../sign/signer.ts'
+import { hashSource } from './hash.ts'
+
+/**
+ * Signs a file of any size: it is read and hashed once, and only the digest goes to the key.
+ *
+ * `signer` may be a promise, so that the file is read while the key is being decrypted. Gives a Sigstore bundle v0.3 and the detached signature.
+ * Throws `file_not_found`, `io_failed`, and whatever the signer throws.
+ *
+ * @example
+ * ```ts
+ * const { bundle, digest } = await signBlob(fileBlobSource('release.tar.gz'), signer)
+ * ```
+ */
+export async function signBlob(source: BlobSource, signer: Signer | Promise<Signer>): Promise<SignedBlob> {
+  const { digest, signer: ready } = await hashWhileSignerLoads(source, signer)
+  const signature = await ready.signDigest(digestBytes(digest))
+  const bundle = bundleOf({ kind: 'message', claimedDigest: digest, signature }, ready.publicKey)
+  return { digest, bundle, signature }
+}
+
+/** Nearly every key signs SHA-256: reading begins with it. A key that signs another hash makes a file be read again from the start. */
+async function hashWhileSignerLoads(source: BlobSource, signer: Signer | Promise<Signer>): Promise<{ digest: Digest; signer: Signer }> {
+  if (source.repeatable !== true) {
+    const ready = await signer
+    return { digest: demand(await hashSource(source, ready.digestAlgorithm.hash)), signer: ready }
+  }
+  let hash: HashAlgorithm | 'failed' = 'sha256'
+  const loading = Promise.resolve(signer).then(
+    (ready) => {
+      hash = ready.digestAlgorithm.hash
+      return ready
+    },
+    (cause: unknown) => {
+      hash = 'failed'
+      throw cause
+    },
+  )
+  const [guess, ready] = await Promise.all([hashSource(source, 'sha256', () => hash !== 'sha256'), loading])
+  if (ready.digestAlgorithm.hash === 'sha256') return { digest: demand(guess), signer: ready }
+  return { digest: demand(await hashSource(source, ready.digestAlgorithm.hash)), signer: ready }
+}
+
+function demand(digest: Digest | undefined): Digest {
+  if (digest === undefined) throw new CountersignError('internal', 'hashing ended early')
+  return digest
+}
+
+/** How a file is attested. */
+export type AttestBlobOptions = {
+  readonly source: StatementSource
+  readonly signer: Signer | Promise<Signer>
+  /** The hash in the statement; default SHA-256. */
+  readonly hash?: HashAlgorithm
+}
+
+/** A file's attestation in its three forms. */
+export type AttestedBlob = {
+  readonly digest: Digest
+  /** Sigstore bundle v0.3, JSON. */
+  readonly bundle: Uint8Array
+  /** The in-toto statement, as signed. */
+  readonly statement: Uint8Array
+  /** The DSSE envelope, JSON. */
+  readonly envelope: Uint8Array
+}
+
+/**
+ * Attests something about a file: the statement names the file and its digest; a whole statement is signed verbatim, if it names the digest.
+ *
+ * Throws `subject_mismatch` when a verbatim statement is about another file, `usage` when it claims to be a signature.
+ *
+ * @example
+ * ```ts
+ * const source = { kind: 'predicate', predicateType: 'https://slsa.dev/provenance/v1', predicate } as const
+ * const { bundle } = await attestBlob(fileBlobSource('release.tar.gz'), { source, signer })
+ * ```
+ */
+export async function attestBlob(source: BlobSource, options: AttestBlobOptions): Promise<AttestedBlob> {
+  const digest = demand(await hashSource(source, options.hash ?? 'sha256'))
+  const statement = options.source.kind === 'statement' ? options.source.statement : statementOf(source, digest, options.source)
+  const parsed = parseStatement(statement)
+  demandAttestation(parsed)
+  if (!parsed.subjects.some((subject) => subject.digest[digestAlgorithm(digest)] === digestHex(digest))) {
+    throw new CountersignError('subject_mismatch', `the statement does not name ${source.name}`, { expected: digest })
+  }
+  const signer = await options.signer
+  const envelope = await signStatement(statement, signer)
+  const bundle = bundleOf({ kind: 'dsse', envelope }, signer.publicKey)
+  return { digest, bundle, statement, envelope: serializeEnvelope(envelope) }
+}
+
+function statementOf(source: BlobSource, digest: Digest, predicate: Extract<StatementSource, { kind: 'predicate' }>): Uint8Array {
+  const name = source.name.slice(Math.max(source.name.lastIndexOf('/'), source.name.lastIndexOf('\\')) + 1)
+  return buildStatement({
+    version: '0.1',
+    subjects: [{ name, digest: { [digestAlgorithm(digest)]: digestHex(digest) } }],
+    predicateType: predicate.predicateType,
+    predicate: predicate.predicate,
+  })
+}

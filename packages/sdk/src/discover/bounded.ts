@@ -1,0 +1,35 @@
+/** Parallel work with a bound, and reading a stream with a bound. */
+import { concatBytes } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+
+/** Runs a task when fewer than the bound are under way; tasks start in the order in which they came. */
+export type Gate = <T>(task: () => Promise<T>) => Promise<T>
+
+/** Makes a gate that lets `width` tasks through at the same time. */
+export function gate(width: number): Gate {
+  let free = width
+  const waiting: (() => void)[] = []
+  return async (task) => {
+    if (free > 0) free--
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await task()
+    } finally {
+      const next = waiting.shift()
+      if (next === undefined) free++
+      else next()
+    }
+  }
+}
+
+/** Collects a stream. Throws `limit_exceeded` as soon as it is longer than `maxBytes`: the sender may never stop. */
+export async function readAll(stream: AsyncIterable<Uint8Array>, maxBytes: number, what: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of stream) {
+    length += chunk.length
+    if (length > maxBytes) throw new CountersignError('limit_exceeded', `${what} is longer than ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : concatBytes(...chunks)
+}

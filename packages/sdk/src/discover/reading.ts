@@ -1,0 +1,82 @@
+/** Reads each manifest and each blob of one discovery once, with bounds on parallelism, size and total. */
+import { CountersignError, outcomeOf } from '@countersign/core/failure'
+import type { Descriptor } from '@countersign/core/oci/model'
+import type { ManifestReference, RepositoryReader, StoredManifest } from '../registry/repository.ts'
+import { gate, readAll } from './bounded.ts'
+import type { DiscoveryLimits } from './limits.ts'
+
+/** One discovery's view of a repository. */
+export type Reading = {
+  readonly repository: RepositoryReader
+  readonly limits: DiscoveryLimits
+  /** A manifest that something listed: one that is not there is a failure, not an absence. */
+  readonly listedManifest: (reference: ManifestReference) => Promise<StoredManifest>
+  readonly blob: (descriptor: Pick<Descriptor, 'digest' | 'size'>) => Promise<Uint8Array>
+}
+
+/** Content by digest, kept for a later discovery of the same run; tags are never kept. */
+export type ContentCache = { readonly manifests: Map<string, Promise<StoredManifest>>; readonly blobs: Map<string, Promise<Uint8Array>> }
+
+/** An empty cache. */
+export function newContentCache(): ContentCache {
+  return { manifests: new Map(), blobs: new Map() }
+}
+
+/** Starts a discovery's reading. */
+export function startReading(repository: RepositoryReader, limits: DiscoveryLimits, cache: ContentCache = newContentCache()): Reading {
+  const through = gate(limits.parallelism)
+  const { manifests, blobs } = cache
+  const tags = new Map<string, Promise<StoredManifest>>()
+  let total = 0
+  const readBlob = async (descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<Uint8Array> => {
+    if (descriptor.size > limits.maxBundleBytes) {
+      throw new CountersignError('limit_exceeded', `${descriptor.digest} has ${descriptor.size} bytes, more than ${limits.maxBundleBytes}`)
+    }
+    total += descriptor.size
+    if (total > limits.maxTotalBytes) {
+      throw new CountersignError('limit_exceeded', `the signatures of this artifact have more than ${limits.maxTotalBytes} bytes together`)
+    }
+    return through(() => readAll(repository.blob(descriptor), limits.maxBundleBytes, descriptor.digest))
+  }
+  return {
+    repository,
+    limits,
+    listedManifest: (reference) =>
+      once('tag' in reference ? tags : manifests, 'tag' in reference ? reference.tag : reference.digest, async () => {
+        const stored = await through(() => repository.manifest(reference))
+        return stored ?? missing(repository, reference)
+      }),
+    blob: (descriptor) => once(blobs, descriptor.digest, () => readBlob(descriptor)),
+  }
+}
+
+function missing(repository: RepositoryReader, reference: ManifestReference): never {
+  const name = 'tag' in reference ? reference.tag : reference.digest
+  throw new CountersignError('registry_failed', `${repository.name} lists ${name} as a signature, but does not have it`)
+}
+
+/** A failure is not kept: the next who asks tries again. */
+async function once<V>(made: Map<string, Promise<V>>, key: string, make: () => Promise<V>): Promise<V> {
+  const known = made.get(key)
+  if (known !== undefined) return known
+  const promise = make()
+  made.set(key, promise)
+  try {
+    return await promise
+  } catch (cause) {
+    if (made.get(key) === promise) made.delete(key)
+    throw cause
+  }
+}
+
+/** The failure of the platform in `cause`; anything else is a broken assumption and goes on up. */
+export function failureIn(cause: unknown): CountersignError {
+  if (cause instanceof CountersignError) return cause
+  throw cause
+}
+
+/** True if a failure leaves the question open (network, registry, a limit); false if it says what is wrong with the content. */
+export function leavesOpen(failure: CountersignError): boolean {
+  const outcome = outcomeOf(failure.code)
+  return outcome === 'unknown' || failure.code === 'io_failed' || failure.code === 'internal'
+}

@@ -1,0 +1,72 @@
+/** The places in a repository where signatures of a subject may be listed. */
+import type { Digest } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
+import { fallbackTag, legacyTag } from '@countersign/core/oci/layouts'
+import type { Descriptor } from '@countersign/core/oci/model'
+import type { ManifestReference, StoredManifest } from '../registry/repository.ts'
+import { parseStoredManifest } from './entity.ts'
+import type { Reading } from './reading.ts'
+import { parseWriterTag } from './writer-tag.ts'
+
+/** Which kind of place named a manifest. */
+export type Source = 'referrers' | 'fallback' | 'writer' | 'legacy-writer' | 'legacy-tag'
+
+/** A manifest that may hold signatures; `stored` where the listing itself brought it. */
+export type Candidate = { readonly source: Source; readonly reference: ManifestReference; readonly stored?: StoredManifest }
+
+/** The referrers API and the fallback tag; each promise fails on its own. */
+export function listedCandidates(reading: Reading, subject: Digest): [Promise<Candidate[]>, Promise<Candidate[]>] {
+  return [referrerCandidates(reading, subject), fallbackCandidates(reading, subject)]
+}
+
+async function referrerCandidates(reading: Reading, subject: Digest): Promise<Candidate[]> {
+  const answer = await reading.repository.referrers(subject)
+  return answer.kind === 'unsupported' ? [] : fromDescriptors(reading, 'referrers', answer.manifests)
+}
+
+async function fallbackCandidates(reading: Reading, subject: Digest): Promise<Candidate[]> {
+  const tag = fallbackTag(subject)
+  const stored = await reading.repository.manifest({ tag })
+  if (stored === undefined) return []
+  const index = parseStoredManifest(stored)
+  // `cosign copy` puts the image itself under this tag: then it lists nothing, unless the manifest is a referrer on its own.
+  if (index === undefined || index.kind === 'manifest') return [{ source: 'fallback', reference: { digest: stored.digest }, stored }]
+  return fromDescriptors(reading, 'fallback', index.manifests)
+}
+
+function fromDescriptors(reading: Reading, source: Source, manifests: readonly Descriptor[]): Candidate[] {
+  if (manifests.length > reading.limits.maxReferrers) {
+    const detail = `${reading.repository.name} lists ${manifests.length} referrers, more than ${reading.limits.maxReferrers}`
+    throw new CountersignError('limit_exceeded', detail)
+  }
+  const digests = new Set(manifests.map((descriptor) => descriptor.digest))
+  return [...digests].map((digest) => ({ source, reference: { digest } }))
+}
+
+/** cosign's tag `.sig` or `.att`. */
+export async function legacyTagCandidates(reading: Reading, subject: Digest, suffix: 'sig' | 'att'): Promise<Candidate[]> {
+  const stored = await reading.repository.manifest({ tag: legacyTag(subject, suffix) })
+  return stored === undefined ? [] : [{ source: 'legacy-tag', reference: { digest: stored.digest }, stored }]
+}
+
+/** A writer's own tag, and the half digest in its name. */
+export type WriterCandidate = Candidate & { readonly half: string }
+
+/** The tags that writers put for themselves, found in the list of all tags. */
+export async function writerCandidates(reading: Reading, subject: Digest): Promise<WriterCandidate[]> {
+  const found: WriterCandidate[] = []
+  let seen = 0
+  for await (const tag of reading.repository.tags()) {
+    if (++seen > reading.limits.maxTags) {
+      throw new CountersignError('limit_exceeded', `${reading.repository.name} has more than ${reading.limits.maxTags} tags`)
+    }
+    const writer = parseWriterTag(subject, tag)
+    if (writer !== undefined) {
+      found.push({ source: writer.kind === 'bundle' ? 'writer' : 'legacy-writer', reference: { tag }, half: writer.half })
+    }
+  }
+  if (found.length > reading.limits.maxReferrers) {
+    throw new CountersignError('limit_exceeded', `${found.length} writer tags, more than ${reading.limits.maxReferrers}`)
+  }
+  return found
+}

@@ -1,0 +1,61 @@
+/** What a signer makes: envelopes, bundles, and the hint at the key. */
+import { createHash } from 'node:crypto'
+import { bundleMediaType, serializeBundle } from '@countersign/core/bundle/serialize'
+import type { Bundle, SignedContent, SignedEntity } from '@countersign/core/bundle/model'
+import { type DsseEnvelope, inTotoPayloadType, preAuthEncoding } from '@countersign/core/dsse/envelope'
+import { unreachable } from '@countersign/core/failure'
+import type { PublicKey } from '@countersign/core/keys/public-key'
+import type { VerifyPolicy } from '@countersign/core/verify/policy'
+import type { Signer } from './signer.ts'
+
+/** base64(SHA-256(SubjectPublicKeyInfo)): how cosign hints at a key. It decides nothing. */
+export function keyHint(key: PublicKey): string {
+  return createHash('sha256').update(key.spki).digest('base64')
+}
+
+/** Signs an in-toto statement: one signature, no `keyid` (DSSE protocol.md; cosign refuses a `keyid` with a plain key). */
+export async function signStatement(statement: Uint8Array, signer: Signer): Promise<DsseEnvelope> {
+  const sig = await signer.signMessage(preAuthEncoding(inTotoPayloadType, statement))
+  return { payloadType: inTotoPayloadType, payload: statement, signatures: [{ sig }] }
+}
+
+/** A Sigstore bundle v0.3 of signed content, one line of JSON. */
+export function bundleOf(content: SignedContent, key: PublicKey): Uint8Array {
+  const bundle: Bundle = {
+    version: '0.3',
+    mediaType: bundleMediaType,
+    material: { kind: 'public-key', hint: keyHint(key) },
+    logEntries: [],
+    timestamps: [],
+    content,
+  }
+  return serializeBundle(bundle)
+}
+
+/** The bytes that were signed as a statement or payload; `undefined` for a signature over the artifact itself. */
+export function signedPayload(entity: SignedEntity): Uint8Array | undefined {
+  const { content } = entity
+  switch (content.kind) {
+    case 'message':
+      return undefined
+    case 'dsse':
+      return content.envelope.payload
+    case 'simple-signing':
+      return content.payload
+    default:
+      return unreachable(content)
+  }
+}
+
+/** What our own signature must satisfy when it is read back: made by this key, over this digest; no log is asked for. */
+export function ownPolicy(key: PublicKey): VerifyPolicy {
+  const notDemanded = { kind: 'not_demanded' } as const
+  return {
+    signer: { kind: 'keys', keys: [{ key, label: 'the signing key' }] },
+    content: { kind: 'any_content' },
+    log: notDemanded,
+    sct: notDemanded,
+    signedTimestamp: notDemanded,
+    claims: { kind: 'required' },
+  }
+}

@@ -1,0 +1,96 @@
+/** Verifying images: the public function. */
+import type { Digest } from '@countersign/core/digest'
+import { verifyEntity } from '@countersign/core/verify/verify'
+import { nodePrimitives } from '../crypto/node-primitives.ts'
+import { gate } from '../discover/bounded.ts'
+import { discoverSignatures, type DiscoveryOptions } from '../discover/discover.ts'
+import type { Discovery, FoundEntity } from '../discover/found.ts'
+import { failureIn } from '../discover/reading.ts'
+import { type ImageRepositories, withImageRepositories } from '../sign/repositories.ts'
+import { describeReference, resolveSubject } from '../sign/subjects.ts'
+import { countsFor, gravestFailure, refusalFrom } from './outcome.ts'
+import type { AcceptedSignature, ImageVerification, RejectedSignature, VerifyImageRequest } from './requests.ts'
+
+/**
+ * Verifies that an image is signed (or attested) as the policy demands: one acceptable signature is enough, all others are reported too.
+ *
+ * Everything in the repository is read once: signatures in every layout, merged. What cannot be read is in `unreadable`, and without an
+ * accepted signature the outcome is then "could not tell". Refusals are values; only broken assumptions and unusable requests throw.
+ *
+ * @example
+ * ```ts
+ * const result = await verifyImage({ image, policy, nowMs: Date.now(), connection })
+ * if (!result.ok) console.error(result.failure?.code, result.failure?.detail)
+ * ```
+ */
+export async function verifyImage(request: VerifyImageRequest): Promise<ImageVerification> {
+  return withImageRepositories(request, (repositories) => verifyImageIn(repositories, request))
+}
+
+/** {@link verifyImage} in repositories that are open already. */
+export async function verifyImageIn(
+  repositories: ImageRepositories,
+  request: Omit<VerifyImageRequest, 'connection' | 'signatureRepository'>,
+  options: DiscoveryOptions = {},
+): Promise<ImageVerification> {
+  const { images, signatures } = repositories
+  const image = describeReference(images.name, request.image)
+  const nothing = { ok: false, image, accepted: [], rejected: [], unreadable: [] } as const
+  const { digest } = request.image
+  // By digest, the listings need not wait for the answer whether the image exists.
+  const early = digest === undefined ? undefined : discoverSignatures(signatures, { digest }, options)
+  let subject: Digest
+  let discovery: Discovery
+  try {
+    const [resolved, listed] = await Promise.all([resolveSubject(images, request.image), early])
+    subject = resolved.digest
+    discovery = listed ?? (await discoverSignatures(signatures, resolved, options))
+  } catch (cause) {
+    return { ...nothing, failure: refusalFrom(failureIn(cause)) }
+  }
+  const reference = `${images.name}@${subject}`
+  return { image, reference, digest: subject, ...(await judge(request, subject, discovery)) }
+}
+
+type Judgement = Pick<ImageVerification, 'ok' | 'accepted' | 'rejected' | 'unreadable' | 'failure'>
+
+async function judge(
+  request: Pick<VerifyImageRequest, 'policy' | 'trustedRoot' | 'nowMs'>,
+  subject: Digest,
+  discovery: Discovery,
+): Promise<Judgement> {
+  const counted = discovery.found.filter((found) => countsFor(found, request.policy.content))
+  const through = gate(8)
+  const results = await Promise.all(counted.map((found) => through(async () => judgeOne(request, subject, found))))
+  const accepted = results.filter((result) => 'evidence' in result)
+  const rejected = results.filter((result) => 'refusal' in result)
+  const { unreadable } = discovery
+  if (accepted.length > 0) return { ok: true, accepted, rejected, unreadable }
+  const others = discovery.found.length - counted.length
+  return {
+    ok: false,
+    accepted,
+    rejected,
+    unreadable,
+    failure: gravestFailure(request.policy.content, subject, rejected, unreadable, others),
+  }
+}
+
+async function judgeOne(
+  request: Pick<VerifyImageRequest, 'policy' | 'trustedRoot' | 'nowMs'>,
+  subject: Digest,
+  found: FoundEntity,
+): Promise<AcceptedSignature | RejectedSignature> {
+  const { origin, bytes } = found
+  if (!found.parsed.ok) return { origin, refusal: refusalFrom(found.parsed.failure) }
+  const { policy, trustedRoot, nowMs } = request
+  const verification = await verifyEntity({
+    entity: found.parsed.entity,
+    artifact: { kind: 'digest', digests: [subject] },
+    policy,
+    ...(trustedRoot === undefined ? {} : { trustedRoot }),
+    nowMs,
+    primitives: nodePrimitives,
+  })
+  return verification.ok ? { origin, evidence: verification.evidence, bytes } : { origin, refusal: verification }
+}

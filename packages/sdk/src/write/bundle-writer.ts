@@ -1,0 +1,123 @@
+/** Writes a bundle beside its subject: a referrer, and where the registry does not list referrers, an entry of the fallback index. */
+import { CountersignError } from '@countersign/core/failure'
+import { fallbackTag, referrerDescriptor } from '@countersign/core/oci/layouts'
+import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
+import type { Digest } from '@countersign/core/digest'
+import type { Repository, StoredManifest } from '../registry/repository.ts'
+import { parseStoredManifest } from '../discover/entity.ts'
+import { halfOf } from '../discover/writer-tag.ts'
+import { bundleManifest, type BundleManifestParts, type Document, emptyConfig, fallbackIndex } from './document.ts'
+import { mergeContribution, type MergeOptions, type SharedDocument } from './merge.ts'
+
+/** Where a bundle was written. */
+export type WrittenBundle = {
+  readonly manifest: Digest
+  /** The fallback tag, where it had to be written. */ readonly fallbackTag?: string
+}
+
+/** Manifests that the caller has read already, by digest; wrong descriptors of them in a fallback index are corrected. */
+export type KnownManifests = ReadonlyMap<
+  Digest,
+  { readonly manifest: ImageManifest | ImageIndex; readonly mediaType: string; readonly size: number }
+>
+
+/**
+ * Stores a bundle and makes it discoverable.
+ *
+ * 1. Blobs, then the manifest by digest. A crash leaves unreferenced content.
+ * 2. A registry that lists referrers itself (`OCI-Subject`, or its referrers answer shows it) is done: the manifest is the listing.
+ * 3. Otherwise the fallback index, with the steps of `merge.ts`.
+ *
+ * Throws `manifest_malformed` when the fallback tag holds something that must not be overwritten, `write_not_confirmed` when it never stays.
+ */
+export async function writeBundle(
+  repository: Repository,
+  parts: BundleManifestParts,
+  options: MergeOptions & { readonly known?: KnownManifests } = {},
+): Promise<WrittenBundle> {
+  const manifest = bundleManifest(parts)
+  await Promise.all([repository.putBlob(emptyConfig), repository.putBlob(parts.bundle)])
+  const written = await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  if (written.kind === 'written' && written.subjectListed) return { manifest: manifest.digest }
+  if (await isListed(repository, parts.subject.digest, manifest.digest)) return { manifest: manifest.digest }
+  return { manifest: manifest.digest, fallbackTag: await indexBundle(repository, parts.subject.digest, manifest, options) }
+}
+
+/** Puts a stored bundle manifest into the fallback index; also completes what a writer left half-way. Returns the tag. */
+export async function indexBundle(
+  repository: Repository,
+  subject: Digest,
+  manifest: Document,
+  options: MergeOptions & { readonly known?: KnownManifests } = {},
+): Promise<string> {
+  const shared = sharedIndex(subject, options.known ?? new Map())
+  await mergeContribution(repository, subject, { manifest, content: manifest.digest }, shared, options)
+  return shared.tag
+}
+
+/** Some registries list referrers and do not say so in the answer to the write. */
+async function isListed(repository: Repository, subject: Digest, manifest: Digest): Promise<boolean> {
+  const answer = await repository.referrers(subject)
+  return answer.kind === 'listed' && answer.manifests.some((descriptor) => descriptor.digest === manifest)
+}
+
+function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Descriptor> {
+  return {
+    kind: 'bundle',
+    tag: fallbackTag(subject),
+    entries: (stored) => indexEntries(subject, stored),
+    contributed: (stored) => {
+      const manifest = asReferrer(stored, subject)
+      const entries = new Map<string, Descriptor>()
+      if (manifest !== undefined) {
+        entries.set(halfOf(stored.digest), referrerDescriptor({ ...stored, size: stored.bytes.length }, manifest))
+      }
+      return entries
+    },
+    build: async (entries) => fallbackIndex([...entries.values()].map((entry) => corrected(entry, known))),
+  }
+}
+
+function indexEntries(subject: Digest, stored: StoredManifest | undefined): Map<string, Descriptor> {
+  if (stored === undefined) return new Map()
+  const tag = fallbackTag(subject)
+  let index: ImageManifest | ImageIndex | undefined
+  try {
+    index = parseStoredManifest(stored)
+  } catch (cause) {
+    throw occupied(tag, 'something that does not parse', cause)
+  }
+  if (index?.kind !== 'index')
+    throw occupied(tag, index === undefined ? `a ${stored.mediaType}` : 'an image (`cosign copy` leaves one there)')
+  return new Map(index.manifests.map((descriptor) => [halfOf(descriptor.digest), descriptor]))
+}
+
+function occupied(tag: string, found: string, cause?: unknown): CountersignError {
+  return new CountersignError(
+    'manifest_malformed',
+    `the fallback tag ${tag} holds ${found}, not an index of referrers; it was left as it is`,
+    {
+      expected: 'an OCI image index',
+      found,
+      hint: `Look at the tag ${tag}, delete it or move it to another name, and sign again.`,
+      ...(cause === undefined ? {} : { cause }),
+    },
+  )
+}
+
+function asReferrer(stored: StoredManifest, subject: Digest): ImageManifest | undefined {
+  try {
+    const manifest = parseStoredManifest(stored)
+    return manifest?.kind === 'manifest' && manifest.subject?.digest === subject ? manifest : undefined
+  } catch (cause) {
+    // Someone else's tag with a name like ours: not ours to merge, and discovery reports it as malformed.
+    if (cause instanceof CountersignError) return undefined
+    throw cause
+  }
+}
+
+/** cosign 3.1.1 writes the config's media type as artifact type and no annotations; entries that we know we put right, others stay. */
+function corrected(entry: Descriptor, known: KnownManifests): Descriptor {
+  const read = known.get(entry.digest)
+  return read === undefined ? entry : referrerDescriptor({ ...read, digest: entry.digest }, read.manifest)
+}

@@ -1,0 +1,118 @@
+/** Writes cosign's legacy layout: one manifest under `.sig` or `.att`, one layer for each signature. */
+import { CountersignError } from '@countersign/core/failure'
+import type { Digest } from '@countersign/core/digest'
+import { legacyTag, mediaTypes } from '@countersign/core/oci/layouts'
+import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
+import type { Repository, StoredManifest } from '../registry/repository.ts'
+import { parseStoredManifest } from '../discover/entity.ts'
+import { layerKey } from '../discover/layer-key.ts'
+import { halfOf } from '../discover/writer-tag.ts'
+import { type Document, legacyConfig, legacyManifest } from './document.ts'
+import { mergeContribution, type MergeOptions, type SharedDocument } from './merge.ts'
+
+/** `.sig` holds simple-signing payloads, `.att` DSSE envelopes. */
+export type LegacyKind = 'sig' | 'att'
+
+/** One signature to add. */
+export type LegacyLayer = { readonly bytes: Uint8Array; readonly descriptor: Descriptor }
+
+/** What may be dropped on the way: `attest --replace` drops earlier attestations of the same type. */
+export type LegacyOptions = MergeOptions & { readonly drop?: (layer: Descriptor) => boolean }
+
+/**
+ * Adds a layer to the manifest under `.sig` or `.att` and returns that manifest's digest once it has been read back with the layer in it.
+ *
+ * 1. Payload and config blobs, then the writer's own manifest by digest, holding this one layer. A crash leaves unreferenced content.
+ * 2. to 4. The steps of `merge.ts`, with the manifest under `.sig` or `.att` as the shared document.
+ */
+export async function writeLegacyLayer(
+  repository: Repository,
+  subject: Digest,
+  kind: LegacyKind,
+  layer: LegacyLayer,
+  options: LegacyOptions = {},
+): Promise<Digest> {
+  const config = legacyConfig([layer.descriptor])
+  const manifest = legacyManifest(config, [layer.descriptor])
+  await Promise.all([repository.putBlob(layer.bytes), repository.putBlob(config)])
+  await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  return mergeLegacyLayer(repository, subject, kind, { manifest, layer: layer.descriptor }, options)
+}
+
+/** Merges a stored one-layer manifest; also completes what a writer left half-way. */
+export async function mergeLegacyLayer(
+  repository: Repository,
+  subject: Digest,
+  kind: LegacyKind,
+  own: { readonly manifest: Document; readonly layer: Descriptor },
+  options: LegacyOptions = {},
+): Promise<Digest> {
+  const content = layerKey(own.layer)
+  const shared = sharedManifest(repository, subject, kind, halfOf(content), options.drop)
+  await mergeContribution(repository, subject, { manifest: own.manifest, content }, shared, options)
+  const stored = await repository.resolve({ tag: shared.tag })
+  if (stored === undefined) throw new CountersignError('write_not_confirmed', `the tag ${shared.tag} vanished after it was written`)
+  return stored.digest
+}
+
+function sharedManifest(
+  repository: Repository,
+  subject: Digest,
+  kind: LegacyKind,
+  ownHalf: string,
+  drop: LegacyOptions['drop'],
+): SharedDocument<Descriptor> {
+  const tag = legacyTag(subject, kind)
+  return {
+    kind,
+    tag,
+    entries: (stored) => (stored === undefined ? new Map() : layersOf(stored, tag)),
+    contributed: (stored) => contributedLayers(stored, kind),
+    ...(drop === undefined ? {} : { dropped: (half: string, layer: Descriptor) => half !== ownHalf && drop(layer) }),
+    build: async (entries) => {
+      const layers = [...entries.values()]
+      const config = legacyConfig(layers)
+      await repository.putBlob(config)
+      return legacyManifest(config, layers)
+    },
+  }
+}
+
+function layersOf(stored: StoredManifest, tag: string): Map<string, Descriptor> {
+  let manifest: ImageManifest | ImageIndex | undefined
+  try {
+    manifest = parseStoredManifest(stored)
+  } catch (cause) {
+    throw occupied(tag, 'something that does not parse', cause)
+  }
+  if (manifest?.kind !== 'manifest') throw occupied(tag, `a ${stored.mediaType}`)
+  return new Map(manifest.layers.map((layer) => [halfOf(layerKey(layer)), layer]))
+}
+
+function contributedLayers(stored: StoredManifest, kind: LegacyKind): Map<string, Descriptor> {
+  const mediaType = legacyLayerMediaType[kind]
+  try {
+    const manifest = parseStoredManifest(stored)
+    const layers = manifest?.kind === 'manifest' ? manifest.layers.filter((layer) => layer.mediaType === mediaType) : []
+    return new Map(layers.map((layer) => [halfOf(layerKey(layer)), layer]))
+  } catch (cause) {
+    // Someone else's tag with a name like ours: not ours to merge, and discovery reports it as malformed.
+    if (cause instanceof CountersignError) return new Map()
+    throw cause
+  }
+}
+
+/** Media type of a layer in each legacy manifest. */
+export const legacyLayerMediaType: Readonly<Record<LegacyKind, string>> = {
+  sig: mediaTypes.simpleSigning,
+  att: mediaTypes.envelope,
+}
+
+function occupied(tag: string, found: string, cause?: unknown): CountersignError {
+  return new CountersignError('manifest_malformed', `the tag ${tag} holds ${found}, not a manifest of signatures; it was left as it is`, {
+    expected: 'an OCI image manifest',
+    found,
+    hint: `Look at the tag ${tag}, delete it or move it to another name, and sign again.`,
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
