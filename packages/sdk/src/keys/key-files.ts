@@ -1,6 +1,6 @@
 /** Writes key pairs to disk: both files or none, and never over another key by accident. */
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, rm } from 'node:fs/promises'
+import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import type { KeyPairPem } from './generate.ts'
@@ -70,11 +70,16 @@ async function replace({ path, temporary, kept }: Staged): Promise<() => Promise
 }
 
 async function keep(path: string, kept: string): Promise<boolean> {
+  const existing = await lstat(path).catch((cause: unknown) => {
+    if (isCode(cause, 'ENOENT')) return undefined
+    throw cause
+  })
+  if (existing === undefined) return false
+  if (!existing.isFile() && !existing.isSymbolicLink()) throw new CountersignError('io_failed', `${path} is no file to overwrite`)
   try {
     await link(path, kept)
     return true
   } catch (cause) {
-    if (isCode(cause, 'ENOENT')) return false
     if (!isCode(cause, ...withoutLinks)) throw cause
     await rename(path, kept)
     return true
