@@ -19,7 +19,7 @@ export function openLedger(): Ledger {
   return {
     checks,
     waivers,
-    held: (check, detail) => void checks.push({ check, detail }),
+    held: (check, detail) => void checks.push({ check, detail: legible(detail) }),
     waived: (check, reason) => void waivers.push({ check, reason }),
   }
 }
@@ -29,9 +29,9 @@ export function refusalOf(failure: CountersignError, checks: readonly Check[]): 
   return {
     ok: false,
     code: failure.code,
-    detail: failure.message,
-    ...(failure.expected === undefined ? {} : { expected: failure.expected }),
-    ...(failure.found === undefined ? {} : { found: failure.found }),
+    detail: legible(failure.message),
+    ...(failure.expected === undefined ? {} : { expected: legible(failure.expected) }),
+    ...(failure.found === undefined ? {} : { found: legible(failure.found) }),
     ...(failure.hint === undefined ? {} : { hint: failure.hint }),
     checks,
   }
@@ -52,4 +52,16 @@ export function readingPart<T>(code: FailureCode, part: string, parse: () => T):
       cause,
     })
   }
+}
+
+/** Longest text that a report repeats from what it verified, characters. */
+const maxShown = 1024
+
+/**
+ * Hostile: names and types in a bundle end up on terminals and in logs. Control characters (escape sequences, line breaks) and those that
+ * turn the direction of text are written as escapes, and long texts are cut.
+ */
+function legible(text: string): string {
+  const cut = text.length > maxShown ? `${text.slice(0, maxShown).toWellFormed()}…` : text
+  return cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }

@@ -23,7 +23,8 @@ export const maxLogEntries = 32
 export type ProvenLog = {
   readonly evidence: readonly LogEvidence[]
   readonly times: readonly TrustedTime[]
-  readonly logs: readonly LogInstance[]
+  /** Of each proven entry, the instances of its log in the trusted root. */
+  readonly logs: readonly (readonly LogInstance[])[]
 }
 
 type Surroundings = {
@@ -53,13 +54,14 @@ export async function proveLogEntries(
   }
   const evidence: LogEvidence[] = []
   const times: TrustedTime[] = []
-  const logs: LogInstance[] = []
+  const logs: (readonly LogInstance[])[] = []
   for (const entry of entries) {
-    const log = trustedRoot?.logs.find(({ logId }) => equalBytes(logId, entry.logId))
+    const instances = (trustedRoot?.logs ?? []).filter(({ logId }) => equalBytes(logId, entry.logId))
+    const log = instanceAt(entry, instances)
     if (log === undefined) continue
     const proven = await proveEntry(entry, log, logged, surroundings)
     evidence.push(proven)
-    logs.push(log)
+    logs.push(instances.filter(({ publicKey }) => equalBytes(publicKey.spki, log.publicKey.spki)))
     if (proven.integratedTimeMs !== undefined) times.push({ source: 'log', timeMs: proven.integratedTimeMs, authority: log.baseUrl })
   }
   if (evidence.length === 0 && demand.kind === 'required') throw nothingProven(entries, trustedRoot)
@@ -70,14 +72,21 @@ export async function proveLogEntries(
  * A v2 entry carries no time of its own, so its log must have been in use at some trusted time of the signature; otherwise a log key that
  * leaked after its end could prove anything. Without any trusted time there is nothing to compare. Refuses with `log_untrusted`.
  */
-export function demandLogsInUse(logs: readonly LogInstance[], times: readonly TrustedTime[]): void {
+export function demandLogsInUse(logs: ProvenLog['logs'], times: readonly TrustedTime[]): void {
   if (times.length === 0) return
-  const unused = logs.find((log) => !times.some(({ timeMs }) => inRange(timeMs, log.validFor)))
-  if (unused === undefined) return
-  throw new CountersignError('log_untrusted', `log ${unused.baseUrl} was not trusted at the time of the signature`, {
-    expected: rangeText(unused.validFor),
+  const unused = logs.find((instances) => !instances.some(({ validFor }) => times.some(({ timeMs }) => inRange(timeMs, validFor))))
+  const [log] = unused ?? []
+  if (log === undefined) return
+  throw new CountersignError('log_untrusted', `log ${log.baseUrl} was not trusted at the time of the signature`, {
+    expected: rangeText(log.validFor),
     found: times.map(({ timeMs }) => timeText(timeMs)).join(', '),
   })
+}
+
+/** A trusted root may list one log several times, each for a time of its own; the claimed time only picks which one has to hold. */
+function instanceAt(entry: TransparencyLogEntry, instances: readonly LogInstance[]): LogInstance | undefined {
+  const claimedMs = (entry.integratedTime ?? 0) * 1000
+  return instances.find(({ validFor }) => inRange(claimedMs, validFor)) ?? instances[0]
 }
 
 async function proveEntry(

@@ -154,13 +154,9 @@ function effectiveDemands(policy: VerifyPolicy): { readonly log: Demand; readonl
   return { log: { kind: 'required' }, signedTimestamp }
 }
 
-async function noSignature(entity: SignedEntity, { trusted, certificate }: Reading, primitives: Primitives): Promise<CountersignError> {
+async function noSignature(entity: SignedEntity, { trusted }: Reading, primitives: Primitives): Promise<CountersignError> {
   if (trusted.length > 0) return noKeySigned(entity.material, trusted, primitives)
-  return new CountersignError('bundle_altered', 'the signature does not verify with the key of the certificate that came with it', {
-    ...(certificate === undefined
-      ? {}
-      : { expected: `a signature by the key of certificate ${certificate.leaf.subject.text || 'without subject'}` }),
-  })
+  return new CountersignError('bundle_altered', 'the signature does not verify with the key of the certificate that came with it')
 }
 
 /** Without this, a signature with foreign timestamps alone would be said to have none. */
