@@ -187,8 +187,10 @@ function another(cursor: Cursor, close: number): boolean {
   const code = cursor.text.charCodeAt(cursor.position)
   if (code !== 0x2c && code !== close) throw malformed(cursor, close === 0x5d ? '"," or "]"' : '"," or "}"')
   cursor.position++
-  skipSpace(cursor)
-  if (code === 0x2c) return true
+  if (code === 0x2c) {
+    skipSpace(cursor)
+    return true
+  }
   cursor.depth--
   return false
 }

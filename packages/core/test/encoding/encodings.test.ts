@@ -1,0 +1,93 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { base64ToBytes, base64UrlToBytes, bytesToBase64 } from '@countersign/core/base64'
+import { bytesToHex, compareBytes, concatBytes, equalBytes, fromUtf8, hexToBytes, utf8 } from '@countersign/core/bytes'
+import { digestBytes, digestFromBytes, parseDigest, type Digest } from '@countersign/core/digest'
+import { refusal } from '../refusal.ts'
+
+const bytes = fc.uint8Array({ maxLength: 200 })
+
+describe('base64', () => {
+  it('is what Node writes, and reads back', () => {
+    fc.assert(
+      fc.property(bytes, (value) => {
+        const text = bytesToBase64(value)
+        expect(text).toBe(Buffer.from(value).toString('base64'))
+        expect(base64ToBytes(text)).toEqual(value)
+        expect(base64UrlToBytes(text.replaceAll('+', '-').replaceAll('/', '_'))).toEqual(value)
+      }),
+    )
+  })
+
+  it.each(['Q', 'QQ', 'QQ=', 'QQ===', 'QR==', 'QUF=', '=QQ=', 'QQ==QQ==', 'Q Q=', 'QQ==\n', 'QQ-_', 'Q\u00e9==', '===='])(
+    'attack: %j would be a second spelling of some bytes',
+    (text) => {
+      expect(refusal(() => base64ToBytes(text))).toBe('base64_malformed')
+    },
+  )
+
+  it('refuses both alphabets in one text', () => {
+    expect(refusal(() => base64UrlToBytes('+_=='))).toBe('base64_malformed')
+  })
+
+  it('reads and writes megabytes', () => {
+    const large = new Uint8Array(5_000_000).fill(0xa5)
+    expect(equalBytes(base64ToBytes(bytesToBase64(large)), large)).toBe(true)
+  })
+})
+
+describe('hex and UTF-8', () => {
+  it('read back what they write', () => {
+    fc.assert(
+      fc.property(bytes, fc.string({ unit: 'binary' }), (value, text) => {
+        expect(hexToBytes(bytesToHex(value))).toEqual(value)
+        expect(fromUtf8(utf8(text))).toBe(text)
+      }),
+    )
+  })
+
+  it.each(['a', 'AB', 'zz', '0x00', ' 00'])('refuse %j as hex', (text) => {
+    expect(refusal(() => hexToBytes(text))).toBe('hex_malformed')
+  })
+
+  it('refuse overlong and cut UTF-8', () => {
+    expect(refusal(() => fromUtf8(Uint8Array.of(0xc0, 0x80)))).toBe('utf8_malformed')
+    expect(refusal(() => fromUtf8(Uint8Array.of(0xe2, 0x82)))).toBe('utf8_malformed')
+  })
+})
+
+describe('byte strings', () => {
+  it('compare by content and order by unsigned bytes', () => {
+    fc.assert(
+      fc.property(bytes, bytes, (a, b) => {
+        expect(equalBytes(a, b)).toBe(Buffer.compare(a, b) === 0)
+        expect(Math.sign(compareBytes(a, b))).toBe(Buffer.compare(a, b))
+        expect(concatBytes(a, b)).toEqual(new Uint8Array(Buffer.concat([a, b])))
+      }),
+    )
+  })
+})
+
+describe('digests', () => {
+  it('are read only in canonical form', () => {
+    const hex = 'ab'.repeat(32)
+    expect(parseDigest(`sha256:${hex}`)).toBe(`sha256:${hex}`)
+    for (const text of [
+      `SHA256:${hex}`,
+      `sha256:${hex.toUpperCase()}`,
+      `sha256:${hex}00`,
+      `sha1:${'ab'.repeat(20)}`,
+      `sha512:${hex}`,
+      hex,
+      `sha256:${hex}\n`,
+    ]) {
+      expect(parseDigest(text)).toBeUndefined()
+    }
+  })
+
+  it('go to bytes and back', () => {
+    const digest = `sha384:${'0f'.repeat(48)}` as Digest
+    expect(digestFromBytes('sha384', digestBytes(digest))).toBe(digest)
+    expect(digestFromBytes('sha256', digestBytes(digest))).toBeUndefined()
+  })
+})
