@@ -33,7 +33,7 @@ export function readEcdsaSignature(algorithm: SignatureAlgorithm, signature: Uin
   const width = coordinateLength[algorithm.key]
   const fixed = algorithm.encoding === 'p1363' ? signature : fromDer(signature, width)
   if (fixed === undefined || fixed.length !== 2 * width) return undefined
-  const order = hexToBytes(orders[algorithm.key])
+  const order = orderOf(algorithm.key)
   return inRange(fixed.subarray(0, width), order) && inRange(fixed.subarray(width), order) ? fixed : undefined
 }
 
@@ -69,6 +69,14 @@ function readInteger(bytes: Uint8Array, start: number, into: Uint8Array): number
   if (magnitude.length > into.length) return undefined
   into.set(magnitude, into.length - magnitude.length)
   return end
+}
+
+const orderBytes = new Map<EcKeyType, Uint8Array>()
+
+function orderOf(type: EcKeyType): Uint8Array {
+  const known = orderBytes.get(type) ?? hexToBytes(orders[type])
+  orderBytes.set(type, known)
+  return known
 }
 
 function inRange(value: Uint8Array, order: Uint8Array): boolean {

@@ -1,12 +1,24 @@
 /** Public keys as SubjectPublicKeyInfo (RFC 5280 §4.1.2.7). */
 import { bytesToBase64 } from '../base64.ts'
-import { bytesToHex, concatBytes, hexToBytes } from '../bytes.ts'
-import { derTag, isUniversal, parseDer, withDerCode, type DerNode } from '../der/reader.ts'
+import {
+  derTag,
+  isUniversal,
+  parseDer,
+  readBitStringBytes,
+  readInteger,
+  readNull,
+  readOid,
+  readSequence,
+  withDerCode,
+  type DerNode,
+} from '../der/reader.ts'
+import { derBitString, derNull, derOid, derSequence } from '../der/writer.ts'
 import { digestFromBytes, type Digest } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
 import { encodePem, decodePem } from '../pem.ts'
 import type { Primitives } from '../primitives.ts'
 import type { KeyType } from './algorithm.ts'
+import { coordinateLength, type EcKeyType } from './ecdsa-signature.ts'
 
 /** A public key that was parsed and found supported. Equality is equality of `spki`. */
 export type PublicKey = {
@@ -22,27 +34,27 @@ export type PublicKey = {
 /** Two 4096-bit numbers with their headers need 1,050 bytes; ML-DSA-87 would need 2,614. */
 const limits = { maxBytes: 4096, maxDepth: 8 }
 
-/** Contents of OBJECT IDENTIFIER, hex. RFC 5480 §2.1, RFC 8017 appendix A.1, RFC 8410 §3. */
-const oid = { ec: '2a8648ce3d0201', rsa: '2a864886f70d010101', ed25519: '2b6570' } as const
+/** RFC 5480 §2.1, RFC 8017 appendix A.1, RFC 8410 §3. */
+const oid = { ec: '1.2.840.10045.2.1', rsa: '1.2.840.113549.1.1.1', ed25519: '1.3.101.112' } as const
 
-/** Named curves (RFC 5480 §2.1.1.1) and the bytes of one coordinate. */
-const curves: ReadonlyMap<string, { readonly type: KeyType; readonly width: number }> = new Map([
-  ['2a8648ce3d030107', { type: 'ec-p256', width: 32 }],
-  ['2b81040022', { type: 'ec-p384', width: 48 }],
-  ['2b81040023', { type: 'ec-p521', width: 66 }],
-])
+/** Named curves (RFC 5480 §2.1.1.1). */
+const curves: Readonly<Record<string, EcKeyType | undefined>> = {
+  '1.2.840.10045.3.1.7': 'ec-p256',
+  '1.3.132.0.34': 'ec-p384',
+  '1.3.132.0.35': 'ec-p521',
+}
 
 /** Kinds of keys that people bring and the platform does not take, for the message. */
-const unsupportedNames: Readonly<Record<string, string>> = {
-  '2b8104000a': 'curve secp256k1',
-  '2b81040021': 'curve P-224',
-  '2b6571': 'Ed448',
-  '2b656e': 'X25519',
-  '2a8648ce380401': 'DSA',
-  '2a864886f70d01010a': 'an RSA key restricted to PSS',
-  '608648016503040311': 'ML-DSA-44',
-  '608648016503040312': 'ML-DSA-65',
-  '608648016503040313': 'ML-DSA-87',
+const unsupportedNames: Readonly<Record<string, string | undefined>> = {
+  '1.3.132.0.10': 'curve secp256k1',
+  '1.3.132.0.33': 'curve P-224',
+  '1.3.101.113': 'Ed448',
+  '1.3.101.110': 'X25519',
+  '1.2.840.10040.4.1': 'DSA',
+  '1.2.840.113549.1.1.10': 'an RSA key restricted to PSS',
+  '2.16.840.1.101.3.4.3.17': 'ML-DSA-44',
+  '2.16.840.1.101.3.4.3.18': 'ML-DSA-65',
+  '2.16.840.1.101.3.4.3.19': 'ML-DSA-87',
 }
 
 const supported = 'ECDSA on P-256, P-384 or P-521, RSA of 2048 to 4096 bits, or Ed25519'
@@ -61,11 +73,11 @@ export function parsePublicKey(spki: Uint8Array): PublicKey {
 
 /** Reads a bare `RSAPublicKey` (PKCS#1, RFC 8017 appendix A.1.1), as old trusted roots carry it. Fails as {@link parsePublicKey}. */
 export function parsePkcs1PublicKey(der: Uint8Array): PublicKey {
-  return parsePublicKey(wrapRsaPublicKey(der))
+  return parsePublicKey(derSequence(derSequence(derOid(oid.rsa), derNull()), derBitString(der)))
 }
 
 /**
- * Reads a PEM file with exactly one `PUBLIC KEY` block.
+ * Reads a PEM file with exactly one block, `PUBLIC KEY` (or `RSA PUBLIC KEY`, as cosign does too).
  * Throws `pem_malformed`, `key_malformed` or `key_unsupported`; other kinds of PEM are named in the failure, with a hint.
  */
 export function parsePublicKeyPem(text: string): PublicKey {
@@ -105,21 +117,19 @@ export function rsaNumbers(key: PublicKey): { readonly modulus: Uint8Array; read
 }
 
 function readSpki(spki: Uint8Array): PublicKey {
-  const root = parseDer(spki, limits)
-  const [algorithm, bits, ...more] = sequence(root, 'SubjectPublicKeyInfo')
-  const [type, parameters, ...extra] = sequence(algorithm, 'AlgorithmIdentifier')
-  if (more.length > 0 || extra.length > 0) throw malformed('it has more members than SubjectPublicKeyInfo')
-  if (!isUniversal(type, derTag.oid)) throw malformed('its algorithm is not an object identifier')
-  if (!isUniversal(bits, derTag.bitString) || bits.content[0] !== 0) throw malformed('its key is not a whole number of bytes')
   // A copy, so that a caller who reuses the buffer cannot change a key after it was checked.
-  const whole = new Uint8Array(root.raw)
-  const raw = whole.subarray(whole.length - bits.content.length + 1)
-  switch (bytesToHex(type.content)) {
+  const whole = new Uint8Array(spki)
+  const [algorithm, bits, ...more] = readSequence(parseDer(whole, limits))
+  const [type, parameters, ...extra] = readSequence(algorithm)
+  if (more.length > 0 || extra.length > 0) throw malformed('it has more members than SubjectPublicKeyInfo')
+  const raw = readBitStringBytes(bits)
+  const name = readOid(type)
+  switch (name) {
     case oid.ec:
       return readEc(whole, raw, parameters)
     case oid.rsa:
       // RFC 3279 §2.3.1: the parameters are NULL, not absent.
-      if (!isUniversal(parameters, derTag.null) || parameters.content.length > 0) throw malformed('its RSA parameters are not NULL')
+      readNull(parameters)
       return readRsa(whole, raw)
     case oid.ed25519:
       // RFC 8410 §3: the parameters are absent.
@@ -127,7 +137,7 @@ function readSpki(spki: Uint8Array): PublicKey {
       if (raw.length !== 32) throw malformed(`an Ed25519 key has ${raw.length} bytes, not 32`)
       return { type: 'ed25519', spki: whole, raw }
     default:
-      throw unsupported(type)
+      throw unsupported(name)
   }
 }
 
@@ -136,19 +146,19 @@ function readEc(spki: Uint8Array, raw: Uint8Array, parameters: DerNode | undefin
   if (!isUniversal(parameters, derTag.oid)) {
     throw new CountersignError('key_unsupported', 'the key does not name its curve', { expected: 'a named curve' })
   }
-  const curve = curves.get(bytesToHex(parameters.content))
-  if (curve === undefined) throw unsupported(parameters)
+  const type = curves[readOid(parameters)]
+  if (type === undefined) throw unsupported(readOid(parameters))
   if (raw[0] === 2 || raw[0] === 3) {
     throw new CountersignError('key_unsupported', 'the key is a compressed point', {
       hint: 'Write it with openssl ec -conv_form uncompressed.',
     })
   }
-  if (raw[0] !== 4 || raw.length !== 1 + 2 * curve.width) throw malformed('its EC point has the wrong form or length')
-  return { type: curve.type, spki, raw }
+  if (raw[0] !== 4 || raw.length !== 1 + 2 * coordinateLength[type]) throw malformed('its EC point has the wrong form or length')
+  return { type, spki, raw }
 }
 
 function readRsa(spki: Uint8Array, raw: Uint8Array): PublicKey {
-  const [modulusNode, exponentNode, ...more] = sequence(parseDer(raw, limits), 'RSAPublicKey')
+  const [modulusNode, exponentNode, ...more] = readSequence(parseDer(raw, limits))
   if (more.length > 0) throw malformed('it has more members than RSAPublicKey')
   const modulus = positiveInteger(modulusNode, 'modulus')
   const exponent = positiveInteger(exponentNode, 'exponent')
@@ -165,28 +175,12 @@ function readRsa(spki: Uint8Array, raw: Uint8Array): PublicKey {
   return { type: 'rsa', spki, bits, raw }
 }
 
-function sequence(node: DerNode | undefined, what: string): readonly DerNode[] {
-  if (!isUniversal(node, derTag.sequence)) throw malformed(`${what} is not a sequence`)
-  return node.children()
-}
-
-/** X.690 §8.3.2: shortest form; here also above zero. Returns the bytes without the sign's zero byte. */
+/** The magnitude of an INTEGER above zero, without the sign's zero byte. */
 function positiveInteger(node: DerNode | undefined, what: string): Uint8Array {
-  if (!isUniversal(node, derTag.integer)) throw malformed(`its RSA ${what} is not an integer`)
-  const [first, second] = node.content
-  if (first === undefined || first >= 0x80) throw malformed(`its RSA ${what} is negative or empty`)
-  if (first !== 0) return node.content
-  if (second === undefined || second < 0x80) throw malformed(`its RSA ${what} is zero or padded`)
-  return node.content.subarray(1)
-}
-
-/** SEQUENCE { SEQUENCE { rsaEncryption, NULL }, BIT STRING }; lengths of two bytes, which any key of supported size needs. */
-function wrapRsaPublicKey(der: Uint8Array): Uint8Array {
-  if (der.length < 256 || der.length > limits.maxBytes) throw malformed(`${der.length} bytes are not an RSAPublicKey of supported size`)
-  const two = (length: number): Uint8Array => Uint8Array.of(0x82, length >> 8, length & 0xff)
-  const algorithm = hexToBytes(`300d0609${oid.rsa}0500`)
-  const bits = concatBytes(Uint8Array.of(derTag.bitString), two(der.length + 1), Uint8Array.of(0), der)
-  return concatBytes(Uint8Array.of(0x30), two(algorithm.length + bits.length), algorithm, bits)
+  const content = readInteger(node)
+  const [first, second] = content
+  if ((first as number) >= 0x80 || (first === 0 && second === undefined)) throw malformed(`its RSA ${what} is not above zero`)
+  return first === 0 ? content.subarray(1) : content
 }
 
 function hintFor(label: string): string {
@@ -195,9 +189,8 @@ function hintFor(label: string): string {
   return 'Give a file that begins with -----BEGIN PUBLIC KEY-----.'
 }
 
-function unsupported(type: DerNode): CountersignError {
-  const hex = bytesToHex(type.content)
-  return new CountersignError('key_unsupported', `a key of a kind that is not supported: ${unsupportedNames[hex] ?? `OID (hex) ${hex}`}`, {
+function unsupported(name: string): CountersignError {
+  return new CountersignError('key_unsupported', `a key of a kind that is not supported: ${unsupportedNames[name] ?? name}`, {
     expected: supported,
   })
 }

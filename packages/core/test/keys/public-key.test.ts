@@ -1,7 +1,9 @@
 import { createHash, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { assert, integer, nat, property } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesToHex, concatBytes, hexToBytes } from '../../src/bytes.ts'
 import { derBitString, derInteger, derNull, derOid, derSequence } from '../../src/der/writer.ts'
+import { CountersignError } from '../../src/failure.ts'
 import {
   encodePublicKeyPem,
   keyFingerprint,
@@ -11,6 +13,7 @@ import {
   parsePublicKeyPem,
   rsaNumbers,
 } from '../../src/keys/public-key.ts'
+import { encodePem } from '../../src/pem.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
 
 const der = (key: KeyObject): Uint8Array => new Uint8Array(key.export({ format: 'der', type: 'spki' }))
@@ -61,6 +64,8 @@ describe('a public key', () => {
   it('in bare PKCS#1 is the same key', () => {
     const pkcs1 = createPublicKey({ key: Buffer.from(rsa2048), format: 'der', type: 'spki' }).export({ format: 'der', type: 'pkcs1' })
     expect(bytesToHex(parsePkcs1PublicKey(pkcs1).spki)).toBe(bytesToHex(rsa2048))
+    expect(bytesToHex(parsePublicKeyPem(encodePem('RSA PUBLIC KEY', pkcs1)).spki)).toBe(bytesToHex(rsa2048))
+    expect(() => parsePkcs1PublicKey(rsa2048)).toThrow(refusal('key_malformed'))
   })
 
   it('goes through PEM unchanged', () => {
@@ -74,6 +79,25 @@ describe('a public key', () => {
     const hash = createHash('sha256').update(p256)
     expect(await keyFingerprint(parsePublicKey(p256), primitives)).toBe(`sha256:${hash.copy().digest('hex')}`)
     expect(await keyHint(parsePublicKey(p256), primitives)).toBe(hash.digest('base64'))
+  })
+})
+
+describe('a mutated public key', () => {
+  it('is refused with a code, or read as the key that the bytes say', () => {
+    const strays: string[] = []
+    const originals = [p256, rsa2048, der(generateKeyPairSync('ed25519').publicKey)]
+    const one = property(nat(2), nat(300), integer({ min: 0, max: 255 }), (which, at, byte) => {
+      const mutant = (originals[which] as Uint8Array).map((old, i) => (i === at ? byte : old))
+      try {
+        const key = parsePublicKey(mutant)
+        if (bytesToHex(key.spki) !== bytesToHex(mutant) || !bytesToHex(mutant).endsWith(bytesToHex(key.raw)))
+          strays.push(bytesToHex(mutant))
+      } catch (error) {
+        if (!(error instanceof CountersignError)) strays.push(String(error))
+      }
+    })
+    assert(one, { numRuns: 3000 })
+    expect(strays).toEqual([])
   })
 })
 

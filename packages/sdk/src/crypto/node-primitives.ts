@@ -16,7 +16,7 @@ const keyObjects = new WeakMap<PublicKey, KeyObject | null>()
 export const nodePrimitives: Primitives = { hash: hashBytes, hasher: newHasher, verify: verifyMessage, verifyDigest }
 
 function hashBytes(algorithm: HashAlgorithm, data: Uint8Array): Uint8Array {
-  return hash(algorithm, data, 'buffer')
+  return plain(hash(algorithm, data, 'buffer'))
 }
 
 function newHasher(algorithm: HashAlgorithm): Hasher {
@@ -25,8 +25,13 @@ function newHasher(algorithm: HashAlgorithm): Hasher {
     update: (chunk) => {
       hasher.update(chunk)
     },
-    digest: () => hasher.digest(),
+    digest: () => plain(hasher.digest()),
   }
+}
+
+/** The same bytes without Buffer's own ways: its `slice` is a view, its equality and JSON are others. */
+function plain(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
 function verifyMessage(algorithm: SignatureAlgorithm, key: PublicKey, message: Uint8Array, signature: Uint8Array): Awaitable<boolean> {
@@ -34,8 +39,9 @@ function verifyMessage(algorithm: SignatureAlgorithm, key: PublicKey, message: U
   switch (algorithm.scheme) {
     case 'ecdsa': {
       // OpenSSL is lax about BER: the one strict reader of the platform comes first.
-      const fixed = readEcdsaSignature(algorithm, signature)
-      return fixed !== undefined && check(algorithm.hash, message, key, fixed, { dsaEncoding: 'ieee-p1363' })
+      if (readEcdsaSignature(algorithm, signature) === undefined) return false
+      const dsaEncoding = algorithm.encoding === 'p1363' ? 'ieee-p1363' : 'der'
+      return check(algorithm.hash, message, key, signature, { dsaEncoding })
     }
     case 'rsa-pkcs1v15':
       return check(algorithm.hash, message, key, signature, { padding: constants.RSA_PKCS1_PADDING })
@@ -72,7 +78,7 @@ function verifyDigest(algorithm: SignatureAlgorithm, key: PublicKey, digest: Uin
   }
 }
 
-type Options = { dsaEncoding?: 'ieee-p1363'; padding?: number; saltLength?: number }
+type Options = { dsaEncoding?: 'der' | 'ieee-p1363'; padding?: number; saltLength?: number }
 
 function check(hash: HashAlgorithm | null, message: Uint8Array, key: PublicKey, signature: Uint8Array, options: Options): boolean {
   const object = keyObject(key)
@@ -84,7 +90,7 @@ function rsaPublicOperation(key: PublicKey, signature: Uint8Array): Uint8Array |
   const object = keyObject(key)
   if (object === undefined || signature.length !== Math.ceil((key.bits ?? 0) / 8)) return undefined
   try {
-    return publicDecrypt({ key: object, padding: constants.RSA_NO_PADDING }, signature)
+    return plain(publicDecrypt({ key: object, padding: constants.RSA_NO_PADDING }, signature))
   } catch {
     return undefined
   }

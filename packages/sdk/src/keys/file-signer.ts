@@ -30,7 +30,7 @@ export function signerOf(key: PrivateKey): Signer {
     messageAlgorithm,
     digestAlgorithm,
     signMessage: async (message) => {
-      const signature = await signMessage(messageAlgorithm, key, message)
+      const signature = new Uint8Array(await signMessage(messageAlgorithm, key, message))
       if (!(await nodePrimitives.verify(messageAlgorithm, publicKey, message, signature))) throw faulty()
       return signature
     },
@@ -61,7 +61,7 @@ function signMessage(algorithm: SignatureAlgorithm, key: PrivateKey, message: Ui
 async function signDigest(algorithm: SignatureAlgorithm, key: PrivateKey, digest: Uint8Array): Promise<Uint8Array> {
   switch (algorithm.scheme) {
     case 'rsa-pkcs1v15':
-      return privateEncrypt({ key: key.handle, padding: constants.RSA_PKCS1_PADDING }, digestInfo(algorithm.hash, digest))
+      return new Uint8Array(privateEncrypt({ key: key.handle, padding: constants.RSA_PKCS1_PADDING }, digestInfo(algorithm.hash, digest)))
     case 'ecdsa':
       if (!isEcKeyType(algorithm.key)) break
       return withSecret(key, async (scalar) =>
