@@ -24,7 +24,8 @@ const curveNames = { 'ec-p256': 'P-256', 'ec-p384': 'P-384', 'ec-p521': 'P-521',
 /**
  * Primitives over WebCrypto (`webPrimitives(crypto.subtle)`).
  *
- * RSA-PSS takes a salt as long as the hash. Throws `algorithm_unsupported` only where the platform's WebCrypto lacks an algorithm altogether.
+ * RSA-PSS takes a salt as long as the hash. Pure Ed25519 is the platform's: OpenSSL and browsers agree on all but signatures that the key's own
+ * owner crafts from points of small order, which noble (Ed25519ph) refuses. Throws `algorithm_unsupported` only where the platform's WebCrypto lacks an algorithm altogether.
  */
 export function webPrimitives(subtle: WebCryptoSubtle): Primitives {
   const keys = new WeakMap<PublicKey, Map<string, Promise<object | undefined>>>()

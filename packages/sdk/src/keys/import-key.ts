@@ -1,6 +1,7 @@
 /** Takes private keys that other tools made. */
 import { createPrivateKey, type KeyObject, type PrivateKeyInput, randomBytes } from 'node:crypto'
 import { fromUtf8 } from '@countersign/core/bytes'
+import { parseDer, readOid, readSequence, readSmallInteger, withDerCode } from '@countersign/core/der/reader'
 import { CountersignError } from '@countersign/core/failure'
 import { decodePem, type PemBlock } from '@countersign/core/pem'
 import { isEncryptedKeyLabel } from './encrypted-key.ts'
@@ -19,6 +20,9 @@ export type ImportRequest = {
 }
 
 const maxBytes = 64 * 1024
+const pbkdf2 = '1.2.840.113549.1.5.12'
+/** A few seconds. */
+const maxIterations = 10_000_000
 const types: Readonly<Record<string, PrivateKeyInput['type']>> = {
   'PRIVATE KEY': 'pkcs8',
   'ENCRYPTED PRIVATE KEY': 'pkcs8',
@@ -60,6 +64,7 @@ function readHandle(block: PemBlock, password: Uint8Array | undefined): KeyObjec
   if (encrypted && password === undefined) {
     throw new CountersignError('key_password_missing', 'the key to import is encrypted', { hint: 'Give the password that opens it.' })
   }
+  if (encrypted) checkIterations(block.bytes)
   const input: PrivateKeyInput = { key: Buffer.from(block.bytes), format: 'der', type: types[block.label] }
   try {
     return createPrivateKey(encrypted && password !== undefined ? { ...input, passphrase: Buffer.from(password) } : input)
@@ -70,6 +75,25 @@ function readHandle(block: PemBlock, password: Uint8Array | undefined): KeyObjec
     throw new CountersignError('key_malformed', `not a private key: the block ${block.label} does not parse`, { cause })
   } finally {
     block.bytes.fill(0)
+  }
+}
+
+/**
+ * RFC 8018 appendix A: EncryptedPrivateKeyInfo { { PBES2, { { PBKDF2, { salt, iterations, … } }, … } }, … }. OpenSSL would count to any number
+ * that the file names, and nothing can stop it on the way.
+ */
+function checkIterations(der: Uint8Array): void {
+  const iterations = withDerCode('key_malformed', 'not an encrypted private key', () => {
+    const [, parameters] = readSequence(readSequence(parseDer(der))[0])
+    const [kdf, kdfParameters] = readSequence(readSequence(parameters)[0])
+    // OpenSSL bounds the memory of scrypt, the other function, itself.
+    return readOid(kdf) === pbkdf2 ? readSmallInteger(readSequence(kdfParameters)[1]) : 0
+  })
+  if (iterations > maxIterations) {
+    throw new CountersignError('key_unsupported', 'opening the key would take too long', {
+      expected: `at most ${maxIterations} iterations of PBKDF2`,
+      found: `${iterations}`,
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { utf8 } from '@countersign/core/bytes'
+import { derInteger, derOctetString, derOid, derSequence } from '@countersign/core/der/writer'
 import { encodePem } from '@countersign/core/pem'
 import { describe, expect, it } from 'vitest'
 import { decryptPrivateKey, encryptPrivateKey } from '../../src/keys/encrypted-key.ts'
@@ -44,6 +45,15 @@ describe('importing a private key', () => {
     await expect(importPrivateKey({ pem: input, inputPassword: utf8('open'), password })).resolves.toHaveProperty('privatePem')
     await expect(importPrivateKey({ pem: input, inputPassword: utf8('shut'), password })).rejects.toThrow(refusal('key_password_wrong'))
     await expect(importPrivateKey({ pem: input, password })).rejects.toThrow(refusal('key_password_missing'))
+  })
+
+  it('refuses an encrypted PKCS#8 whose iterations would take hours', async () => {
+    const parameters = derSequence(derOctetString(new Uint8Array(16)), derInteger(2 ** 31))
+    const kdf = derSequence(derOid('1.2.840.113549.1.5.12'), parameters)
+    const hostile = derSequence(derSequence(derOid('1.2.840.113549.1.5.13'), derSequence(kdf)), derOctetString(new Uint8Array(16)))
+    await expect(
+      importPrivateKey({ pem: utf8(encodePem('ENCRYPTED PRIVATE KEY', hostile)), inputPassword: utf8('open'), password }),
+    ).rejects.toThrow(refusal('key_unsupported'))
   })
 
   it.each<[string, () => Uint8Array]>([
