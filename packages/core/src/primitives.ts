@@ -4,8 +4,7 @@
  * Two implementations pass the same vectors: `webPrimitives` (WebCrypto, browser and Node) and the SDK's `nodePrimitives` (OpenSSL).
  */
 import type { HashAlgorithm } from './digest.ts'
-import type { SignatureAlgorithm } from './keys/algorithm.ts'
-import type { PublicKey } from './keys/public-key.ts'
+import type { PublicKey, SignatureAlgorithm } from './keys/model.ts'
 
 /** A value or a promise of it: OpenSSL answers at once, WebCrypto does not. */
 export type Awaitable<T> = T | Promise<T>

@@ -1,10 +1,9 @@
 /** Hashes and signatures with WebCrypto, in browsers and in Node; what WebCrypto lacks is computed by `keys/*-signature.ts`. */
 import { hashLength, type HashAlgorithm } from './digest.ts'
 import { CountersignError, unreachable } from './failure.ts'
-import type { SignatureAlgorithm } from './keys/algorithm.ts'
+import type { PublicKey, SignatureAlgorithm } from './keys/model.ts'
 import { verifyEcdsaDigest, verifyEd25519phDigest } from './keys/digest-signature.ts'
 import { readEcdsaSignature } from './keys/ecdsa-signature.ts'
-import type { PublicKey } from './keys/public-key.ts'
 import { isEncodedDigest, rsaPublicOperation } from './keys/rsa-signature.ts'
 import type { Hasher, Primitives } from './primitives.ts'
 

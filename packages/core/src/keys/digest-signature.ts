@@ -8,9 +8,8 @@ import type { ECDSA } from '@noble/curves/abstract/weierstrass.js'
 import { concatBytes, utf8 } from '../bytes.ts'
 import { hashLength } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
-import type { SignatureAlgorithm } from './algorithm.ts'
+import type { PublicKey, SignatureAlgorithm } from './model.ts'
 import { readEcdsaSignature, type EcKeyType } from './ecdsa-signature.ts'
-import type { PublicKey } from './public-key.ts'
 
 /** Verifies ECDSA over a digest of `algorithm.hash`; the encoding is the algorithm's. A point off the curve is `false`. */
 export async function verifyEcdsaDigest(

@@ -1,7 +1,7 @@
 /** ECDSA signatures between ASN.1 DER (RFC 3279 §2.2.3) and fixed-width r‖s (IEEE P1363), strictly: one signature, one spelling. */
 import { compareBytes, hexToBytes } from '../bytes.ts'
 import { derSequence, derUnsignedInteger } from '../der/writer.ts'
-import type { KeyType, SignatureAlgorithm } from './algorithm.ts'
+import type { KeyType, SignatureAlgorithm } from './model.ts'
 
 /** The curves of the table. */
 export type EcKeyType = Extract<KeyType, `ec-${string}`>

@@ -17,19 +17,10 @@ import { digestFromBytes, type Digest } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
 import { encodePem, decodePem } from '../pem.ts'
 import type { Primitives } from '../primitives.ts'
-import type { KeyType } from './algorithm.ts'
 import { coordinateLength, type EcKeyType } from './ecdsa-signature.ts'
+import type { PublicKey } from './model.ts'
 
-/** A public key that was parsed and found supported. Equality is equality of `spki`. */
-export type PublicKey = {
-  readonly type: KeyType
-  /** The whole SubjectPublicKeyInfo, DER, exactly as found. */
-  readonly spki: Uint8Array
-  /** RSA only: length of the modulus in bits. */
-  readonly bits?: number
-  /** The key's own bytes: the uncompressed EC point, the 32 bytes of Ed25519, or the DER RSAPublicKey. */
-  readonly raw: Uint8Array
-}
+export type { PublicKey } from './model.ts'
 
 /** Two 4096-bit numbers with their headers need 1,050 bytes; ML-DSA-87 would need 2,614. */
 const limits = { maxBytes: 4096, maxDepth: 8 }

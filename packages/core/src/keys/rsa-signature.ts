@@ -2,8 +2,8 @@
 import { bytesToHex, concatBytes, equalBytes, hexToBytes } from '../bytes.ts'
 import { hashLength, type HashAlgorithm } from '../digest.ts'
 import type { Awaitable } from '../primitives.ts'
-import type { SignatureAlgorithm } from './algorithm.ts'
-import { rsaNumbers, type PublicKey } from './public-key.ts'
+import type { PublicKey, SignatureAlgorithm } from './model.ts'
+import { rsaNumbers } from './public-key.ts'
 
 /** RFC 8017 §9.2 note 1: DigestInfo up to the digest. The parameters are NULL; a signature without them is refused. */
 const digestInfoPrefix: Readonly<Record<HashAlgorithm, string>> = {
