@@ -1,6 +1,6 @@
 /** `index.json`: which manifests a layout has, and their tags. */
-import { digestHex, type Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
+import { legacyTag, type LegacySuffix } from '@countersign/core/oci/layouts'
 import { parseManifest } from '@countersign/core/oci/manifest'
 import type { Descriptor } from '@countersign/core/oci/model'
 
@@ -41,7 +41,7 @@ function parseEntries(bytes: Uint8Array, name: string): readonly Descriptor[] {
 
 const kindAnnotation = 'kind'
 const cosignKind = 'dev.cosignproject.cosign/'
-const suffixes: Readonly<Record<string, string>> = { sigs: 'sig', atts: 'att', sboms: 'sbom' }
+const suffixes: Readonly<Record<string, LegacySuffix>> = { sigs: 'sig', atts: 'att', sboms: 'sbom' }
 
 /**
  * `cosign save` keeps one image with its legacy signatures and drops their tags: the annotation `kind` tells what each entry was
@@ -58,11 +58,7 @@ function savedByCosign(entries: readonly Descriptor[]): ReadonlyMap<string, Desc
   if (image === undefined || images.length > 1) return tags
   for (const entry of entries) {
     const suffix = Object.hasOwn(suffixes, kindOf(entry)) ? suffixes[kindOf(entry)] : undefined
-    if (suffix !== undefined) tags.set(`${legacyTag(image.digest)}.${suffix}`, entry)
+    if (suffix !== undefined) tags.set(legacyTag(image.digest, suffix), entry)
   }
   return tags
-}
-
-function legacyTag(digest: Digest): string {
-  return `${digest.slice(0, 6)}-${digestHex(digest)}`
 }
