@@ -68,7 +68,8 @@ async function attributeProblem(
 
 /**
  * RFC 5754 §3: the signature algorithm names the hash again, or is the bare key type. A different hash there is refused: the digest that
- * binds the content must be the one that is signed. Ed25519 hashes by itself (RFC 8419).
+ * binds the content must be the one that is signed. Ed25519 hashes by itself; RFC 8419 §2.3 then asks for SHA-512 as the digest, but any that
+ * is accepted binds the content as well.
  */
 function readAlgorithm(signer: SignerInfo, key: PublicKey, hash: HashAlgorithm): SignatureAlgorithm | undefined {
   const identifier = signer.signatureAlgorithm

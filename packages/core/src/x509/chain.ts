@@ -121,7 +121,10 @@ function isNamedIssuer(subject: Certificate, issuer: Certificate): boolean {
   return serial === undefined || equalBytes(serial, issuer.serial)
 }
 
-/** Whether a certificate's signature was made by the issuer's key. An unsupported algorithm or key is a `false`. */
+/**
+ * Whether a certificate's signature was made by the issuer's key. An unsupported algorithm or key is a `false`; throws
+ * `algorithm_unsupported` only where the primitives themselves lack an algorithm, which says nothing about the signature.
+ */
 export async function isSignedBy(subject: Certificate, issuer: Certificate, primitives: Primitives): Promise<boolean> {
   try {
     const key = parsePublicKey(issuer.spki)
@@ -137,7 +140,6 @@ export async function isSignedBy(subject: Certificate, issuer: Certificate, prim
 const unusable: ReadonlySet<FailureCode> = new Set<FailureCode>([
   'key_malformed',
   'key_unsupported',
-  'algorithm_unsupported',
   'der_malformed',
   'der_too_deep',
   'der_too_large',

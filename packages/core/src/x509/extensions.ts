@@ -61,6 +61,7 @@ export function readExtensions(node: DerNode): ReadonlyMap<string, Extension> {
   return extensions
 }
 
+/** A FALSE that is written out (X.690 §11.5 forbids it) is let pass, here and in BasicConstraints: authorities of the real world write it. */
 function readExtension(node: DerNode): Extension {
   const fields = readSequence(node)
   const hasCritical = isUniversal(fields[1], derTag.boolean)
