@@ -3,13 +3,10 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-/**
- * The path of a tool: in `PEERS_BIN`, in the caches where the peers are unpacked, or on PATH; `undefined` when it is nowhere.
- */
+/** The path of a tool: where `scripts/install-peers` puts it, or on PATH; `undefined` when it is nowhere. */
 export function findPeer(name: string, environment: Readonly<Record<string, string | undefined>> = process.env): string | undefined {
-  const caches = ['countersign-peers', 'signing-peers'].map((folder) => join(homedir(), '.cache', folder, 'root', 'usr', 'bin'))
-  const folders = [environment['PEERS_BIN'] ?? '', ...caches, ...(environment['PATH'] ?? '').split(delimiter)]
-  return folders
+  const installed = environment['COUNTERSIGN_PEERS'] ?? join(homedir(), '.cache', 'countersign-peers')
+  return [join(installed, 'usr', 'bin'), ...(environment['PATH'] ?? '').split(delimiter)]
     .filter((folder) => folder !== '')
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path))
