@@ -54,5 +54,5 @@ function namesSigner(name: string): boolean {
 
 /** Paths in a profile are relative to the profile. */
 function located(flag: Flag, value: string, folder: string): string {
-  return flag.path === true && !value.includes('://') ? resolve(folder, value) : value
+  return flag.path === true && !value.includes('://') && value !== 'public-good' ? resolve(folder, value) : value
 }

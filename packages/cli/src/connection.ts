@@ -1,0 +1,36 @@
+/** The registry flags as a connection, and image references as typed. */
+import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
+import type { Connection } from '@countersign/sdk/connection'
+import type { FlagValues } from './command/flag-values.ts'
+import type { Invocation } from './command/invocation.ts'
+import { durationMs } from './command/parse.ts'
+import { version } from './version.ts'
+
+/** How to reach registries, as the flags say. */
+export function connectionFromFlags({ flags, terminal }: Invocation): Connection {
+  const timeout = flags.text('timeout')
+  return {
+    environment: terminal.environment,
+    userAgent: `countersign/${version}`,
+    allowHttp: flags.boolean('allow-http-registry', false),
+    allowInsecure: flags.boolean('allow-insecure-registry', false),
+    ...optional('username', flags.text('registry-username')),
+    ...optional('password', flags.text('registry-password')),
+    ...optional('token', flags.text('registry-token')),
+    ...optional('caFile', flags.text('registry-cacert')),
+    ...optional('clientCertificateFile', flags.text('registry-client-cert')),
+    ...optional('clientKeyFile', flags.text('registry-client-key')),
+    ...optional('serverName', flags.text('registry-server-name')),
+    ...(timeout === undefined || durationMs(timeout) === 0 ? {} : { deadlineMs: durationMs(timeout) }),
+  }
+}
+
+function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
+  return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]: string })
+}
+
+/** The repository that keeps the signatures, when it is another than the image's. */
+export function signatureRepository(flags: FlagValues): { readonly signatureRepository?: ImageReference } {
+  const name = flags.text('signature-repository')
+  return name === undefined ? {} : { signatureRepository: parseReference(name) }
+}

@@ -1,0 +1,85 @@
+/** What `sign` and `attest` have in common: one image after another, progress on stderr, the report. */
+import type { ImageReference } from '@countersign/core/oci/reference'
+import type { SignedSubject, SignEvent } from '@countersign/sdk/sign/requests'
+import type { Invocation } from '../command/invocation.ts'
+import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
+import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import type { SubjectReport } from '../report/schema.ts'
+import { writeWhole } from '../terminal/output-file.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+/** An image as typed and as read. */
+export type TypedImage = { readonly subject: string; readonly image: ImageReference }
+
+/** What signing one image gave, and the files that were written. */
+export type SignedImage = { readonly signed: readonly SignedSubject[]; readonly files: readonly string[] }
+
+/** Signs each image; one that fails does not keep the others from being signed, but the exit code tells. */
+export async function forEachImage(
+  { terminal, verbose }: Invocation,
+  images: readonly TypedImage[],
+  work: (image: ImageReference) => Promise<SignedImage>,
+): Promise<Conclusion> {
+  const subjects: SubjectReport[] = []
+  for (const { subject, image } of images) {
+    try {
+      subjects.push(signedReport(subject, await work(image)))
+    } catch (thrown) {
+      const failure = asFailure(thrown)
+      terminal.err(failureMessage(failureText(failure), subject))
+      if (verbose) terminal.err(causeChain(failure))
+      subjects.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
+    }
+  }
+  return { subjects }
+}
+
+function signedReport(subject: string, { signed, files }: SignedImage): SubjectReport {
+  const [first] = signed
+  return {
+    subject,
+    ok: true,
+    ...(first === undefined ? {} : { reference: first.reference, digest: first.subject.digest }),
+    written: signed.flatMap((one) =>
+      one.signatures.map((signature) => ({
+        layout: signature.layout,
+        subject: one.reference,
+        alreadyThere: signature.alreadyThere,
+        ...(signature.manifest === undefined ? {} : { manifest: signature.manifest }),
+      })),
+    ),
+    ...(files.length === 0 ? {} : { files }),
+  }
+}
+
+/** Says on stderr what happens in the registry. */
+export function reportEvents(terminal: Terminal): (event: SignEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case 'resolved':
+        return terminal.err(`${event.reference} is ${event.digest}; the digest is signed\n`)
+      case 'signed':
+        return terminal.err(`Signed ${event.digest}\n`)
+      case 'written':
+        return terminal.err(`Wrote the ${event.layout} signature ${event.manifest}, read it back and verified it\n`)
+      case 'already_signed':
+        return terminal.err(`Already there as ${event.layout} signature ${event.manifest}; nothing was added\n`)
+      case 'fallback_index':
+        return terminal.err(`Listed it under the tag ${event.tag}: this registry has no referrers API\n`)
+    }
+  }
+}
+
+/** `--bundle FILE`. */
+export async function writeBundleFile({ flags, terminal }: Invocation, signed: readonly SignedSubject[]): Promise<readonly string[]> {
+  const path = flags.text('bundle')
+  const bundle = signed[0]?.signatures.find((signature) => signature.layout === 'bundle')
+  if (path === undefined) return []
+  if (bundle === undefined) {
+    terminal.warn('--bundle has no effect: the legacy layout has no bundle')
+    return []
+  }
+  await writeWhole(path, bundle.bytes)
+  terminal.err(`Wrote bundle to file ${path}\n`)
+  return [path]
+}

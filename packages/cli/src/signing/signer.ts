@@ -1,0 +1,61 @@
+/** The signer that the flags name, and what they ask for beside it. */
+import { CountersignError } from '@countersign/core/failure'
+import { loadSigner } from '@countersign/sdk/keys/key-reference'
+import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
+import type { SignatureLayout } from '@countersign/sdk/sign/requests'
+import type { Signer } from '@countersign/sdk/sign/signer'
+import type { Invocation } from '../command/invocation.ts'
+import type { FlagValues } from '../command/flag-values.ts'
+import { readInput } from '../terminal/input.ts'
+import { existingPassword } from './password.ts'
+
+const maxConfigBytes = 1_048_576
+
+/** Opens the signer. Throws `service_not_supported` for keyless signing and for a signing config that names a service. */
+export async function signerFromFlags({ flags, terminal }: Invocation): Promise<Signer> {
+  const reference = flags.text('key')
+  if (reference === undefined) {
+    throw new CountersignError('service_not_supported', 'signing without --key needs a certificate authority, which is not supported yet', {
+      hint: 'Give --key; "countersign generate-key-pair" makes one. Nothing is ever signed into a public service.',
+    })
+  }
+  await refuseServices(flags.text('signing-config'))
+  return loadSigner(reference, { io: nodeKeyIo(terminal.environment), password: existingPassword(terminal) })
+}
+
+/** A signing config that names no service is fine: it says that the registry alone is contacted. */
+async function refuseServices(path: string | undefined): Promise<void> {
+  if (path === undefined) return
+  const { parseSigningConfig } = await import('@countersign/core/trust/signing-config')
+  const config = parseSigningConfig(await readInput(path, maxConfigBytes))
+  const named = [
+    ['certificate authority', config.caUrls],
+    ['transparency log', config.logUrls],
+    ['identity provider', config.oidcUrls],
+    ['timestamp authority', config.timestampUrls],
+  ] as const
+  for (const [what, services] of named) {
+    const [service] = services
+    if (service === undefined) continue
+    throw new CountersignError('service_not_supported', `the signing config names a ${what}, which is not supported yet`, {
+      found: service.url,
+      hint: 'Use a signing config without services ("countersign signing-config create"), or none.',
+    })
+  }
+}
+
+/** The layout in force. `--new-bundle-format=false` is cosign's way to ask for the legacy one. */
+export function layoutFromFlags(flags: FlagValues): SignatureLayout {
+  const asked = flags.text('layout')
+  const legacy = flags.text('new-bundle-format') === 'false'
+  if (asked === undefined) return legacy ? 'legacy' : 'bundle'
+  if (asked !== 'bundle' && asked !== 'legacy' && asked !== 'both') {
+    throw new CountersignError('usage', '--layout names no layout', { expected: 'bundle, legacy or both', found: asked.slice(0, 40) })
+  }
+  if (legacy && asked === 'bundle') {
+    throw new CountersignError('usage', '--layout=bundle and --new-bundle-format=false contradict each other', {
+      hint: 'Give one of them.',
+    })
+  }
+  return asked
+}

@@ -1,0 +1,98 @@
+/** `countersign attest-blob`. */
+import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
+import { buildStatement, parseStatement } from '@countersign/core/statement/statement'
+import { serializeEnvelope } from '@countersign/core/dsse/envelope'
+import { type AttestedBlob, attestBlob } from '@countersign/sdk/blob/sign'
+import { bundleOf, signStatement } from '@countersign/sdk/sign/own-signature'
+import { demandAttestation } from '@countersign/sdk/sign/plan'
+import type { StatementSource } from '@countersign/sdk/sign/requests'
+import type { Signer } from '@countersign/sdk/sign/signer'
+import type { Invocation } from '../command/invocation.ts'
+import type { Conclusion } from '../report/conclusion.ts'
+import { blobSource } from '../signing/blob-source.ts'
+import { signerFromFlags } from '../signing/signer.ts'
+import { statementSource } from '../signing/statement-source.ts'
+import { writeWhole } from '../terminal/output-file.ts'
+
+/** Attests something about a file, or about a digest. */
+export async function attestBlobVerb(invocation: Invocation): Promise<Conclusion> {
+  const { flags, subjects, terminal } = invocation
+  const [file] = subjects
+  const hash = flags.text('hash')
+  const source = await statementSource(invocation)
+  const signer = await signerFromFlags(invocation)
+  let attested: AttestedBlob
+  if (hash !== undefined) attested = await attestDigest(hashDigest(hash), file, source, signer)
+  else if (file !== undefined) {
+    const blob = await blobSource(terminal, file, 'attesting')
+    attested = await attestBlob(blob.source, { source, signer }).finally(blob.end)
+  } else if (source.kind === 'statement') attested = await attestDigest(undefined, undefined, source, signer)
+  else
+    throw new CountersignError('usage', 'it is not said which file to attest', { hint: 'Name the file, or give its SHA-256 with --hash.' })
+  const files = await writeFiles(invocation, attested)
+  return {
+    subjects: [{ subject: file ?? hash ?? 'statement', ok: true, digest: attested.digest, ...(files.length === 0 ? {} : { files }) }],
+  }
+}
+
+function hashDigest(hex: string): Digest {
+  const digest = parseDigest(hex.includes(':') ? hex : `sha256:${hex}`)
+  if (digest !== undefined) return digest
+  throw new CountersignError('digest_malformed', '--hash is no digest', {
+    expected: '64 lower-case hex digits',
+    found: JSON.stringify(hex.slice(0, 80)),
+  })
+}
+
+/** Attests without the file: what is attested is the digest that was given, or what the statement itself names. */
+async function attestDigest(
+  digest: Digest | undefined,
+  name: string | undefined,
+  source: StatementSource,
+  signer: Signer,
+): Promise<AttestedBlob> {
+  const statement = source.kind === 'statement' ? source.statement : statementOf(digest, name ?? '', source)
+  const parsed = parseStatement(statement)
+  demandAttestation(parsed)
+  if (digest !== undefined && !parsed.subjects.some((subject) => subject.digest[digestAlgorithm(digest)] === digestHex(digest))) {
+    throw new CountersignError('subject_mismatch', 'the statement does not name the digest of --hash', { expected: digest })
+  }
+  const named = digest ?? parseDigest(`sha256:${parsed.subjects[0]?.digest['sha256'] ?? ''}`)
+  if (named === undefined) throw new CountersignError('statement_malformed', 'the statement names no SHA-256 of a subject')
+  const envelope = await signStatement(statement, signer)
+  return { digest: named, statement, envelope: serializeEnvelope(envelope), bundle: bundleOf({ kind: 'dsse', envelope }, signer.publicKey) }
+}
+
+function statementOf(digest: Digest | undefined, name: string, source: Extract<StatementSource, { kind: 'predicate' }>): Uint8Array {
+  if (digest === undefined) throw new CountersignError('internal', 'a predicate without a digest')
+  const { predicateType, predicate } = source
+  const subject = { name: name.slice(name.lastIndexOf('/') + 1), digest: { [digestAlgorithm(digest)]: digestHex(digest) } }
+  return buildStatement({ version: '0.1', subjects: [subject], predicateType, predicate })
+}
+
+async function writeFiles({ flags, terminal }: Invocation, attested: AttestedBlob): Promise<readonly string[]> {
+  const legacy = flags.text('new-bundle-format') === 'false'
+  const targets = [
+    ['bundle', 'bundle', legacy ? legacyBundle(attested.envelope) : attested.bundle],
+    ['output-signature', 'signature', attested.envelope],
+    ['output-attestation', 'attestation', attested.statement],
+  ] as const
+  const files: string[] = []
+  for (const [flag, what, bytes] of targets) {
+    const path = flags.text(flag)
+    if (path === undefined) continue
+    await writeWhole(path, bytes)
+    terminal.err(`Wrote ${what} to file ${path}\n`)
+    files.push(path)
+  }
+  if (flags.text('bundle') === undefined && flags.text('output-signature') === undefined) {
+    terminal.out(`${Buffer.from(attested.envelope).toString('utf8')}\n`)
+  }
+  return files
+}
+
+/** cosign's legacy bundle of an attestation: the base64 of the envelope's own base64. */
+function legacyBundle(envelope: Uint8Array): string {
+  return JSON.stringify({ base64Signature: Buffer.from(envelope).toString('base64') })
+}

@@ -1,0 +1,90 @@
+/** `countersign sign-blob`. */
+import { CountersignError } from '@countersign/core/failure'
+import { serializeLegacyBundle } from '@countersign/core/bundle/legacy'
+import { encodePublicKeyPem } from '@countersign/core/keys/public-key'
+import { signBlob } from '@countersign/sdk/blob/sign'
+import type { SignedBlob } from '@countersign/sdk/sign/requests'
+import type { Signer } from '@countersign/sdk/sign/signer'
+import type { Invocation } from '../command/invocation.ts'
+import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
+import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import type { SubjectReport } from '../report/schema.ts'
+import { blobSource } from '../signing/blob-source.ts'
+import { signerFromFlags } from '../signing/signer.ts'
+import { writeWhole } from '../terminal/output-file.ts'
+
+/** Signs files, each read once. */
+export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
+  const { subjects, terminal, verbose } = invocation
+  checkFiles(invocation)
+  const signer = signerFromFlags(invocation)
+  // Awaited by every file; here only so that a failure before the first is not "unhandled".
+  signer.catch(() => undefined)
+  // The password may come from stdin, and a file too: first the one, then the other.
+  if (subjects.includes('-')) await signer
+  const reports: SubjectReport[] = []
+  for (const subject of subjects) {
+    try {
+      reports.push(await signOne(invocation, subject, signer))
+    } catch (thrown) {
+      const failure = asFailure(thrown)
+      terminal.err(failureMessage(failureText(failure), subjects.length > 1 ? subject : undefined))
+      if (verbose) terminal.err(causeChain(failure))
+      reports.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
+      // What is wrong with the key is wrong for every file.
+      await signer
+    }
+  }
+  return { subjects: reports }
+}
+
+/** One file holds one signature; of stdin there is only one, and it has no name to put a bundle beside. */
+function checkFiles({ flags, subjects }: Invocation): void {
+  const single = ['bundle', 'output-signature'].find((name) => flags.text(name) !== undefined)
+  if (subjects.length === 1) return
+  if (single !== undefined) {
+    throw new CountersignError('usage', `--${single} holds one signature, and several files are to be signed`, {
+      hint: 'Leave it out: each file gets a bundle FILE.sigstore.json beside it.',
+    })
+  }
+  if (subjects.includes('-')) {
+    throw new CountersignError('usage', 'stdin cannot be one of several files', { hint: 'Sign it alone, with --bundle FILE.' })
+  }
+}
+
+async function signOne(invocation: Invocation, subject: string, signer: Promise<Signer>): Promise<SubjectReport> {
+  const { flags, subjects, terminal } = invocation
+  const { source, end } = await blobSource(terminal, subject, 'signing')
+  const signed = await signBlob(source, signer).finally(end)
+  const legacy = flags.text('new-bundle-format') === 'false'
+  const bundlePath = flags.text('bundle') ?? (subjects.length > 1 ? `${subject}.sigstore.json` : undefined)
+  const files: string[] = []
+  if (bundlePath !== undefined) {
+    await writeWhole(
+      bundlePath,
+      legacy ? serializeLegacyBundle(signed.signature, encodePublicKeyPem((await signer).publicKey)) : signed.bundle,
+    )
+    terminal.err(`Wrote bundle to file ${bundlePath}\n`)
+    files.push(bundlePath)
+  }
+  files.push(...(await writeSignature(invocation, signed, bundlePath)))
+  return { subject, ok: true, digest: signed.digest, ...(files.length === 0 ? {} : { files }) }
+}
+
+/** The detached signature: to its file, or to stdout when it goes nowhere else. */
+async function writeSignature(
+  { flags, terminal }: Invocation,
+  signed: SignedBlob,
+  bundlePath: string | undefined,
+): Promise<readonly string[]> {
+  const path = flags.text('output-signature')
+  const base64 = flags.boolean('b64', true)
+  const text = Buffer.from(signed.signature).toString('base64')
+  if (path !== undefined) {
+    await writeWhole(path, base64 ? text : signed.signature)
+    terminal.err(`Wrote signature to file ${path}\n`)
+    return [path]
+  }
+  if (bundlePath === undefined) terminal.out(base64 ? `${text}\n` : signed.signature)
+  return []
+}

@@ -1,0 +1,104 @@
+/** `countersign verify-blob` and `countersign verify-blob-attestation`. */
+import { type Digest, parseDigest } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
+import type { Verification } from '@countersign/core/verify/evidence'
+import type { ContentDemand } from '@countersign/core/verify/policy'
+import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
+import type { BlobSource } from '@countersign/sdk/sign/requests'
+import type { Invocation } from '../command/invocation.ts'
+import { type BlobEvidence, readBlobEvidence } from '../demands/blob-evidence.ts'
+import { type Demands, demandsFromFlags } from '../demands/policy.ts'
+import { attestationDemand } from '../demands/predicate-type.ts'
+import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
+import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import { acceptedReport, rejectedReport } from '../report/evidence.ts'
+import type { SubjectReport } from '../report/schema.ts'
+import { blobSource } from '../signing/blob-source.ts'
+
+/** Verifies signatures of files. */
+export function verifyBlobs(invocation: Invocation): Promise<Conclusion> {
+  return verifyAll(invocation, { kind: 'signature' }, undefined)
+}
+
+/** Verifies attestations of files, or of a digest. */
+export function verifyBlobAttestations(invocation: Invocation): Promise<Conclusion> {
+  return verifyAll(invocation, attestationDemand(invocation.flags), digestFromFlags(invocation))
+}
+
+function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {
+  const hex = flags.text('digest')
+  const algorithm = flags.text('digestAlg')
+  if (hex === undefined) {
+    const waived = !flags.boolean('check-claims', true)
+    if (subjects.length > 0 || waived) return undefined
+    throw new CountersignError('usage', 'neither a file nor its digest was given', {
+      hint: 'Name the file, or give --digest and --digestAlg.',
+    })
+  }
+  if (subjects.length > 0)
+    throw new CountersignError('usage', '--digest stands in place of the file', { hint: 'Give the one or the other.' })
+  const digest = parseDigest(hex.includes(':') ? hex : `${algorithm ?? 'sha256'}:${hex}`)
+  if (digest !== undefined) return digest
+  throw new CountersignError('digest_malformed', '--digest and --digestAlg are no digest', {
+    found: JSON.stringify(`${algorithm ?? 'sha256'}:${hex}`.slice(0, 160)),
+  })
+}
+
+async function verifyAll(invocation: Invocation, content: ContentDemand, digest: Digest | undefined): Promise<Conclusion> {
+  const { flags, subjects } = invocation
+  const demands = await demandsFromFlags(invocation, content)
+  const bundles = flags.list('bundle')
+  if (bundles.length > 1 && bundles.length !== subjects.length) {
+    throw new CountersignError('usage', 'there are not as many bundles as files', {
+      expected: `${subjects.length} --bundle`,
+      found: `${bundles.length}`,
+    })
+  }
+  if (subjects.filter((subject) => subject === '-').length > 1)
+    throw new CountersignError('usage', 'stdin can be read once only', { hint: 'Give - once.' })
+  const names = subjects.length === 0 ? [digest ?? 'attestation'] : subjects
+  const reports: SubjectReport[] = []
+  for (const [at, subject] of names.entries()) {
+    const beside = bundles.length > 1 ? bundles[at] : bundles[0]
+    const artifact = subjects.length === 0 ? digest : subject
+    reports.push(await verifyOne(invocation, subject, { artifact, bundle: beside, given: subjects.length > 0 }, demands))
+  }
+  return { subjects: reports, policy: demands.report }
+}
+
+type Task = { readonly artifact: string | undefined; readonly bundle: string | undefined; readonly given: boolean }
+
+async function verifyOne(invocation: Invocation, subject: string, task: Task, demands: Demands): Promise<SubjectReport> {
+  const { subjects, terminal, verbose } = invocation
+  const several = subjects.length > 1 ? subject : undefined
+  try {
+    const evidence = await readBlobEvidence(invocation, task.given ? subject : undefined, task.bundle)
+    const verification = await judge(invocation, task, evidence, demands)
+    if (verification.ok) {
+      terminal.err(several === undefined ? 'Verified OK\n' : `${subject}: Verified OK\n`)
+      const { artifact } = verification.evidence
+      return {
+        subject,
+        ok: true,
+        ...(artifact === undefined ? {} : { digest: artifact }),
+        signatures: [acceptedReport(verification.evidence)],
+      }
+    }
+    terminal.err(failureMessage(verification, several))
+    return { subject, ok: false, signatures: [rejectedReport(verification)], failure: failureReport(verification) }
+  } catch (thrown) {
+    const failure = asFailure(thrown)
+    terminal.err(failureMessage(failureText(failure), several))
+    if (verbose) terminal.err(causeChain(failure))
+    return { subject, ok: false, failure: failureReport(failureText(failure)) }
+  }
+}
+
+async function judge({ terminal }: Invocation, task: Task, evidence: BlobEvidence, demands: Demands): Promise<Verification> {
+  const { policy, trustedRoot } = demands
+  const request = { ...evidence, policy, nowMs: terminal.nowMs, ...(trustedRoot === undefined ? {} : { trustedRoot }) }
+  if (!task.given) return verifyBlobAttestation(task.artifact === undefined ? request : { ...request, artifact: task.artifact as Digest })
+  const { source, end } = await blobSource(terminal, task.artifact ?? '-', 'verifying')
+  const artifact: BlobSource = source
+  return verifyBlobAttestation({ ...request, artifact }).finally(end)
+}

@@ -1,0 +1,129 @@
+/** `countersign verify` and `countersign verify-attestation`. */
+import { CountersignError } from '@countersign/core/failure'
+import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
+import type { ContentDemand } from '@countersign/core/verify/policy'
+import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
+import { verifyImageIn } from '@countersign/sdk/verify/image'
+import type { ImageVerification } from '@countersign/sdk/verify/requests'
+import type { Invocation } from '../command/invocation.ts'
+import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { annotationsFromFlags, type Demands, demandsFromFlags } from '../demands/policy.ts'
+import { attestationDemand } from '../demands/predicate-type.ts'
+import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
+import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import { acceptedReport, rejectedReport } from '../report/evidence.ts'
+import type { SubjectReport } from '../report/schema.ts'
+import { beginProgress } from '../terminal/progress.ts'
+import { type OutputForm, printVerification } from './verify-output.ts'
+
+/** Verifies signatures. */
+export function verifyImages(invocation: Invocation): Promise<Conclusion> {
+  const annotations = annotationsFromFlags(invocation.flags.list('annotations'))
+  return verifyAll(invocation, { kind: 'signature', ...(annotations.size === 0 ? {} : { annotations }) })
+}
+
+/** Verifies attestations. */
+export function verifyImageAttestations(invocation: Invocation): Promise<Conclusion> {
+  if (invocation.flags.list('annotations').length > 0) invocation.terminal.warn('--annotations has no effect: attestations have none')
+  return verifyAll(invocation, attestationDemand(invocation.flags))
+}
+
+async function verifyAll(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
+  const { flags, subjects, terminal } = invocation
+  const form = outputForm(invocation)
+  const demands = await demandsFromFlags(invocation, content)
+  const images = subjects.map((subject) => ({
+    subject,
+    image: parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject),
+  }))
+  const run = createRegistryRun(connectionFromFlags(invocation))
+  const progress = beginProgress(terminal, 'verifying', images.length, 'images')
+  const pending = inParallel(images, Number(flags.text('max-workers') ?? '10') || 10, async ({ subject, image }) => {
+    const result = await settled(subject, () => verifyOne(run, invocation, image, demands))
+    progress.advance(1)
+    return result
+  })
+  const results = await Promise.all(pending)
+  progress.end()
+  run.close()
+  const reports: SubjectReport[] = []
+  for (const result of results) reports.push(await concludeImage(invocation, result, demands, form))
+  return { subjects: reports, policy: demands.report }
+}
+
+/** All images of a run share connections, tokens and what was read. */
+async function verifyOne(
+  run: RegistryRun,
+  { flags, terminal }: Invocation,
+  image: ImageReference,
+  demands: Demands,
+): Promise<ImageVerification> {
+  const elsewhere = signatureRepository(flags).signatureRepository
+  const images = await run.open(image.place)
+  const signatures = elsewhere === undefined ? images : await run.open(elsewhere.place)
+  const { policy, trustedRoot } = demands
+  return verifyImageIn(
+    { images, signatures },
+    { image, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }), nowMs: terminal.nowMs },
+  )
+}
+
+/** How the result is printed: for people on a terminal, else as cosign does. */
+function outputForm({ flags, terminal }: Invocation): OutputForm {
+  const asked = flags.text('output')
+  if (asked === undefined) return terminal.outIsTerminal ? 'readable' : 'json'
+  if (asked === 'json' || asked === 'text') return asked
+  throw new CountersignError('usage', '--output names no form', { expected: 'json or text', found: asked.slice(0, 40) })
+}
+
+type Settled = { readonly subject: string; readonly verification?: ImageVerification; readonly thrown?: CountersignError }
+
+async function settled(subject: string, work: () => Promise<ImageVerification>): Promise<Settled> {
+  try {
+    return { subject, verification: await work() }
+  } catch (thrown) {
+    return { subject, thrown: asFailure(thrown) }
+  }
+}
+
+/** Starts the work on every item, at most `width` at the same time, and keeps their order. */
+function inParallel<Item, Result>(
+  items: readonly Item[],
+  width: number,
+  work: (item: Item) => Promise<Result>,
+): readonly Promise<Result>[] {
+  const running: Promise<unknown>[] = []
+  return items.map((item, at) => {
+    const before = at < width ? Promise.resolve() : (running[at - width] ?? Promise.resolve())
+    const result = before.then(() => work(item))
+    running.push(result.catch(() => undefined))
+    return result
+  })
+}
+
+async function concludeImage(invocation: Invocation, result: Settled, demands: Demands, form: OutputForm): Promise<SubjectReport> {
+  const { terminal, verbose } = invocation
+  const { subject, verification } = result
+  const failure = result.thrown === undefined ? verification?.failure : failureText(result.thrown)
+  const report: SubjectReport = {
+    subject,
+    ok: verification?.ok === true,
+    ...(verification?.reference === undefined ? {} : { reference: verification.reference }),
+    ...(verification?.digest === undefined ? {} : { digest: verification.digest }),
+    signatures: [
+      ...(verification?.accepted ?? []).map((accepted) => acceptedReport(accepted.evidence, accepted.origin)),
+      ...(verification?.rejected ?? []).map((rejected) => rejectedReport(rejected.refusal, rejected.origin)),
+    ],
+    unreadable: (verification?.unreadable ?? []).map((error) => failureReport(failureText(error))),
+    ...(failure === undefined ? {} : { failure: failureReport(failure) }),
+  }
+  if (verification?.ok === true) await printVerification(invocation, verification, report, demands, form)
+  else if (form === 'readable' && !invocation.reportOnStdout) {
+    const { subjectText } = await import('../report/text.ts')
+    const { paint } = await import('../terminal/paint.ts')
+    terminal.out(subjectText(report, paint(terminal.colour)))
+  }
+  if (failure !== undefined && form !== 'readable') terminal.err(failureMessage(failure, subject))
+  if (verbose) terminal.err([result.thrown, ...(verification?.unreadable ?? [])].map(causeChain).join(''))
+  return report
+}
