@@ -27,7 +27,7 @@ import { readCertificates } from './certificates.ts'
 import type { Bundle, SignedContent, SignedEntity, VerificationMaterial } from './model.ts'
 
 /** Sizes beyond which a bundle is refused. */
-const maxBytes = 32 * 1024 * 1024
+const maxBytes = 128 * 1024 * 1024
 const maxTimestamps = 32
 const maxSignatures = 32
 

@@ -22,6 +22,7 @@ export type DsseSignature = {
 export const inTotoPayloadType = 'application/vnd.in-toto+json'
 
 const maxSignatures = 32
+const maxBytes = 128 * 1024 * 1024
 
 /**
  * Reads an envelope that stands alone (a file, an `.att` layer). Unknown fields are ignored, as envelope.md demands; base64 may use either
@@ -29,7 +30,7 @@ const maxSignatures = 32
  * accepts. Throws `dsse_malformed`.
  */
 export function parseEnvelope(document: Uint8Array | string): DsseEnvelope {
-  const { value } = parseJsonAs('dsse_malformed', 'the DSSE envelope', document)
+  const { value } = parseJsonAs('dsse_malformed', 'the DSSE envelope', document, { maxBytes })
   const root = documentPlace(value, 'dsse_malformed')
   const field = openMembers(root)
   const signatures = items(field('signatures'), maxSignatures).map(readSignature)
