@@ -56,7 +56,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     const attempts = isRepeatable(request) ? (options.retries ?? 3) : 0
     for (let tried = 0; ; tried++) {
       const outcome = await settle(attempt(request))
-      const wait = tried < attempts ? waitBefore(outcome, tried, options) : undefined
+      const wait = tried < attempts ? waitBefore(request, outcome, tried, options) : undefined
       if (wait === undefined || wait >= deadline.remainingMs()) {
         if ('response' in outcome) return outcome.response
         throw failureOfExchange(outcome.error, request, deadline)
@@ -86,9 +86,9 @@ async function settle(promise: Promise<HttpResponse>): Promise<Settled> {
 }
 
 /** Milliseconds to wait before the next attempt; `undefined` when another attempt is pointless. */
-function waitBefore(outcome: Settled, tried: number, options: HttpClientOptions): number | undefined {
+function waitBefore(request: HttpRequest, outcome: Settled, tried: number, options: HttpClientOptions): number | undefined {
   const backoff = Math.min((options.retryDelayMs ?? 250) * 2 ** tried, maxBackoffMs) * (0.5 + options.random() / 2)
-  if ('error' in outcome) return isTransient(outcome.error) ? backoff : undefined
+  if ('error' in outcome) return request.probing !== true && isTransient(outcome.error) ? backoff : undefined
   if (!retriable.has(outcome.response.status)) return undefined
   return Math.max(retryAfterMs(header(outcome.response, 'retry-after')) ?? 0, backoff)
 }

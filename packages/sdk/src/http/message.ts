@@ -12,6 +12,8 @@ export type HttpRequest = {
   readonly body?: Uint8Array
   /** May be sent again when it is open whether it arrived. Default: true, but for POST and PATCH. */
   readonly repeatable?: boolean
+  /** A broken connection is an answer here: it may mean that the host speaks the other scheme. Only statuses lead to another attempt. */
+  readonly probing?: boolean
   /** The operator named this host: it is shown the client certificate and asked for under the configured server name. */
   readonly named?: boolean
   /** For a host that a server named: which addresses beside public ones it may have. Absent: any, because the operator named it. */

@@ -31,7 +31,7 @@ export function createEndpoint(client: HttpClient, registry: string, allowHttp: 
   }
   const other = async (): Promise<URL | undefined> => {
     const base = candidates[1] as URL
-    const probe = await attempt(client, { method: 'GET', url: new URL('/v2/', base), named: true, repeatable: false })
+    const probe = await attempt(client, { method: 'GET', url: new URL('/v2/', base), named: true, probing: true })
     if (!('response' in probe)) return undefined
     probe.response.discard()
     return base
@@ -40,7 +40,7 @@ export function createEndpoint(client: HttpClient, registry: string, allowHttp: 
     base: () => chosen,
     send: async (build) => {
       if (decided) return sendTo(chosen, build)
-      const request = { ...build(chosen), repeatable: false }
+      const request = { ...build(chosen), probing: true }
       const first = await attempt(client, request)
       if ('response' in first && !speaksOtherScheme(first.response)) {
         decided = true

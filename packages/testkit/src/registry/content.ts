@@ -36,14 +36,14 @@ export function createRegistryContent(): RegistryContent {
     repository,
     putBlob: (name, bytes, digest = digestOf(bytes)) => {
       verify(digest, bytes)
-      // A copy: a caller that goes on to change its buffer must not change what is stored.
-      repository(name).blobs.set(digest, bytes.slice())
+      // A copy (`slice` of a Buffer would be a view): a caller that goes on to change its buffer must not change what is stored.
+      repository(name).blobs.set(digest, new Uint8Array(bytes))
       return digest
     },
     putManifest: (name, bytes, mediaType, reference) => {
       const digest = reference?.includes(':') === true ? reference : digestOf(bytes)
       verify(digest, bytes)
-      repository(name).manifests.set(digest, { bytes: bytes.slice(), mediaType })
+      repository(name).manifests.set(digest, { bytes: new Uint8Array(bytes), mediaType })
       if (reference !== undefined && !reference.includes(':')) repository(name).tags.set(reference, digest)
       return digest
     },

@@ -57,7 +57,7 @@ function distort(outgoing: ServerResponse, request: RegistryRequest, fault: Dist
   const body = reply.body ?? new Uint8Array()
   switch (fault.kind) {
     case 'corrupt': {
-      const changed = body.slice()
+      const changed = new Uint8Array(body)
       if (changed.length > 0) changed[changed.length >> 1] = (changed[changed.length >> 1] as number) ^ 1
       return send(outgoing, request, { ...reply, body: changed })
     }
