@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,6 +14,7 @@ import { webPrimitives } from '../../src/web-primitives.ts'
 import { parseCertificate, type Certificate } from '../../src/x509/certificate.ts'
 import { algorithmOid } from '../../src/x509/oids.ts'
 import { extensions, issue, nameOf, newKey, type Issuer } from '../x509/issue.ts'
+import { hasOpenssl, needsOpenssl, openssl } from '../x509/openssl.ts'
 import { attributes } from '../rfc3161/stamp.ts'
 
 const primitives = webPrimitives(crypto.subtle)
@@ -30,9 +30,8 @@ function codeOf(der: Uint8Array): FailureCode | undefined {
   return undefined
 }
 
-describe('SignedData that OpenSSL writes', () => {
+describe.skipIf(!hasOpenssl)(`SignedData that OpenSSL writes ${needsOpenssl}`, () => {
   let folder = ''
-  const openssl = (...options: readonly string[]): unknown => execFileSync('openssl', options, { stdio: 'pipe', cwd: folder })
   const read = (name: string): Uint8Array => new Uint8Array(readFileSync(path.join(folder, name)))
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'cms-'))
@@ -52,8 +51,9 @@ describe('SignedData that OpenSSL writes', () => {
     ['P-256, without signed attributes', p256, ['-md', 'sha256', '-noattr']],
   ]
   it.each(kinds)('is read, and its signature verified: %s', async (_, newKeyOptions, options) => {
-    openssl('req', '-x509', '-nodes', ...newKeyOptions, '-keyout', 'key', '-out', 'certificate', '-subj', '/CN=signer')
+    openssl(folder, 'req', '-x509', '-nodes', ...newKeyOptions, '-keyout', 'key', '-out', 'certificate', '-subj', '/CN=signer')
     openssl(
+      folder,
       'cms',
       '-sign',
       '-binary',
@@ -80,8 +80,9 @@ describe('SignedData that OpenSSL writes', () => {
   })
 
   it('is refused when it is BER, streamed with indefinite lengths', () => {
-    openssl('req', '-x509', '-nodes', ...p256, '-keyout', 'key', '-out', 'certificate', '-subj', '/CN=signer')
+    openssl(folder, 'req', '-x509', '-nodes', ...p256, '-keyout', 'key', '-out', 'certificate', '-subj', '/CN=signer')
     openssl(
+      folder,
       'cms',
       '-sign',
       '-stream',

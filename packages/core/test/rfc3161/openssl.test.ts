@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,6 +9,7 @@ import { encodeTimestampRequest } from '../../src/rfc3161/request.ts'
 import { parseTimestampResponse, verifyTimestamp } from '../../src/rfc3161/timestamp.ts'
 import { CountersignError } from '../../src/failure.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
+import { hasOpenssl, needsOpenssl, openssl } from '../x509/openssl.ts'
 import { newTsa, responseWith, tokenBy } from './stamp.ts'
 
 const primitives = webPrimitives(crypto.subtle)
@@ -38,10 +38,9 @@ basicConstraints = critical,CA:true
 extendedKeyUsage = critical,timeStamping
 `
 
-describe('the timestamp authority of OpenSSL', () => {
+describe.skipIf(!hasOpenssl)(`the timestamp authority of OpenSSL ${needsOpenssl}`, () => {
   let folder = ''
   const file = (name: string): string => path.join(folder, name)
-  const openssl = (...options: readonly string[]): string => execFileSync('openssl', options, { stdio: 'pipe', cwd: folder }).toString()
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'timestamps-'))
     writeFileSync(file('config'), configuration)
@@ -53,16 +52,17 @@ describe('the timestamp authority of OpenSSL', () => {
   function makeTsa(newKey: readonly string[]): readonly Uint8Array[] {
     const subject = (name: string): string[] => ['-subj', `/O=Test/CN=${name}`]
     const root = ['-x509', '-nodes', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-extensions', 'root']
-    openssl('req', '-config', 'config', ...root, '-keyout', 'root.key', '-out', 'root.pem', ...subject('root'))
-    openssl('req', '-config', 'config', '-nodes', ...newKey, '-keyout', 'tsa.key', '-out', 'tsa.csr', ...subject('TSA'))
+    openssl(folder, 'req', '-config', 'config', ...root, '-keyout', 'root.key', '-out', 'root.pem', ...subject('root'))
+    openssl(folder, 'req', '-config', 'config', '-nodes', ...newKey, '-keyout', 'tsa.key', '-out', 'tsa.csr', ...subject('TSA'))
     const signing = ['-CA', 'root.pem', '-CAkey', 'root.key', '-extfile', 'config', '-extensions', 'leaf', '-days', '30']
-    openssl('x509', '-req', '-in', 'tsa.csr', ...signing, '-out', 'tsa.pem')
+    openssl(folder, 'x509', '-req', '-in', 'tsa.csr', ...signing, '-out', 'tsa.pem')
     return ['tsa.pem', 'root.pem'].map((name) => new Uint8Array(new X509Certificate(readFileSync(file(name))).raw))
   }
 
   function reply(query: Uint8Array, digest = 'sha256'): Uint8Array {
     writeFileSync(file('query'), query)
     openssl(
+      folder,
       'ts',
       '-reply',
       '-config',
@@ -117,7 +117,7 @@ describe('the timestamp authority of OpenSSL', () => {
 
   it('reads the requests that we write', () => {
     writeFileSync(file('query'), request('sha384', true))
-    const text = openssl('ts', '-query', '-in', 'query', '-text')
+    const text = openssl(folder, 'ts', '-query', '-in', 'query', '-text')
     expect(text).toContain('Hash Algorithm: sha384')
     expect(text).toContain('Nonce: 0x8001')
     expect(text).toContain('Certificate required: yes')
@@ -130,7 +130,7 @@ describe('the timestamp authority of OpenSSL', () => {
     writeFileSync(file('built.pem'), new X509Certificate(tsa.root).toString())
     writeFileSync(file('leaf.pem'), new X509Certificate(tsa.leaf).toString())
     const options = ['-data', 'message', '-in', 'built', '-CAfile', 'built.pem', '-untrusted', 'leaf.pem', '-attime', '1780300000']
-    expect(openssl('ts', '-verify', ...options)).toContain('Verification: OK')
+    expect(openssl(folder, 'ts', '-verify', ...options)).toContain('Verification: OK')
   })
 })
 

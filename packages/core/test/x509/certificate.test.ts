@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { X509Certificate as NodeCertificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,6 +26,7 @@ import { parseCertificate } from '../../src/x509/certificate.ts'
 import { isSignedBy } from '../../src/x509/chain.ts'
 import { algorithmOid, extensionOid } from '../../src/x509/oids.ts'
 import { end2026, extension, extensions, issue, nameOf, newAuthority, newKey, start2026, type Issuer } from './issue.ts'
+import { hasOpenssl, needsOpenssl, openssl } from './openssl.ts'
 
 const primitives = webPrimitives(crypto.subtle)
 const issuer: Issuer = { name: nameOf('test authority'), key: newKey() }
@@ -41,7 +41,7 @@ function codeOf(der: Uint8Array): FailureCode | undefined {
   return undefined
 }
 
-describe('certificates that OpenSSL writes', () => {
+describe.skipIf(!hasOpenssl)(`certificates that OpenSSL writes ${needsOpenssl}`, () => {
   let folder = ''
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'certificates-'))
@@ -110,7 +110,7 @@ describe('certificates that OpenSSL writes', () => {
 function selfSigned(folder: string, options: readonly string[]): Uint8Array {
   const out = path.join(folder, 'certificate.der')
   const key = path.join(folder, 'key.pem')
-  execFileSync('openssl', ['req', '-x509', '-nodes', '-keyout', key, '-outform', 'DER', '-out', out, ...options], { stdio: 'pipe' })
+  openssl(folder, 'req', '-x509', '-nodes', '-keyout', key, '-outform', 'DER', '-out', out, ...options)
   return new Uint8Array(readFileSync(out))
 }
 
