@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { base64ToBytes, base64UrlToBytes, bytesToBase64 } from '@countersign/core/base64'
 import { bytesToHex, compareBytes, concatBytes, equalBytes, fromUtf8, hexToBytes, utf8 } from '@countersign/core/bytes'

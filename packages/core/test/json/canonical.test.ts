@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromUtf8 } from '@countersign/core/bytes'
 import { canonicalJson } from '@countersign/core/json/canonical'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CountersignError } from '@countersign/core/failure'
 import { leafHash, rootFromInclusionProof, verifyConsistency, verifyInclusion } from '@countersign/core/merkle/proof'
