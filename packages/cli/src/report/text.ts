@@ -71,5 +71,5 @@ function failureLines(failure: FailureReport, indent: string): string {
 }
 
 function line(name: string, value: string, indent = 2): string {
-  return `${' '.repeat(indent)}${name.padEnd(12)}${name.length >= 12 ? ' ' : ''}${printable(value)}\n`
+  return `${' '.repeat(indent)}${name.replaceAll('_', ' ').padEnd(17)}${name.length >= 17 ? ' ' : ''}${printable(value)}\n`
 }

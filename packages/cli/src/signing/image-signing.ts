@@ -53,17 +53,19 @@ function signedReport(subject: string, { signed, files }: SignedImage): SubjectR
 }
 
 /** Says on stderr what happens in the registry. */
-export function reportEvents(terminal: Terminal): (event: SignEvent) => void {
+export function reportEvents(terminal: Terminal, what: 'signature' | 'attestation'): (event: SignEvent) => void {
   return (event) => {
     switch (event.kind) {
       case 'resolved':
-        return terminal.err(`${event.reference} is ${event.digest}; the digest is signed\n`)
+        return terminal.err(
+          `${event.reference} is ${event.digest}; the digest is what is ${what === 'signature' ? 'signed' : 'attested'}\n`,
+        )
       case 'signed':
-        return terminal.err(`Signed ${event.digest}\n`)
+        return terminal.err(`${what === 'signature' ? 'Signed' : 'Attested'} ${event.digest}\n`)
       case 'written':
-        return terminal.err(`Wrote the ${event.layout} signature ${event.manifest}, read it back and verified it\n`)
+        return terminal.err(`Wrote the ${event.layout} ${what} ${event.manifest}, read it back and verified it\n`)
       case 'already_signed':
-        return terminal.err(`Already there as ${event.layout} signature ${event.manifest}; nothing was added\n`)
+        return terminal.err(`Already there as ${event.layout} ${what} ${event.manifest}; nothing was added\n`)
       case 'fallback_index':
         return terminal.err(`Listed it under the tag ${event.tag}: this registry has no referrers API\n`)
     }

@@ -33,7 +33,7 @@ export async function attest(invocation: Invocation): Promise<Conclusion> {
       upload,
       replace: flags.boolean('replace', false),
       connection: connectionFromFlags(invocation),
-      onEvent: reportEvents(terminal),
+      onEvent: reportEvents(terminal, 'attestation'),
       ...signatureRepository(flags),
     })
     const files = await writeBundleFile(invocation, signed)

@@ -35,7 +35,7 @@ export async function sign(invocation: Invocation): Promise<Conclusion> {
       upload,
       annotations,
       connection: connectionFromFlags(invocation),
-      onEvent: reportEvents(terminal),
+      onEvent: reportEvents(terminal, 'signature'),
       ...signatureRepository(flags),
       ...(identity === undefined ? {} : { containerIdentity: identity }),
     })

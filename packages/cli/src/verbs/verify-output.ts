@@ -25,7 +25,8 @@ export async function printVerification(
     terminal.out(subjectText(report, paint(terminal.colour)))
     return
   }
-  terminal.err(checksText(report.subject, verification, demands))
+  // The report says it too, and more.
+  if (!invocation.reportOnStdout) terminal.err(checksText(report.subject, verification, demands))
   if (demands.policy.content.kind === 'attestation') {
     for (const accepted of verification.accepted) terminal.out(`${cosignEnvelope(accepted)}\n`)
     return
