@@ -56,7 +56,8 @@ async function* readFile(path: string): AsyncGenerator<Uint8Array, void, void> {
   try {
     const { size } = await handle.stat()
     const length = Math.min(chunkBytes, Math.max(4_096, size + 1))
-    const buffers: [Buffer, Buffer] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)]
+    // Not `Buffer`s: whoever keeps a chunk copies it with `slice`, which on a Buffer copies nothing.
+    const buffers: [Uint8Array, Uint8Array] = [new Uint8Array(length), new Uint8Array(length)]
     const read = async (turn: 0 | 1): Promise<Uint8Array> => {
       const { bytesRead } = await handle.read(buffers[turn], 0, length, null)
       return buffers[turn].subarray(0, bytesRead)

@@ -17,6 +17,7 @@ import { writeBundle } from '../write/bundle-writer.ts'
 import { legacyLayerMediaType, type LegacyLayer, writeLegacyLayer } from '../write/legacy-writer.ts'
 import { sha256 } from '../write/document.ts'
 import type { MergeOptions } from '../write/merge.ts'
+import { isPassing, randomPause } from '../write/patience.ts'
 import { completeWrite } from './complete.ts'
 import { bundleOf, ownPolicy, signedPayload, signStatement } from './own-signature.ts'
 import type { SubjectPlan } from './plan.ts'
@@ -42,6 +43,8 @@ export type SubjectSigning = {
 /** One layout's bytes, signed. */
 type Signed = { readonly bytes: Uint8Array; readonly signature?: Uint8Array }
 
+const discoveryAttempts = 4
+
 type OneLayout = 'bundle' | 'legacy'
 
 /**
@@ -56,13 +59,23 @@ export async function signSubject(signing: SubjectSigning): Promise<readonly Wri
   if (!signing.upload)
     return Promise.all(layouts.map(async (layout) => ({ layout, alreadyThere: false, ...(await sign(signing, layout)) })))
   const cache = newContentCache()
-  const before = await discoverSignatures(signing.repository, signing.subject, { cache })
+  const before = await discoverPatiently(signing, cache)
   const written: WrittenSignature[] = []
   for (const layout of layouts) {
     written.push((await keepExisting(signing, layout, before)) ?? (await write(signing, layout, before)))
   }
   if (written.some((one) => !one.alreadyThere)) await confirm(signing, written, cache)
   return written
+}
+
+/** Looks again, a few times, where a registry may have failed only because other writers are at work on the same image. */
+async function discoverPatiently(signing: SubjectSigning, cache: ContentCache): Promise<Discovery> {
+  const pause = signing.merge?.pause ?? randomPause
+  for (let attempt = 1; ; attempt++) {
+    const discovery = await discoverSignatures(signing.repository, signing.subject, { cache })
+    if (attempt === discoveryAttempts || !discovery.unreadable.some(isPassing)) return discovery
+    await pause(attempt)
+  }
 }
 
 async function sign(signing: SubjectSigning, layout: OneLayout): Promise<Signed> {
@@ -140,7 +153,7 @@ async function writeAsLegacy(signing: SubjectSigning, signed: Signed, before: Di
 
 /** 4. What was written must be found by a reader, and verify with our own public key. */
 async function confirm(signing: SubjectSigning, written: readonly WrittenSignature[], cache: ContentCache): Promise<void> {
-  const after = await discoverSignatures(signing.repository, signing.subject, { cache })
+  const after = await discoverPatiently(signing, cache)
   for (const one of written) {
     if (one.alreadyThere) continue
     const blob = sha256(one.bytes)

@@ -7,6 +7,7 @@ import type { Repository, StoredManifest } from '../registry/repository.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
 import { halfOf } from '../discover/writer-tag.ts'
 import { bundleManifest, type BundleManifestParts, type Document, emptyConfig, fallbackIndex } from './document.ts'
+import { patiently } from './patience.ts'
 import { mergeContribution, type MergeOptions, type SharedDocument } from './merge.ts'
 
 /** Where a bundle was written. */
@@ -36,8 +37,10 @@ export async function writeBundle(
   options: MergeOptions & { readonly known?: KnownManifests } = {},
 ): Promise<WrittenBundle> {
   const manifest = bundleManifest(parts)
-  await Promise.all([repository.putBlob(emptyConfig), repository.putBlob(parts.bundle)])
-  const written = await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  const written = await patiently(async () => {
+    await Promise.all([repository.putBlob(emptyConfig), repository.putBlob(parts.bundle)])
+    return repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  }, options.pause)
   if (written.kind === 'written' && written.subjectListed) return { manifest: manifest.digest }
   if (await isListed(repository, parts.subject.digest, manifest.digest)) return { manifest: manifest.digest }
   return { manifest: manifest.digest, fallbackTag: await indexBundle(repository, parts.subject.digest, manifest, options) }

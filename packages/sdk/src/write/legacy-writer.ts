@@ -8,6 +8,7 @@ import { parseStoredManifest } from '../discover/entity.ts'
 import { layerKey } from '../discover/layer-key.ts'
 import { halfOf } from '../discover/writer-tag.ts'
 import { type Document, legacyConfig, legacyManifest } from './document.ts'
+import { patiently } from './patience.ts'
 import { mergeContribution, type MergeOptions, type SharedDocument } from './merge.ts'
 
 /** `.sig` holds simple-signing payloads, `.att` DSSE envelopes. */
@@ -34,8 +35,10 @@ export async function writeLegacyLayer(
 ): Promise<Digest> {
   const config = legacyConfig([layer.descriptor])
   const manifest = legacyManifest(config, [layer.descriptor])
-  await Promise.all([repository.putBlob(layer.bytes), repository.putBlob(config)])
-  await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  await patiently(async () => {
+    await Promise.all([repository.putBlob(layer.bytes), repository.putBlob(config)])
+    await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  }, options.pause)
   return mergeLegacyLayer(repository, subject, kind, { manifest, layer: layer.descriptor }, options)
 }
 
@@ -50,7 +53,7 @@ export async function mergeLegacyLayer(
   const content = layerKey(own.layer)
   const shared = sharedManifest(repository, subject, kind, halfOf(content), options.drop)
   await mergeContribution(repository, subject, { manifest: own.manifest, content }, shared, options)
-  const stored = await repository.resolve({ tag: shared.tag })
+  const stored = await patiently(() => repository.resolve({ tag: shared.tag }), options.pause)
   if (stored === undefined) throw new CountersignError('write_not_confirmed', `the tag ${shared.tag} vanished after it was written`)
   return stored.digest
 }

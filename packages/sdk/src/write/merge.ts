@@ -14,14 +14,13 @@
  * was tagged by then is in it; a writer whose tag came later reads the document after its own tag, and would write after W.
  * Tags are never deleted here.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import type { ManifestReference, Repository, StoredManifest, WriteCondition } from '../registry/repository.ts'
 import { parseWriterTag, type WriterTagKind, writerTag } from '../discover/writer-tag.ts'
-import { failureIn } from '../discover/reading.ts'
 import { proveConditions } from './conditions.ts'
 import type { Document } from './document.ts'
+import { patiently, type Pause, randomPause } from './patience.ts'
 
 /** The shared document, in the words of the merge: entries by the half digest that a writer tag would carry. */
 export type SharedDocument<Entry> = {
@@ -43,15 +42,11 @@ export type Contribution = { readonly manifest: Document; readonly content: Dige
 /** How often, and how patiently, the document is written again. */
 export type MergeOptions = {
   readonly maxRounds?: number
-  /** Waits before a round; default is random, up to a second, so that writers get out of step. */
-  readonly pause?: (round: number) => Promise<void>
+  /** Waits before a round, or before a failed step is repeated; default is random, so that writers get out of step. */
+  readonly pause?: Pause
 }
 
 const defaultRounds = 24
-
-async function randomPause(round: number): Promise<void> {
-  await sleep(Math.random() * Math.min(1_000, 20 * 2 ** Math.min(round, 6)))
-}
 
 /** Merges a contribution into a shared document and returns when a read has shown that it, and all else, is there. */
 export async function mergeContribution<Entry>(
@@ -63,21 +58,22 @@ export async function mergeContribution<Entry>(
 ): Promise<void> {
   const pause = options.pause ?? randomPause
   const maxRounds = options.maxRounds ?? defaultRounds
-  let conditional = await claimOwnTag(repository, subject, own, shared.kind)
+  let conditional = await patiently(() => claimOwnTag(repository, subject, own, shared.kind), pause)
   const known = new Map(shared.contributed(asStored(own.manifest)))
   const readTags = new Set([own.content.slice(7, 39)])
   for (let round = 0; round < maxRounds; round++) {
     if (round > 1) await pause(round)
-    const read = await readRound(repository, subject, shared, known, readTags, round)
-    if (read === 'retry') continue
+    const read = await patiently(() => readRound(repository, subject, shared, known, readTags), pause)
     if (read.complete) return
     // A store that proved conditions and still refuses every one is treated as one that has none: our tag keeps us safe.
     const hasVersion = read.stored === undefined || read.stored.etag !== undefined
     if (conditional && (!hasVersion || round >= maxRounds / 2)) conditional = await putOwnTag(repository, subject, own, shared.kind)
-    const document = await shared.build(inStoredOrder(read.entries, known))
     const condition = conditional ? conditionFor(read.stored) : undefined
     // 3. The shared document. Until a later round has read it back, nothing is confirmed.
-    await repository.putManifest({ tag: shared.tag }, document.bytes, document.mediaType, condition)
+    await patiently(async () => {
+      const document = await shared.build(inStoredOrder(read.entries, known))
+      await repository.putManifest({ tag: shared.tag }, document.bytes, document.mediaType, condition)
+    }, pause)
   }
   throw new CountersignError('write_not_confirmed', `after ${maxRounds} rounds the tag ${shared.tag} still lacks signatures`, {
     hint: 'Other writers may be busy with the same image. Sign again: nothing that is stored is lost.',
@@ -90,35 +86,29 @@ type Round<Entry> = {
   readonly entries: ReadonlyMap<string, Entry>
 }
 
-/** Lists and reads once; adds to `known` whatever is new. Some registries answer nonsense while another writer is writing: read again. */
+/** Lists and reads once; adds to `known` whatever is new, and never takes anything from it. */
 async function readRound<Entry>(
   repository: Repository,
   subject: Digest,
   shared: SharedDocument<Entry>,
   known: Map<string, Entry>,
   readTags: Set<string>,
-  round: number,
-): Promise<Round<Entry> | 'retry'> {
-  try {
-    const [tags, stored] = await Promise.all([writerTagsOf(repository, subject, shared.kind), repository.manifest({ tag: shared.tag })])
-    const entries = shared.entries(stored)
-    for (const [half, entry] of entries) if (!known.has(half) && shared.dropped?.(half, entry) !== true) known.set(half, entry)
-    const unread = [...tags].filter(([half]) => !known.has(half) && !readTags.has(half))
-    for (const manifest of await Promise.all(unread.map(([, tag]) => repository.manifest({ tag })))) {
-      if (manifest === undefined) continue
-      for (const [half, entry] of shared.contributed(manifest)) {
-        if (!known.has(half) && shared.dropped?.(half, entry) !== true) known.set(half, entry)
-      }
+): Promise<Round<Entry>> {
+  const [tags, stored] = await Promise.all([writerTagsOf(repository, subject, shared.kind), repository.manifest({ tag: shared.tag })])
+  const entries = shared.entries(stored)
+  for (const [half, entry] of entries) if (!known.has(half) && shared.dropped?.(half, entry) !== true) known.set(half, entry)
+  const unread = [...tags].filter(([half]) => !known.has(half) && !readTags.has(half))
+  const manifests = await Promise.all(unread.map(async ([half, tag]) => ({ half, manifest: await repository.manifest({ tag }) })))
+  for (const { half, manifest } of manifests) {
+    // Listed and not there: deleted just now, or its writer is still at it. Its writer merges it; the next round looks again.
+    if (manifest === undefined) continue
+    readTags.add(half)
+    for (const [half, entry] of shared.contributed(manifest)) {
+      if (!known.has(half) && shared.dropped?.(half, entry) !== true) known.set(half, entry)
     }
-    for (const [half] of unread) readTags.add(half)
-    const complete = stored !== undefined && entries.size === known.size && [...known.keys()].every((half) => entries.has(half))
-    return { complete, stored, entries }
-  } catch (cause) {
-    const failure = failureIn(cause)
-    const passing = failure.code === 'registry_failed' || failure.code === 'registry_response_malformed'
-    if (!passing || round >= 6) throw failure
-    return 'retry'
   }
+  const complete = stored !== undefined && entries.size === known.size && [...known.keys()].every((half) => entries.has(half))
+  return { complete, stored, entries }
 }
 
 /** What was there keeps its place; what is new comes after it. */
