@@ -2,11 +2,16 @@
 import { posix } from 'node:path'
 import { parse, walk, type Node } from '../houserules/source.ts'
 
+/** Which imports count: all that a module names, or those alone that load another module together with it (no types, no `import()`). */
+export type ImportKinds = 'all' | 'loading'
+
 /** Every specifier that a module names: import, export from, `import()` and `import('…')` types. */
-export function specifiers(text: string): string[] {
+export function specifiers(text: string, kinds: ImportKinds = 'all'): string[] {
   const found: string[] = []
   for (const node of walk(parse(text))) {
     if (!/^(ImportDeclaration|ExportNamedDeclaration|ExportAllDeclaration|ImportExpression|TSImportType)$/.test(node.type)) continue
+    const loads = /Declaration$/.test(node.type) && node['importKind'] !== 'type' && node['exportKind'] !== 'type'
+    if (kinds === 'loading' && !loads) continue
     const source = node['source'] as Node | null | undefined
     if (typeof source?.['value'] === 'string') found.push(source['value'])
   }
@@ -22,8 +27,8 @@ export function resolveImport(from: string, specifier: string): string | undefin
 }
 
 /** The repository paths that a file imports. */
-export function localImports(path: string, text: string): string[] {
-  return specifiers(text)
+export function localImports(path: string, text: string, kinds: ImportKinds = 'all'): string[] {
+  return specifiers(text, kinds)
     .map((specifier) => resolveImport(path, specifier))
     .filter((target) => target !== undefined)
 }
@@ -55,6 +60,11 @@ export function roomOf(path: string): string | undefined {
   const match = /^packages\/([^/]+)\/src\/(?:([^/]+)\/)?.*$/.exec(path)
   if (match === null) return undefined
   return match[2] === undefined ? match[1] : `${match[1]}/${match[2]}`
+}
+
+/** A package's public door, which passes on names of every room of its package. */
+export function isPublicDoor(path: string): boolean {
+  return /^packages\/(core|sdk)\/src\/index\.ts$/.test(path)
 }
 
 /** Whether a relative import names no file. */

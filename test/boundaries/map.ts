@@ -1,5 +1,5 @@
 /** The rooms and arrows that `docs/ARCHITECTURE.md` declares, read from its tables, and what a tree of files makes of them. */
-import { localImports, roomOf, specifiers } from './imports.ts'
+import { isPublicDoor, localImports, roomOf, specifiers } from './imports.ts'
 
 /** The map: rooms that exist, and for each room (or `package/*`) the rooms (or `package/*`) that it may import. */
 export type ArchitectureMap = { readonly rooms: readonly string[]; readonly arrows: ReadonlyMap<string, readonly string[]> }
@@ -54,7 +54,9 @@ export function violations(map: ArchitectureMap, tree: ReadonlyMap<string, strin
     for (const target of localImports(path, text)) {
       const to = roomOf(target)
       if (to === undefined) found.push(`${path} imports ${target}, which is in no room`)
-      else if (to !== from && !allowed(map, from, to)) found.push(`${path} imports ${target}: no arrow from ${from} to ${to}`)
+      else if (isPublicDoor(target)) found.push(`${path} imports ${target}: the public door is for other people`)
+      else if (isPublicDoor(path) ? !covers(`${from}/*`, to) : to !== from && !allowed(map, from, to))
+        found.push(`${path} imports ${target}: no arrow from ${from} to ${to}`)
     }
     if (from.split('/')[0] === 'core') {
       found.push(

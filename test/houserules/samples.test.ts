@@ -3,16 +3,18 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { docSamples, markdownSamples, type Sample } from './samples.ts'
-import { files, productionFiles, read, root } from './source.ts'
+import { exportsOf, files, parse, productionFiles, read, root } from './source.ts'
 
-const samples = [
-  ...files('*.md', 'docs').flatMap((path) => (path.endsWith('.md') ? markdownSamples(path, read(path)) : [])),
-  ...productionFiles().flatMap((path) => docSamples(path, read(path))),
-]
+const guides = files('*.md', 'docs').flatMap((path) => (path.endsWith('.md') ? markdownSamples(path, read(path)) : []))
+const comments = productionFiles().flatMap((path) => docSamples(path, read(path)))
 
 describe('the samples in documents and comments', () => {
-  it('compile', { timeout: 60_000 }, () => {
-    expect(compile(samples)).toEqual([])
+  it('compile as they stand in a guide', { timeout: 60_000 }, () => {
+    expect(compile(guides)).toEqual([])
+  })
+
+  it('compile in a comment, where the exports of that file and the usual names are at hand', { timeout: 60_000 }, () => {
+    expect(compile(comments, scopeOf(comments))).toEqual([])
   })
 
   it('are found in Markdown and in TSDoc, and one that does not compile is reported with its place', { timeout: 60_000 }, () => {
@@ -24,13 +26,42 @@ describe('the samples in documents and comments', () => {
   })
 })
 
+/** Names that a comment's sample may use without saying where they come from. */
+const usual = {
+  signer: "import('@countersign/sdk/sign/signer').Signer",
+  image: "import('@countersign/core/oci/reference').ImageReference",
+  connection: "import('@countersign/sdk/connection').Connection",
+  policy: "import('@countersign/core/verify/policy').VerifyPolicy",
+  trustedRoot: "import('@countersign/core/trust/model').TrustedRoot",
+  repository: "import('@countersign/sdk/registry/repository').Repository",
+  digest: "import('@countersign/core/digest').Digest",
+  bytes: 'Uint8Array',
+  bundle: 'Uint8Array',
+  predicate: 'Uint8Array',
+  sbom: 'Uint8Array',
+}
+
+/** Declares the usual names and every value that a file with samples exports. */
+function scopeOf(list: readonly Sample[]): string {
+  const names = new Map<string, string>(Object.entries(usual))
+  for (const path of new Set(list.map((sample) => sample.path))) {
+    const [, name, file] = /^packages\/([^/]+)\/src\/(.*)\.ts$/.exec(path) ?? []
+    for (const one of exportsOf(parse(read(path)))) {
+      if (/^(Function|Variable|Class)Declaration$/.test(one.kind))
+        names.set(one.name, `typeof import('@countersign/${name}/${file}').${one.name}`)
+    }
+  }
+  return `export {}\ndeclare global {\n${[...names].map(([name, type]) => `  const ${name}: ${type}\n`).join('')}}\n`
+}
+
 /** Type-checks samples as modules of the workspace, and says where each error is. */
-function compile(list: readonly Sample[]): string[] {
+function compile(list: readonly Sample[], scope = ''): string[] {
   if (list.length === 0) return []
-  const folder = join(root, '.cache', `samples-${process.pid}-${list.length}`)
+  const folder = join(root, '.cache', `samples-${process.pid}-${scope.length}-${list.length}`)
   mkdirSync(folder, { recursive: true })
   try {
     for (const [index, sample] of list.entries()) writeFileSync(join(folder, `s${index}.ts`), `${sample.code}\nexport {}\n`)
+    writeFileSync(join(folder, 'scope.d.ts'), scope)
     writeFileSync(
       join(folder, 'tsconfig.json'),
       JSON.stringify({
