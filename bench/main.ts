@@ -32,7 +32,7 @@ const scale = {
 const wanted = values.only?.split(',')
 
 const world = makeWorld()
-const registries = await startRegistries(world.folder)
+const registries = await startRegistries()
 const results: Result[] = []
 try {
   expectExit(await world.tool('cosign', ['generate-key-pair', '--output-key-prefix', 'bench']), 0, 'cosign generate-key-pair')

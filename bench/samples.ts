@@ -183,7 +183,5 @@ async function addGenerated(samples: Samples): Promise<void> {
     ),
   )
   const signature = Buffer.from('a signature').toString('base64')
-  samples.legacyBundles.push(
-    Buffer.from(JSON.stringify({ base64Signature: signature, cert: Buffer.from(publicKey).toString('base64') })),
-  )
+  samples.legacyBundles.push(Buffer.from(JSON.stringify({ base64Signature: signature, cert: Buffer.from(publicKey).toString('base64') })))
 }
