@@ -1,5 +1,5 @@
 /** Reads a command line as cobra does, whose flags ours are: `--flag=false`, `--flag value`, `-yr`, `-ofile`, `--`. */
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { Flag } from './model.ts'
 import { closest } from './suggestion.ts'
 
@@ -99,6 +99,8 @@ function checked(flag: Flag, value: string): readonly string[] {
     case 'text':
     case 'list':
       return [value]
+    default:
+      return unreachable(flag.kind)
   }
 }
 

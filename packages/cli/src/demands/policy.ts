@@ -1,5 +1,5 @@
 /** The flags of the verifying verbs as a policy, and the same policy in words for the report. */
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { ContentDemand, Demand, VerifyPolicy } from '@countersign/core/verify/policy'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Invocation } from '../command/invocation.ts'
@@ -70,6 +70,8 @@ function demandText(demand: Demand): string {
       return 'not demanded'
     case 'waived_UNSAFE':
       return `waived: ${demand.reason}`
+    default:
+      return unreachable(demand)
   }
 }
 

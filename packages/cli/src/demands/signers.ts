@@ -1,5 +1,5 @@
 /** Who may have signed, as the flags say: keys, or an identity in a certificate. */
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { IdentityMatch, NameMatch, SignerDemand, TrustedKey } from '@countersign/core/verify/policy'
 import { loadPublicKey } from '@countersign/sdk/keys/key-reference'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
@@ -78,6 +78,8 @@ export function signerNames(signer: SignerDemand): readonly string[] {
       return signer.identities.map((identity) => `${matchText(identity.subject)} by ${matchText(identity.issuer)}`)
     case 'any_certified_signer_UNSAFE':
       return [`anybody with a certificate (${signer.reason})`]
+    default:
+      return unreachable(signer)
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a document is and says. Everything here is a claim: nothing is verified. */
 import type { SignedEntity as Entity } from '@countersign/core/bundle/model'
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, unreachable } from '@countersign/core/failure'
 import { type JsonObject, type JsonValue as ParsedJson, parseJson } from '@countersign/core/json/parse'
 import type { JsonValue } from '../report/schema.ts'
 import { describeCertificate, describeDer, describePem } from './keys.ts'
@@ -33,7 +33,7 @@ async function describeJson(bytes: Uint8Array): Promise<Description> {
   if ('base64Signature' in media) return describeLegacyBundle(bytes)
   if ('payloadType' in media) return describeEnvelope(bytes)
   if ('_type' in media) return { kind: 'in-toto statement', says: await statementSays(bytes) }
-  if ('critical' in media) return { kind: 'simple-signing payload', says: value as JsonValue }
+  if ('critical' in media) return { kind: 'simple-signing payload', says: plain(value) }
   if ('schemaVersion' in media || type.includes('manifest') || type.includes('image.index')) return describeManifest(bytes)
   return { kind: 'JSON', says: plain(value) }
 }
@@ -79,6 +79,8 @@ async function contentSays(content: Entity['content']): Promise<JsonValue> {
       return { kind: 'DSSE envelope', payloadType: content.envelope.payloadType, statement: await statementSays(content.envelope.payload) }
     case 'simple-signing':
       return { kind: 'simple-signing payload', payload: plain(parseJson(content.payload)) }
+    default:
+      return unreachable(content)
   }
 }
 

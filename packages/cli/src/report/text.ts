@@ -50,7 +50,8 @@ function signerText(signer: SignerReport): string {
     : `${signer.subject} by ${signer.issuer} (certificate ${signer.fingerprint})`
 }
 
-function policyText(policy: PolicyReport): string {
+/** What was demanded, and where trust came from. */
+export function policyText(policy: PolicyReport): string {
   let text = line('demanded', `one of: ${policy.signers.join(', ')}`)
   text += line('log', policy.demands.log)
   text += line('timestamp', policy.demands.signedTimestamp)

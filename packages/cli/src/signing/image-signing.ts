@@ -1,4 +1,5 @@
 /** What `sign` and `attest` have in common: one image after another, progress on stderr, the report. */
+import { unreachable } from '@countersign/core/failure'
 import type { ImageReference } from '@countersign/core/oci/reference'
 import type { SignedSubject, SignEvent } from '@countersign/sdk/sign/requests'
 import type { Invocation } from '../command/invocation.ts'
@@ -54,21 +55,23 @@ function signedReport(subject: string, { signed, files }: SignedImage): SubjectR
 
 /** Says on stderr what happens in the registry. */
 export function reportEvents(terminal: Terminal, what: 'signature' | 'attestation'): (event: SignEvent) => void {
-  return (event) => {
-    switch (event.kind) {
-      case 'resolved':
-        return terminal.err(
-          `${event.reference} is ${event.digest}; the digest is what is ${what === 'signature' ? 'signed' : 'attested'}\n`,
-        )
-      case 'signed':
-        return terminal.err(`${what === 'signature' ? 'Signed' : 'Attested'} ${event.digest}\n`)
-      case 'written':
-        return terminal.err(`Wrote the ${event.layout} ${what} ${event.manifest}, read it back and verified it\n`)
-      case 'already_signed':
-        return terminal.err(`Already there as ${event.layout} ${what} ${event.manifest}; nothing was added\n`)
-      case 'fallback_index':
-        return terminal.err(`Listed it under the tag ${event.tag}: this registry has no referrers API\n`)
-    }
+  return (event) => terminal.err(`${eventText(event, what)}\n`)
+}
+
+function eventText(event: SignEvent, what: 'signature' | 'attestation'): string {
+  switch (event.kind) {
+    case 'resolved':
+      return `${event.reference} is ${event.digest}; the digest is what is ${what === 'signature' ? 'signed' : 'attested'}`
+    case 'signed':
+      return `${what === 'signature' ? 'Signed' : 'Attested'} ${event.digest}`
+    case 'written':
+      return `Wrote the ${event.layout} ${what} ${event.manifest}, read it back and verified it`
+    case 'already_signed':
+      return `Already there as ${event.layout} ${what} ${event.manifest}; nothing was added`
+    case 'fallback_index':
+      return `Listed it under the tag ${event.tag}: this registry has no referrers API`
+    default:
+      return unreachable(event)
   }
 }
 

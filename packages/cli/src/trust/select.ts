@@ -46,7 +46,7 @@ export async function selectTrust({ flags, terminal }: Invocation, keyed: boolea
   const { seedTrust } = await import('./seed.ts')
   const ambient = (await initializedTrust(terminal.environment)) ?? (await seedTrust(terminal.nowMs))
   terminal.err(
-    `Using the ${ambient.report.source} ${ambient.report.name}${ambient.report.date === undefined ? '' : ` of ${ambient.report.date}`}\n`,
+    `Using the ${ambient.report.source} ${ambient.report.name}${ambient.report.date === undefined ? '' : ` (${ambient.report.date})`}\n`,
   )
   return ambient
 }

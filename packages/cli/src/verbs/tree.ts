@@ -11,7 +11,6 @@ import { type Claim, claimOf } from '../images/claim.ts'
 import { resolvePlatform } from '../images/resolve.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import { asFailure } from '../failure/message.ts'
-import type { JsonValue } from '../report/schema.ts'
 import { inRepositories } from './download.ts'
 
 type Entry = {
@@ -46,7 +45,7 @@ export async function tree(invocation: Invocation): Promise<Conclusion> {
           subject,
           ok: failure === undefined,
           digest: image.digest,
-          content: entries as unknown as JsonValue,
+          content: entries,
           unreadable,
           ...(failure === undefined ? {} : { failure }),
         },

@@ -10,30 +10,29 @@ import type { SubjectReport } from '../report/schema.ts'
 /** `readable` for people, `json` and `text` as cosign names its forms. */
 export type OutputForm = 'readable' | 'json' | 'text'
 
-/** Prints one verified image. */
-export async function printVerification(
-  invocation: Invocation,
+/** Prints one image for people, accepted or not. The final failure is left to stderr. */
+export async function printReadable({ terminal }: Invocation, report: SubjectReport): Promise<void> {
+  const { subjectText } = await import('../report/text.ts')
+  const { paint } = await import('../terminal/paint.ts')
+  const { failure, ...rest } = report
+  terminal.out(subjectText(failure === undefined ? report : rest, paint(terminal.colour)))
+}
+
+/** Prints one verified image as cosign does: the checks on stderr, the claims or envelopes on stdout. */
+export function printVerification(
+  { reportOnStdout, terminal }: Invocation,
+  typed: string,
   verification: ImageVerification,
-  report: SubjectReport,
   demands: Demands,
-  form: OutputForm,
-): Promise<void> {
-  const { terminal } = invocation
-  if (form === 'readable') {
-    const { subjectText } = await import('../report/text.ts')
-    const { paint } = await import('../terminal/paint.ts')
-    terminal.out(subjectText(report, paint(terminal.colour)))
-    return
-  }
-  // The report says it too, and more.
-  if (!invocation.reportOnStdout) terminal.err(checksText(report.subject, verification, demands))
+  form: 'json' | 'text',
+): void {
+  // A report on stdout says it too, and more.
+  if (!reportOnStdout) terminal.err(checksText(typed, verification, demands))
   if (demands.policy.content.kind === 'attestation') {
     for (const accepted of verification.accepted) terminal.out(`${cosignEnvelope(accepted)}\n`)
     return
   }
-  const payloads = verification.accepted.map((accepted) =>
-    cosignPayload(accepted.evidence, { typed: report.subject, digest: verification.digest }),
-  )
+  const payloads = verification.accepted.map((accepted) => cosignPayload(accepted.evidence, { typed, digest: verification.digest }))
   if (form === 'text') for (const payload of payloads) terminal.out(`${payload}\n`)
   else terminal.out(`\n[${payloads.join(',')}]\n`)
 }

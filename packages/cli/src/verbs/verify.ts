@@ -14,7 +14,7 @@ import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import { acceptedReport, rejectedReport } from '../report/evidence.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { beginProgress } from '../terminal/progress.ts'
-import { type OutputForm, printVerification } from './verify-output.ts'
+import { type OutputForm, printReadable, printVerification } from './verify-output.ts'
 
 /** Verifies signatures. */
 export function verifyImages(invocation: Invocation): Promise<Conclusion> {
@@ -48,6 +48,10 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   run.close()
   const reports: SubjectReport[] = []
   for (const result of results) reports.push(await concludeImage(invocation, result, demands, form))
+  if (form === 'readable' && !invocation.reportOnStdout) {
+    const { policyText } = await import('../report/text.ts')
+    terminal.err(policyText(demands.report))
+  }
   return { subjects: reports, policy: demands.report }
 }
 
@@ -117,13 +121,11 @@ async function concludeImage(invocation: Invocation, result: Settled, demands: D
     unreadable: (verification?.unreadable ?? []).map((error) => failureReport(failureText(error))),
     ...(failure === undefined ? {} : { failure: failureReport(failure) }),
   }
-  if (verification?.ok === true) await printVerification(invocation, verification, report, demands, form)
-  else if (form === 'readable' && !invocation.reportOnStdout) {
-    const { subjectText } = await import('../report/text.ts')
-    const { paint } = await import('../terminal/paint.ts')
-    terminal.out(subjectText(report, paint(terminal.colour)))
-  }
-  if (failure !== undefined && form !== 'readable') terminal.err(failureMessage(failure, subject))
+  if (form === 'readable') await printReadable(invocation, report)
+  else if (verification?.ok === true) printVerification(invocation, subject, verification, demands, form)
+  if (failure !== undefined) terminal.err(failureMessage(failure, subject))
+  else
+    for (const error of verification?.unreadable ?? []) terminal.warn(`WARNING: ${subject}: not everything could be read: ${error.message}`)
   if (verbose) terminal.err([result.thrown, ...(verification?.unreadable ?? [])].map(causeChain).join(''))
   return report
 }
