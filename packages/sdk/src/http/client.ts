@@ -97,7 +97,8 @@ function waitBefore(request: HttpRequest, outcome: Settled, tried: number, optio
 export function retryAfterMs(text: string | undefined, nowMs: number = Date.now()): number | undefined {
   if (text === undefined) return undefined
   if (/^[0-9]{1,9}$/.test(text)) return Number(text) * 1000
-  const date = text.length <= 40 ? Date.parse(text) : Number.NaN
+  // Date.parse takes far more than HTTP dates, "-1" among it.
+  const date = /^[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT$/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs)
 }
 

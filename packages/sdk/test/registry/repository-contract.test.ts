@@ -5,7 +5,9 @@ import { startDockerRegistry, type DockerRegistry } from '@countersign/testkit/d
 import { startTestRegistry, type TestRegistry, type TestRegistryOptions } from '@countersign/testkit/registry/server'
 import { repositoryContract, type ContractSubject } from '@countersign/testkit/repository-contract'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createRegistryRun } from '../../src/open-repository.ts'
+import { createRegistryRun, openRepository } from '../../src/open-repository.ts'
+import type { Repository } from '../../src/registry/repository.ts'
+import { writeTarOf } from '../layout/tar.ts'
 
 function run(subject: ContractSubject): void {
   it.for(repositoryContract(subject))('$name', async ({ run: prove, skipped }, context) => {
@@ -57,18 +59,46 @@ describe('a repository of docker-registry', () => {
   })
 })
 
+async function emptyLayout(): Promise<{
+  readonly directory: string
+  readonly repository: Repository
+  readonly close: () => Promise<void>
+}> {
+  const folder = await mkdtemp(join(tmpdir(), 'layout-'))
+  const directory = join(folder, 'layout')
+  await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true })
+  await writeFile(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
+  await writeFile(join(directory, 'index.json'), '{"schemaVersion":2,"manifests":[]}')
+  const repository = await openRepository({ kind: 'layout', directory }, { environment: {} })
+  return { directory, repository, close: () => rm(folder, { recursive: true }) }
+}
+
 describe('a repository in an image layout folder', () => {
+  run({ open: emptyLayout })
+})
+
+describe('a repository in an archive, made anew of a folder after each write', () => {
   run({
     open: async () => {
-      const directory = await mkdtemp(join(tmpdir(), 'layout-'))
-      await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true })
-      await writeFile(join(directory, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}')
-      await writeFile(join(directory, 'index.json'), '{"schemaVersion":2,"manifests":[]}')
-      const registries = createRegistryRun({ environment: {} })
-      return {
-        repository: await registries.open({ kind: 'layout', directory }),
-        close: () => rm(directory, { recursive: true }),
+      const { directory, repository, close } = await emptyLayout()
+      const archived = async (): Promise<Repository> => {
+        const file = `${directory}.tar`
+        await writeTarOf(directory, file)
+        return openRepository({ kind: 'archive', file }, { environment: {} })
       }
+      const reading: Repository = {
+        ...repository,
+        resolve: async (reference) => (await archived()).resolve(reference),
+        manifest: async (reference) => (await archived()).manifest(reference),
+        referrers: async (subject) => (await archived()).referrers(subject),
+        blob: async function* (descriptor) {
+          yield* (await archived()).blob(descriptor)
+        },
+        tags: async function* () {
+          yield* (await archived()).tags()
+        },
+      }
+      return { repository: reading, close }
     },
   })
 })
