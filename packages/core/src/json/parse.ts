@@ -34,27 +34,13 @@ const defaultMaxDepth = 64
 
 /** Parses a document. Throws `json_malformed`, `json_duplicate_key`, `json_too_deep`, `json_too_large`. */
 export function parseJson(document: Uint8Array | string, limits: JsonLimits = {}): JsonValue {
-  return parseJsonDocument(document, limits).value
+  return parse(document, limits, undefined)
 }
 
 /** Parses a document and keeps the source text of its top-level members, for values whose bytes matter. Fails as {@link parseJson}. */
 export function parseJsonDocument(document: Uint8Array | string, limits: JsonLimits = {}): JsonDocument {
-  const maxBytes = limits.maxBytes ?? defaultMaxBytes
-  if (document.length > maxBytes) {
-    throw new CountersignError('json_too_large', `the JSON document has ${document.length} bytes`, {
-      expected: `at most ${maxBytes} bytes`,
-    })
-  }
-  const text = typeof document === 'string' ? document : decode(document)
-  if (typeof document === 'string' && !text.isWellFormed()) {
-    throw new CountersignError('json_malformed', 'the JSON document contains a lone surrogate')
-  }
-  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth: limits.maxDepth ?? defaultMaxDepth, sources: new Map() }
-  skipSpace(cursor)
-  const value = readValue(cursor)
-  skipSpace(cursor)
-  if (cursor.position !== text.length) throw malformed(cursor, 'the end of the document')
-  return { value, sources: cursor.sources }
+  const sources = new Map<string, string>()
+  return { value: parse(document, limits, sources), sources }
 }
 
 /** Parses a document whose every failure is one code of the caller's, with the JSON failure as cause. */
@@ -67,13 +53,33 @@ export function parseJsonAs(code: FailureCode, what: string, document: Uint8Arra
   }
 }
 
+function parse(document: Uint8Array | string, limits: JsonLimits, sources: Map<string, string> | undefined): JsonValue {
+  const maxBytes = limits.maxBytes ?? defaultMaxBytes
+  if (document.length > maxBytes) {
+    throw new CountersignError('json_too_large', `the JSON document has ${document.length} bytes`, {
+      expected: `at most ${maxBytes} bytes`,
+    })
+  }
+  const text = typeof document === 'string' ? document : decode(document)
+  if (typeof document === 'string' && !text.isWellFormed()) {
+    throw new CountersignError('json_malformed', 'the JSON document contains a lone surrogate')
+  }
+  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth: limits.maxDepth ?? defaultMaxDepth, sources }
+  skipSpace(cursor)
+  const value = readValue(cursor)
+  skipSpace(cursor)
+  if (cursor.position !== text.length) throw malformed(cursor, 'the end of the document')
+  return value
+}
+
 /** Where the parser is. `depth` counts open arrays and objects. */
 type Cursor = {
   readonly text: string
   position: number
   depth: number
   readonly maxDepth: number
-  readonly sources: Map<string, string>
+  /** Where the sources of top-level members go; absent when nobody asked. */
+  readonly sources: Map<string, string> | undefined
 }
 
 function decode(document: Uint8Array): string {
@@ -234,5 +240,5 @@ function readMember(cursor: Cursor, members: Record<string, JsonValue>): void {
   skipSpace(cursor)
   const start = cursor.position
   members[name] = readValue(cursor)
-  if (cursor.depth === 1) cursor.sources.set(name, cursor.text.slice(start, cursor.position))
+  if (cursor.depth === 1) cursor.sources?.set(name, cursor.text.slice(start, cursor.position))
 }

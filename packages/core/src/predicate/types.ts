@@ -28,6 +28,8 @@ export type Predicate = {
 }
 
 const maxBytes = 128 * 1024 * 1024
+/** Two levels less than a statement may have. */
+const maxDepth = 254
 
 /** The predicate type of a short name or of a URI (a scheme, a colon, no blanks); `undefined` for anything else. */
 export function predicateTypeOf(type: string): string | undefined {
@@ -66,7 +68,7 @@ function fileText(bytes: Uint8Array): string {
 function demandObject(bytes: Uint8Array): void {
   let value
   try {
-    value = parseJson(bytes, { maxBytes })
+    value = parseJson(bytes, { maxBytes, maxDepth })
   } catch (cause) {
     if (!(cause instanceof CountersignError)) throw cause
     throw malformed(`the predicate is not JSON that every reader understands alike: ${cause.message}`, cause)

@@ -62,7 +62,8 @@ export type StatementParts = {
   readonly predicate: Uint8Array
 }
 
-const limits = { maxBytes: 128 * 1024 * 1024 }
+/** SBOMs nest a dependency in a dependency. */
+const limits = { maxBytes: 128 * 1024 * 1024, maxDepth: 256 }
 const maxSubjects = 100_000
 const maxDigests = 64
 const maxAnnotations = 1_000

@@ -8,6 +8,7 @@ import { parseBundle } from '@countersign/core/bundle/parse'
 import { utf8 } from '@countersign/core/bytes'
 import { vectorsFolder } from '@countersign/testkit/vectors'
 import { failureOf, refusal } from '../refusal.ts'
+import { extensions, issue, nameOf, newAuthority, newKey } from '../x509/issue.ts'
 import { b64, encoded, envelopeBundle, keyBundle, logEntry, type Json } from './samples.ts'
 
 const code = (value: Json): string | undefined => refusal(() => parseBundle(encoded(value)))
@@ -161,6 +162,36 @@ describe('parseBundle', () => {
       }),
       { numRuns: 500 },
     )
+  })
+})
+
+describe('the certificate chain of an old bundle', () => {
+  const { root, intermediate, issuer } = newAuthority()
+  const leaf = issue({ issuer })
+  const chained = (...chain: readonly Uint8Array[]): Json => {
+    const certificates = chain.map((der) => ({ rawBytes: bytesToBase64(der) }))
+    return keyBundle(oldMediaType('0.2'), { publicKey: undefined, x509CertificateChain: { certificates } })
+  }
+
+  it('is a leaf and candidates for its issuers', () => {
+    expect(parseBundle(encoded(chained(leaf, intermediate))).material).toEqual({ kind: 'certificate', chain: [leaf, intermediate] })
+  })
+
+  it('attack: a root certificate in it is refused, wherever it stands, so that it can become no anchor', () => {
+    for (const chain of [[leaf, intermediate, root], [leaf, root], [root]]) expect(code(chained(...chain))).toBe('bundle_malformed')
+    const selfIssued = { name: nameOf('evil'), key: newKey() }
+    const noAuthority = issue({ issuer: selfIssued, subject: selfIssued.name, key: selfIssued.key })
+    expect(code(chained(leaf, noAuthority))).toBe('bundle_malformed')
+  })
+
+  it('may be one self-signed leaf that is no authority: the verifier decides whether it chains', () => {
+    const own = { name: nameOf('own'), key: newKey() }
+    expect(code(chained(issue({ issuer: own, subject: own.name, key: own.key, extensions: [extensions.codeSigning()] })))).toBeUndefined()
+  })
+
+  it('has at most 10 certificates', () => {
+    expect(code(chained(leaf, ...Array.from({ length: 9 }, () => intermediate)))).toBeUndefined()
+    expect(code(chained(leaf, ...Array.from({ length: 10 }, () => intermediate)))).toBe('bundle_malformed')
   })
 })
 

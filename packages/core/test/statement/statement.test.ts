@@ -57,6 +57,13 @@ describe('parseStatement', () => {
     expect(predicateValue(statement)).toMatchObject({ f: 1.1, a: 'a' })
   })
 
+  it('reads predicates of 254 levels and refuses deeper ones', () => {
+    const nested = (depth: number): Uint8Array =>
+      utf8(fromUtf8(sample()).replace('"predicate":{}', `"predicate":${'['.repeat(depth)}${']'.repeat(depth)}`))
+    expect(refusal(() => parseStatement(nested(254)))).toBeUndefined()
+    expect(refusal(() => parseStatement(nested(256)))).toBe('statement_malformed')
+  })
+
   it('takes a statement without predicate', () => {
     expect(parseStatement(sample({ predicate: undefined }))).not.toHaveProperty('predicateBytes')
     expect(predicateValue(parseStatement(sample({ predicate: null })))).toBeUndefined()
