@@ -46,7 +46,8 @@ export function hashOfIdentifier(identifier: AlgorithmIdentifier): HashAlgorithm
 
 /**
  * What a signature's AlgorithmIdentifier means under a key: scheme and hash come from the identifier, the curve or size from the key,
- * so that P-384 with SHA-256 is possible, as X.509 allows. `undefined` when key and algorithm do not fit or are not supported.
+ * so that P-384 with SHA-256 is possible, as X.509 allows. `undefined` when key and algorithm do not fit or are not supported; throws
+ * `der_malformed` for parameters that cannot be read.
  */
 export function signatureAlgorithmOf(identifier: AlgorithmIdentifier, key: PublicKey): SignatureAlgorithm | undefined {
   if (identifier.oid === algorithmOid.rsassaPss) {

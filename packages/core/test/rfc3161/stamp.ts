@@ -37,6 +37,7 @@ export type Stamp = {
   readonly message: Uint8Array
   readonly genTimeMs: number
   readonly imprint?: Uint8Array
+  readonly version?: number
   /** Fields of TSTInfo after genTime. */
   readonly optional?: readonly Uint8Array[]
   /** Certificates to embed. */
@@ -69,7 +70,7 @@ export const attributes = {
 /** A TimeStampToken, DER. */
 export function tokenBy(tsa: TestTsa, stamp: Stamp): Uint8Array {
   const info = derSequence(
-    derInteger(1),
+    derInteger(stamp.version ?? 1),
     derOid('1.3.6.1.4.1.57264.2'),
     stamp.imprint ?? imprintOf(stamp.message),
     derInteger(42),

@@ -82,6 +82,7 @@ describe('a timestamp response', () => {
     ['its fields in another order', { optional: [derInteger(9), derBoolean(true)] }],
     ['an accuracy above 999 milliseconds', { optional: [derSequence(derElement(0x80, Uint8Array.of(3, 0xe8)))] }],
     ['another content type', { contentType: cmsOid.data }],
+    ['an unknown version', { version: 2 }],
   ]
   it.each(refused)('is refused when it has %s', (_, stamp) => {
     expect(codeOf(() => parseTimestampResponse(responseBy(tsa, stamp)))).toBe('timestamp_malformed')
@@ -157,6 +158,13 @@ describe('a timestamp is refused as timestamp_untrusted', () => {
     expect(await check(responseBy(imposter, { certificates: [tsa.leaf, imposter.leaf] }), authorityOf(tsa))).toMatchObject(untrusted)
   })
 
+  it('attack: a foreign certificate put into a token of a trusted authority, alone or beside the right one', async () => {
+    const { leaf } = newTsa()
+    for (const certificates of [[leaf], [tsa.leaf, leaf], [tsa.root]]) {
+      expect(await check(responseBy(tsa, { certificates }), authorityOf(tsa))).toMatchObject(untrusted)
+    }
+  })
+
   it('attack: an embedded certificate that the trusted issuer did not sign', async () => {
     const imposter = newTsa()
     const issuerOnly = authorityOf(tsa, { certificates: [tsa.root] })
@@ -191,6 +199,11 @@ describe('a timestamp is refused as timestamp_invalid', () => {
 
   it('attack: a timestamp of another signature', async () => {
     expect(await check(responseBy(tsa, { message: utf8('another') }), authorityOf(tsa))).toMatchObject(invalid)
+  })
+
+  it('even when a later entry of the same authority is refused for its time alone', async () => {
+    const past = authorityOf(tsa, { validFor: { start: 0, end: 1 } })
+    expect(await check(responseBy(tsa, { message: utf8('another') }), authorityOf(tsa), past)).toMatchObject(invalid)
   })
 
   it('attack: TSTInfo altered after signing', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { derOctetString, derSequence } from '../../src/der/writer.ts'
+import { derElement, derOctetString, derSequence } from '../../src/der/writer.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { verifyChain, type ChainAuthority, type ChainRequest, type ChainResult } from '../../src/x509/chain.ts'
@@ -103,6 +103,16 @@ describe('a chain holds', () => {
   })
 })
 
+describe('the path length of an authority', () => {
+  it('does not count authorities that issued to themselves, as at a change of keys', async () => {
+    const first = authorityBelow({ name: 'one', extensions: [extensions.ca(0)] })
+    const renewed: Issuer = { name: first.issuer.name, key: newKey() }
+    const rollover = issue({ issuer: first.issuer, subject: renewed.name, key: renewed.key, extensions: [extensions.ca(0)] })
+    const leaf = leafOf({ issuer: renewed, extensions: [extensions.codeSigning()] })
+    expect(await check(leaf, { intermediates: [first.der, rollover] })).toMatchObject({ ok: true })
+  })
+})
+
 describe('a chain is refused as certificate_untrusted', () => {
   const untrusted = { ok: false, code: 'certificate_untrusted' }
 
@@ -137,6 +147,13 @@ describe('a chain is refused as certificate_untrusted', () => {
   it('when the key identifiers of leaf and issuer differ', async () => {
     const extensionsWithOther = [...ordinary.slice(0, 3), extensions.authorityKeyId('other')]
     expect(await check(leafOf({ extensions: extensionsWithOther }))).toMatchObject(untrusted)
+  })
+
+  it('when the leaf names another serial number of its issuer', async () => {
+    const withSerial = (serial: number): Uint8Array =>
+      extension(extensionOid.authorityKeyIdentifier, false, derSequence(derElement(0x82, Uint8Array.of(serial))))
+    expect(await check(leafOf({ extensions: [extensions.codeSigning(), withSerial(7)] }))).toMatchObject({ ok: true })
+    expect(await check(leafOf({ extensions: [extensions.codeSigning(), withSerial(8)] }))).toMatchObject(untrusted)
   })
 
   it('when the names differ in their encoding alone', async () => {
@@ -226,6 +243,7 @@ describe('a chain is refused as certificate_unsuitable', () => {
 
   const issuers: readonly (readonly [string, readonly Uint8Array[]])[] = [
     ['is no authority (an attack: a leaf that signs certificates)', [extensions.codeSigning(), extensions.keyUsage('digitalSignature')]],
+    ['says nothing of being an authority', [extensions.keyUsage('keyCertSign')]],
     ['may not sign certificates', [extensions.ca(), extensions.keyUsage('digitalSignature')]],
     ['is for another purpose', [extensions.ca(), extensions.purposes(false, purposeOid.timeStamping)]],
     ['has an unknown critical extension', [extensions.ca(), unknownCritical]],
