@@ -1,4 +1,5 @@
 /** `index.json`: which manifests a layout has, and their tags. */
+import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { legacyTag, type LegacySuffix } from '@countersign/core/oci/layouts'
 import { parseManifest } from '@countersign/core/oci/manifest'
@@ -61,4 +62,26 @@ function savedByCosign(entries: readonly Descriptor[]): ReadonlyMap<string, Desc
     if (suffix !== undefined) tags.set(legacyTag(image.digest, suffix), entry)
   }
   return tags
+}
+
+/** Tags that hold signatures: cosign's legacy tags, the fallback tag of the distribution-spec, and those of single writers. */
+const accessoryTag = /^sha(?:256|384|512)-[0-9a-f]{64}/
+
+/**
+ * The one image of a layout, leaving out whatever refers to an image (`referrers`) or holds signatures of one; `undefined` when there is
+ * none. Throws `usage` when there are several.
+ */
+export function soleImage(index: LayoutIndex, referrers: ReadonlySet<Digest>, name: string): Descriptor | undefined {
+  const signatures = new Set([...index.tags].filter(([tag]) => accessoryTag.test(tag)).map(([, { digest }]) => digest))
+  const images = new Map<Digest, Descriptor>()
+  for (const entry of index.entries) {
+    if (!referrers.has(entry.digest) && !signatures.has(entry.digest)) images.set(entry.digest, entry)
+  }
+  const [image, ...others] = images.values()
+  if (others.length === 0) return image
+  const tags = [...index.tags.keys()].filter((tag) => !accessoryTag.test(tag))
+  throw new CountersignError('usage', `${name} holds ${images.size} images`, {
+    found: tags.join(', ').slice(0, 300),
+    hint: 'Name one of them with its tag or digest.',
+  })
 }

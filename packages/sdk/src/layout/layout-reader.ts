@@ -6,7 +6,7 @@ import { parseJsonAs, type JsonObject } from '@countersign/core/json/parse'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { ManifestReference, ReferrersAnswer, RepositoryReader, StoredManifest } from '../registry/repository.ts'
 import { altered, checkDigest, verifiedStream } from '../registry/verified-stream.ts'
-import { indexType, readLayoutIndex } from './layout-index.ts'
+import { indexType, readLayoutIndex, soleImage } from './layout-index.ts'
 import { createReferrersScan } from './layout-referrers.ts'
 import { layoutLimits, type LayoutStore } from './layout-store.ts'
 
@@ -21,7 +21,8 @@ export function createLayoutReader(store: LayoutStore): RepositoryReader {
     },
     manifest: (reference) => readLayoutManifest(store, reference),
     blob: (descriptor) => readBlob(store, descriptor),
-    referrers: async (subject): Promise<ReferrersAnswer> => ({ kind: 'listed', manifests: await scan(subject) }),
+    referrers: async (subject): Promise<ReferrersAnswer> => ({ kind: 'listed', manifests: await scan.of(subject) }),
+    soleImage: async () => soleImage(readLayoutIndex(await store.index(), store.name), await scan.all(), store.name),
     tags: () => listTags(store),
   }
 }

@@ -11,18 +11,28 @@ import { layoutLimits, type LayoutStore } from './layout-store.ts'
 /** A manifest that has a subject. */
 type Referrer = { readonly subject: Digest; readonly descriptor: Descriptor }
 
-/** Makes the search for referrers of one layout. Blobs are looked at once, and again when the layout changed. */
-export function createReferrersScan(store: LayoutStore): (subject: Digest) => Promise<readonly Descriptor[]> {
+/** The search for referrers of one layout. */
+export type ReferrersScan = {
+  readonly of: (subject: Digest) => Promise<readonly Descriptor[]>
+  /** The digest of every manifest that has a subject. */
+  readonly all: () => Promise<ReadonlySet<Digest>>
+}
+
+/** Makes the search. Blobs are looked at once, and again when the layout changed. */
+export function createReferrersScan(store: LayoutStore): ReferrersScan {
   let known: { readonly version: string; readonly referrers: Promise<readonly Referrer[]> } | undefined
   const scan = async (): Promise<readonly Referrer[]> => {
     const version = await store.version()
     if (known?.version !== version) known = { version, referrers: findReferrers(store) }
     return known.referrers
   }
-  return async (subject) => {
-    const found = (await scan()).filter((referrer) => referrer.subject === subject).map(({ descriptor }) => descriptor)
-    if (found.length > layoutLimits.referrers) throw tooMuch(store, `more than ${layoutLimits.referrers} referrers`)
-    return found
+  return {
+    of: async (subject) => {
+      const found = (await scan()).filter((referrer) => referrer.subject === subject).map(({ descriptor }) => descriptor)
+      if (found.length > layoutLimits.referrers) throw tooMuch(store, `more than ${layoutLimits.referrers} referrers`)
+      return found
+    },
+    all: async () => new Set((await scan()).map(({ descriptor }) => descriptor.digest)),
   }
 }
 

@@ -32,6 +32,11 @@ export type RepositoryReader = {
   /** Streams a blob, checked against the descriptor's digest and size; throws `content_altered` at the end at the latest. */
   readonly blob: (descriptor: Pick<Descriptor, 'digest' | 'size'>) => AsyncIterable<Uint8Array>
   readonly referrers: (subject: Digest) => Promise<ReferrersAnswer>
+  /**
+   * Layouts and archives alone: the image that is meant where neither tag nor digest is given, `undefined` when there is none.
+   * Throws `usage` when there are several.
+   */
+  readonly soleImage?: () => Promise<Descriptor | undefined>
   /** Every tag, all pages, in the store's order. */
   readonly tags: () => AsyncIterable<string>
 }

@@ -17,11 +17,19 @@ export function describeReference(name: string, image: Pick<ImageReference, 'tag
 
 /** Resolves an image; a digest wins over a tag. Throws `artifact_not_found`, for a digest that does not exist too. */
 export async function resolveSubject(repository: RepositoryReader, image: Pick<ImageReference, 'tag' | 'digest'>): Promise<Descriptor> {
-  const subject = await repository.resolve(image.digest === undefined ? { tag: image.tag ?? 'latest' } : { digest: image.digest })
+  const subject = await findSubject(repository, image)
   if (subject !== undefined) return subject
   throw new CountersignError('artifact_not_found', `${describeReference(repository.name, image)} does not exist`, {
     hint: 'Check the name, and that you may read the repository.',
   })
+}
+
+/** A layout may be named without tag and digest when it holds one image. */
+async function findSubject(repository: RepositoryReader, image: Pick<ImageReference, 'tag' | 'digest'>): Promise<Descriptor | undefined> {
+  if (image.digest !== undefined) return repository.resolve({ digest: image.digest })
+  if (image.tag !== undefined) return repository.resolve({ tag: image.tag })
+  const sole = repository.soleImage === undefined ? undefined : await repository.soleImage()
+  return repository.resolve(sole === undefined ? { tag: 'latest' } : { digest: sole.digest })
 }
 
 /**

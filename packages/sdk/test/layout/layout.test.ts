@@ -17,6 +17,8 @@ import { writeTarOf, type TarEntry } from './tar.ts'
 const manifestType = 'application/vnd.oci.image.manifest.v1+json'
 const emptyConfig = { mediaType: 'application/vnd.oci.empty.v1+json', digest: digestOf(utf8('{}')), size: 2 }
 
+const saved = join(vectorsFolder() ?? '', 'cosign-3.1.1')
+
 let folder: string
 let layout: string
 
@@ -178,7 +180,6 @@ describe('referrers of a layout', () => {
     await expect(repository.manifest({ digest: digestOf(utf8('other')) })).rejects.toMatchObject({ code: 'content_altered' })
   })
 
-  const saved = join(vectorsFolder() ?? '', 'cosign-3.1.1')
   it.skipIf(vectorsFolder() === undefined)('that cosign saved as blobs which nothing lists are found', async () => {
     const repository = await openLayoutRepository(join(saved, 'save-layout-new'))
     const image = parseDigest('sha256:2954597f44bcee9797d08a20b8377c7bf61ba3e45bd0a423f00f333978a94343') as Digest
@@ -196,6 +197,33 @@ describe('referrers of a layout', () => {
     const tag = 'sha256-0122dd5f6f9f8793faedba8279f4051c3448038ac0c5019696e56836d708e910.sig'
     expect((await repository.manifest({ tag }))?.digest).toBe('sha256:fb3f735e012f6df2bc6a5e45642fb52a2ffdc2ab937fd759b14117a0b2b85385')
   })
+})
+
+describe('a layout named without tag and digest', () => {
+  it('means its one image, whatever else refers to that', async () => {
+    const repository = await openLayoutRepository(layout)
+    expect(await repository.soleImage?.()).toBeUndefined()
+    const digest = await writeImage(repository, 'v1')
+    const referrer = imageBytes({ subject: { mediaType: manifestType, digest, size: 1 } })
+    await repository.putManifest({ digest: digestOf(referrer) }, referrer, manifestType)
+    await writeImage(repository, `sha256-${digest.slice(7)}.sig`, { annotations: { a: 'signature' } })
+    expect((await repository.soleImage?.())?.digest).toBe(digest)
+  })
+
+  it('means none of several', async () => {
+    const repository = await openLayoutRepository(layout)
+    await writeImage(repository, 'v1')
+    await writeImage(repository, 'v2', { annotations: { two: '2' } })
+    await expect(repository.soleImage?.()).rejects.toMatchObject({ code: 'usage', found: 'v1, v2' })
+  })
+
+  it.skipIf(vectorsFolder() === undefined).each(['save-layout-new', 'save-layout-legacy'])(
+    'means the image that cosign saved (%s)',
+    async (name) => {
+      const repository = await openLayoutRepository(join(saved, name))
+      expect((await repository.soleImage?.())?.annotations?.['kind']).toBe('dev.cosignproject.cosign/image')
+    },
+  )
 })
 
 describe('writers of one layout', () => {

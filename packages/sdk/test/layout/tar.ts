@@ -9,7 +9,7 @@ import { pack } from 'tar-stream'
 export type TarEntry = Parameters<ReturnType<typeof pack>['entry']>[0] & { readonly content?: string | Uint8Array }
 
 /** Writes a tar file of these entries. */
-export async function writeTar(file: string, entries: readonly TarEntry[]): Promise<void> {
+async function writeTar(file: string, entries: readonly TarEntry[]): Promise<void> {
   const tar = pack()
   const written = pipeline(tar, createWriteStream(file))
   for (const { content, ...header } of entries) tar.entry(header, Buffer.from(content ?? ''))
