@@ -129,12 +129,15 @@ async function write(signing: SubjectSigning, layout: OneLayout, before: Discove
 }
 
 async function writeAsBundle(signing: SubjectSigning, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
-  const { repository, subject, plan, nowMs } = signing
-  const created = `${new Date(nowMs).toISOString().slice(0, 19)}Z`
-  const parts = { subject, bundle: signed.bytes, predicateType: plan.predicateType, created }
+  const { repository, subject, plan } = signing
+  const parts = { subject, bundle: signed.bytes, predicateType: plan.predicateType, created: createdAt(signing) }
   const written = await writeBundle(repository, parts, { ...signing.merge, known: before.manifests })
   if (written.fallbackTag !== undefined) signing.onEvent({ kind: 'fallback_index', tag: written.fallbackTag })
   return written.manifest
+}
+
+function createdAt({ nowMs }: SubjectSigning): string {
+  return `${new Date(nowMs).toISOString().slice(0, 19)}Z`
 }
 
 async function writeAsLegacy(signing: SubjectSigning, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
@@ -145,7 +148,7 @@ async function writeAsLegacy(signing: SubjectSigning, signed: Signed, before: Di
     ...(kind === 'att' ? { [annotationKeys.attestationPredicateType]: plan.predicateType } : {}),
   }
   const descriptor = { mediaType: legacyLayerMediaType[kind], size: signed.bytes.length, digest: sha256(signed.bytes), annotations }
-  const layer: LegacyLayer = { bytes: signed.bytes, descriptor }
+  const layer: LegacyLayer = { bytes: signed.bytes, descriptor, created: createdAt(signing) }
   if (!signing.replace || kind === 'sig') return writeLegacyLayer(repository, subject.digest, kind, layer, signing.merge)
   const { dropReplaced } = await import('./replace.ts')
   return dropReplaced(signing.repository, subject.digest, layer, plan.predicateType, before, signing.merge)

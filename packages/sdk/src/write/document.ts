@@ -69,8 +69,18 @@ export function legacyConfig(layers: readonly Descriptor[]): Uint8Array {
   return utf8(JSON.stringify({ architecture: '', created, history: layers.map(() => ({ created })), os: '', rootfs, config: {} }))
 }
 
-/** A legacy manifest: one layer for each signature (`.sig`) or attestation (`.att`). */
-export function legacyManifest(config: Uint8Array, layers: readonly Descriptor[]): Document {
+/**
+ * A legacy manifest: one layer for each signature (`.sig`) or attestation (`.att`). A writer's own one says when it was made (RFC 3339), so
+ * that `clean` can tell its age.
+ */
+export function legacyManifest(config: Uint8Array, layers: readonly Descriptor[], created?: string): Document {
   const descriptor = { mediaType: mediaTypes.ociConfig, size: config.length, digest: sha256(config) }
-  return document(mediaTypes.ociManifest, { schemaVersion: 2, mediaType: mediaTypes.ociManifest, config: descriptor, layers })
+  const annotations = created === undefined ? {} : { annotations: { [annotationKeys.created]: created } }
+  return document(mediaTypes.ociManifest, {
+    schemaVersion: 2,
+    mediaType: mediaTypes.ociManifest,
+    config: descriptor,
+    layers,
+    ...annotations,
+  })
 }

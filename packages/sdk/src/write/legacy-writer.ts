@@ -15,7 +15,11 @@ import { mergeContribution, type MergeOptions, type SharedDocument } from './mer
 export type LegacyKind = 'sig' | 'att'
 
 /** One signature to add. */
-export type LegacyLayer = { readonly bytes: Uint8Array; readonly descriptor: Descriptor }
+export type LegacyLayer = {
+  readonly bytes: Uint8Array
+  readonly descriptor: Descriptor
+  /** RFC 3339, seconds. */ readonly created: string
+}
 
 /** What may be dropped on the way: `attest --replace` drops earlier attestations of the same type. */
 export type LegacyOptions = MergeOptions & { readonly drop?: (layer: Descriptor) => boolean }
@@ -34,7 +38,7 @@ export async function writeLegacyLayer(
   options: LegacyOptions = {},
 ): Promise<Digest> {
   const config = legacyConfig([layer.descriptor])
-  const manifest = legacyManifest(config, [layer.descriptor])
+  const manifest = legacyManifest(config, [layer.descriptor], layer.created)
   await patiently(async () => {
     await Promise.all([repository.putBlob(layer.bytes), repository.putBlob(config)])
     await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)

@@ -12,7 +12,7 @@ import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import { keyPolicy, pushImage, testSigner } from '@countersign/testkit/image-fixture'
 import { memoryRepository, type MemoryRepository, sha256Digest } from '@countersign/testkit/memory-repository'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 const image: ImageReference = { place: { kind: 'registry', registry: 'memory.example', repository: 'repo' }, tag: 'v1' }
 const nowMs = Date.UTC(2026, 10, 20)
@@ -105,19 +105,29 @@ describe('discovery', () => {
     expect(Object.fromEntries(repository.requests)).toStrictEqual({ referrers: 1, tags: 1, manifest: 8, blob: 5 })
   })
 
-  it('reads 100 signatures at 30 ms a request in well under a tenth of 13.6 s', async () => {
-    let latencyMs = 0
-    const repository = memoryRepository({ latencyMs: () => latencyMs })
+  it('reads 100 signatures at 30 ms a request in less than a tenth of 13.6 s', async () => {
+    const clock = { latencyMs: 0 }
+    const repository = memoryRepository({ latencyMs: () => clock.latencyMs })
     await pushImage(repository, 'hello', 'v1')
     const signers = Array.from({ length: 100 }, () => testSigner())
-    const cacheless = { merge: {}, nowMs }
-    const request = { image, layout: 'bundle', recursive: false, upload: true, annotations: {} } as const
-    for (const signer of signers) await signImageIn({ images: repository, signatures: repository }, { ...request, signer }, cacheless)
-    latencyMs = 30
-    const start = performance.now()
-    const result = await verify(repository, signers)
-    expect(result.accepted).toHaveLength(100)
-    expect(performance.now() - start).toBeLessThan(1_360)
+    for (const signer of signers) await sign(repository, signer)
+    repository.requests.clear()
+    clock.latencyMs = 30
+    vi.useFakeTimers({ toFake: ['setTimeout'] })
+    let passedMs = 0
+    const settled = { done: false }
+    const result = verify(repository, signers).finally(() => {
+      settled.done = true
+    })
+    while (!settled.done) {
+      await vi.advanceTimersByTimeAsync(30)
+      await new Promise((resolve) => setImmediate(resolve))
+      passedMs += 30
+    }
+    vi.useRealTimers()
+    expect((await result).accepted).toHaveLength(100)
+    expect(Object.fromEntries(repository.requests)).toStrictEqual({ resolve: 1, referrers: 1, tags: 1, manifest: 103, blob: 100 })
+    expect(passedMs).toBeLessThan(700)
   })
 })
 
