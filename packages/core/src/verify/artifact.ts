@@ -18,7 +18,7 @@ export type KnownArtifact = {
   /** The whole artifact, where it was given or kept. */
   readonly bytes?: Uint8Array
   /** Why `bytes` is absent: a caller that must have them gives this to the person. */
-  readonly withoutBytes: 'digest-only' | 'not-kept' | 'too-large'
+  readonly withoutBytes: 'digest-only' | 'too-large'
 }
 
 /** The digest by one hash function, if it is known. */
@@ -38,13 +38,13 @@ export function demandDigest(artifact: KnownArtifact, algorithm: HashAlgorithm):
 }
 
 /**
- * Reads the artifact once and computes exactly `algorithms`. With `keep`, a stream's bytes are kept up to {@link maxBufferedArtifact}.
+ * Reads the artifact once and computes exactly `algorithms`. A stream of at most `keepUpTo` bytes is kept whole, a longer one not at all.
  * Given digests must be one per hash function, else `digest_malformed`: two would let an attacker choose which one is compared.
  */
 export async function readArtifact(
   artifact: Artifact,
   algorithms: readonly HashAlgorithm[],
-  keep: boolean,
+  keepUpTo: number,
   primitives: Primitives,
 ): Promise<KnownArtifact> {
   switch (artifact.kind) {
@@ -60,10 +60,10 @@ export async function readArtifact(
     case 'bytes': {
       const { bytes } = artifact
       const digests = await Promise.all(algorithms.map(async (name) => asDigest(name, await primitives.hash(name, bytes))))
-      return { digests, bytes, withoutBytes: 'not-kept' }
+      return { digests, bytes, withoutBytes: 'too-large' }
     }
     case 'stream':
-      return readStream(artifact.stream, algorithms, keep, primitives)
+      return readStream(artifact.stream, algorithms, keepUpTo, primitives)
     default:
       return unreachable(artifact)
   }
@@ -72,23 +72,22 @@ export async function readArtifact(
 async function readStream(
   stream: AsyncIterable<Uint8Array>,
   algorithms: readonly HashAlgorithm[],
-  keep: boolean,
+  keepUpTo: number,
   primitives: Primitives,
 ): Promise<KnownArtifact> {
   const hashers: (readonly [HashAlgorithm, Hasher])[] = []
   for (const name of algorithms) hashers.push([name, await primitives.hasher(name)])
-  let kept: Uint8Array[] | undefined = keep ? [] : undefined
+  let kept: Uint8Array[] | undefined = []
   let length = 0
   for await (const chunk of stream) {
     for (const [, hasher] of hashers) hasher.update(chunk)
     length += chunk.length
-    if (length > maxBufferedArtifact) kept = undefined
+    if (length > keepUpTo) kept = undefined
     // A source may reuse its buffer for the next chunk.
     kept?.push(chunk.slice())
   }
   const digests = hashers.map(([name, hasher]) => asDigest(name, hasher.digest()))
-  if (kept === undefined) return { digests, withoutBytes: keep ? 'too-large' : 'not-kept' }
-  return { digests, bytes: join(kept, length), withoutBytes: 'not-kept' }
+  return kept === undefined ? { digests, withoutBytes: 'too-large' } : { digests, bytes: join(kept, length), withoutBytes: 'too-large' }
 }
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array {

@@ -13,11 +13,7 @@ import { isVersion2 } from './log-kind.ts'
 import { demandBodyV1, entryTimestampHolds } from './log-v1.ts'
 import { demandBodyV2 } from './log-v2.ts'
 import { mismatch, type LoggedSignature } from './logged-signature.ts'
-import type { Demand } from './policy.ts'
 import { demandPast, inRange, rangeText, timeText } from './time.ts'
-
-/** Most entries that are looked at; more is `limit_exceeded`. */
-export const maxLogEntries = 32
 
 /** What the entries proved. */
 export type ProvenLog = {
@@ -43,15 +39,11 @@ type Surroundings = {
  */
 export async function proveLogEntries(
   entries: readonly TransparencyLogEntry[],
-  demand: Demand,
+  demanded: boolean,
   logged: LoggedSignature,
   surroundings: Surroundings,
 ): Promise<ProvenLog> {
-  const { trustedRoot, ledger } = surroundings
-  if (demand.kind === 'waived_UNSAFE') {
-    ledger.waived('log_entry', demand.reason)
-    return { evidence: [], times: [], logs: [] }
-  }
+  const { trustedRoot } = surroundings
   const evidence: LogEvidence[] = []
   const times: TrustedTime[] = []
   const logs: (readonly LogInstance[])[] = []
@@ -64,23 +56,8 @@ export async function proveLogEntries(
     logs.push(instances.filter(({ publicKey }) => equalBytes(publicKey.spki, log.publicKey.spki)))
     if (proven.integratedTimeMs !== undefined) times.push({ source: 'log', timeMs: proven.integratedTimeMs, authority: log.baseUrl })
   }
-  if (evidence.length === 0 && demand.kind === 'required') throw nothingProven(entries, trustedRoot)
+  if (evidence.length === 0 && demanded) throw nothingProven(entries, trustedRoot)
   return { evidence, times, logs }
-}
-
-/**
- * A v2 entry carries no time of its own, so its log must have been in use at some trusted time of the signature; otherwise a log key that
- * leaked after its end could prove anything. Without any trusted time there is nothing to compare. Refuses with `log_untrusted`.
- */
-export function demandLogsInUse(logs: ProvenLog['logs'], times: readonly TrustedTime[]): void {
-  if (times.length === 0) return
-  const unused = logs.find((instances) => !instances.some(({ validFor }) => times.some(({ timeMs }) => inRange(timeMs, validFor))))
-  const [log] = unused ?? []
-  if (log === undefined) return
-  throw new CountersignError('log_untrusted', `log ${log.baseUrl} was not trusted at the time of the signature`, {
-    expected: rangeText(log.validFor),
-    found: times.map(({ timeMs }) => timeText(timeMs)).join(', '),
-  })
 }
 
 /** A trusted root may list one log several times, each for a time of its own; the claimed time only picks which one has to hold. */

@@ -7,6 +7,9 @@ import type { Primitives } from '../primitives.ts'
 import { demandDigest, maxBufferedArtifact, type KnownArtifact } from './artifact.ts'
 import type { ReadContent } from './content.ts'
 
+/** Bytes of a stream up to which it is kept for any message signature: 1 MiB. */
+const maxKeptAnyway = 1024 * 1024
+
 /** Bytes of an artifact up to which it is hashed again within the signature check: 16 MiB. */
 const maxHashedTwice = 16 * 1024 * 1024
 
@@ -24,9 +27,13 @@ export function messageHashes(content: Extract<ReadContent, { kind: 'message' }>
   return [...claimed, ...keys.flatMap((key) => messageAlgorithms(key, content.claimedDigest).map((algorithm) => algorithm.hash))]
 }
 
-/** Whether a message signature by one of these keys may be pure Ed25519, which needs the whole artifact. */
-export function mayNeedBytes(content: ReadContent, keys: readonly PublicKey[]): boolean {
-  return content.kind === 'message' && keys.some((key) => key.type === 'ed25519')
+/**
+ * How many bytes of a stream to keep: all that is allowed where the signature may be pure Ed25519, which is over the whole artifact; little ones
+ * for any message signature, because the platform's own ECDSA takes no digest; none for the other contents.
+ */
+export function bytesToKeep(content: ReadContent, keys: readonly PublicKey[]): number {
+  if (content.kind !== 'message') return 0
+  return keys.some((key) => key.type === 'ed25519') ? maxBufferedArtifact : maxKeptAnyway
 }
 
 /**

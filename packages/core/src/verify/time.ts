@@ -1,6 +1,6 @@
 /** Times as a verification uses them: Unix milliseconds, closed intervals, never the wall clock where a proof is needed. */
 import { CountersignError } from '../failure.ts'
-import type { TimeRange } from '../trust/model.ts'
+import type { LogInstance, TimeRange } from '../trust/model.ts'
 import type { TrustedTime } from './evidence.ts'
 
 /** A log or authority may be ahead of the verifier's clock by this much, milliseconds: one minute. */
@@ -40,5 +40,20 @@ export function distinctAuthorities(times: readonly TrustedTime[]): readonly Tru
     if (seen.has(key)) return false
     seen.add(key)
     return true
+  })
+}
+
+/**
+ * A v2 entry carries no time of its own, so its log must have been in use at some trusted time of the signature; otherwise a log key that
+ * leaked after its end could prove anything. Without any trusted time there is nothing to compare. Refuses with `log_untrusted`.
+ */
+export function demandLogsInUse(logs: readonly (readonly LogInstance[])[], times: readonly TrustedTime[]): void {
+  if (times.length === 0) return
+  const unused = logs.find((instances) => !instances.some(({ validFor }) => times.some(({ timeMs }) => inRange(timeMs, validFor))))
+  const [log] = unused ?? []
+  if (log === undefined) return
+  throw new CountersignError('log_untrusted', `log ${log.baseUrl} was not trusted at the time of the signature`, {
+    expected: rangeText(log.validFor),
+    found: times.map(({ timeMs }) => timeText(timeMs)).join(', '),
   })
 }

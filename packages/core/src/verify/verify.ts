@@ -11,19 +11,21 @@ import { CountersignError, unreachable } from '../failure.ts'
 import type { PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { TrustedRoot } from '../trust/model.ts'
-import { readArtifact, type Artifact } from './artifact.ts'
+import { readArtifact, type Artifact, type KnownArtifact } from './artifact.ts'
 import { bindArtifact, demandClaimedDigest, namedHashes } from './binding.ts'
-import { proveCertificate, readCertificate, type ReadCertificate } from './certificate.ts'
+import { readCertificate, type ReadCertificate } from './certificate.ts'
 import { demandContent, describeContent, readContent, type ReadContent } from './content.ts'
-import type { Evidence, SignerEvidence, TrustedTime, Verification } from './evidence.ts'
+import type { CheckName, Evidence, SignerEvidence, TrustedTime, Verification } from './evidence.ts'
 import { openLedger, refusalOf, type Ledger } from './ledger.ts'
-import { demandLogsInUse, maxLogEntries, proveLogEntries } from './log.ts'
-import { loggedSignature } from './logged-signature.ts'
+import type { ProvenLog } from './log.ts'
 import type { Demand, SignerDemand, TrustedKey, VerifyPolicy } from './policy.ts'
 import { candidateKeys, certifiedKeyUntrusted, noKeySigned, proveKey } from './public-key.ts'
-import { findSigner, mayNeedBytes, messageHashes, type HeldSignature } from './signature.ts'
-import { distinctAuthorities } from './time.ts'
-import { maxTimestamps, proveTimestamps } from './timestamp.ts'
+import { findSigner, bytesToKeep, messageHashes, type HeldSignature } from './signature.ts'
+import { demandLogsInUse, distinctAuthorities } from './time.ts'
+import type { ProvenTimestamps } from './timestamp.ts'
+
+/** Most log entries, and most timestamps, that are looked at; more is `limit_exceeded`. */
+const maxProofs = 32
 
 /** What a verification is given. */
 export type VerifyRequest = {
@@ -79,23 +81,20 @@ async function asVerification(ledger: Ledger, run: () => Promise<Evidence>): Pro
 }
 
 async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> {
-  const { entity, policy, trustedRoot, nowMs, primitives } = request
+  const { entity, policy, primitives } = request
   const reading = read(entity, policy)
   const { content, certificate, keys } = reading
   demandContent(content, policy.content, ledger)
   if (policy.signer.kind === 'keys' && keys.length === 0 && certificate !== undefined) {
     throw await certifiedKeyUntrusted(policy.signer.keys, certificate.key, primitives)
   }
-  const artifact = await readArtifact(request.artifact, hashesOf(reading), mayNeedBytes(content, keys), primitives)
+  const artifact = await readArtifact(request.artifact, hashesOf(reading), bytesToKeep(content, keys), primitives)
   if (content.kind === 'message') demandClaimedDigest(content, artifact)
   const held = await findSigner(content, keys, artifact, primitives)
   if (held === undefined) throw await noSignature(entity, reading, primitives)
   ledger.held('signature', `${held.algorithm.name} over ${content.kind === 'message' ? 'the artifact' : `the ${describeContent(content)}`}`)
-  const demands = effectiveDemands(policy)
-  const surroundings = { trustedRoot, nowMs, primitives, ledger }
-  const logged = loggedSignature(content, held, certificate?.leaf.raw, artifact, primitives)
-  const log = await proveLogEntries(entity.logEntries, demands.log, logged, surroundings)
-  const stamps = await proveTimestamps(entity.timestamps, content.signature, demands.signedTimestamp, surroundings)
+  const log = await proveLog(request, reading, held, artifact, ledger)
+  const stamps = await proveStamps(request, content, ledger)
   const times = [...stamps.times, ...log.times]
   demandLogsInUse(log.logs, times)
   if (times.length === 0 && stamps.foreign > 0 && policy.signer.kind !== 'keys') throw foreignOnly(stamps.foreign)
@@ -134,11 +133,11 @@ function read(entity: SignedEntity, policy: VerifyPolicy): Reading {
 }
 
 function demandBounds(entity: SignedEntity): void {
-  if (entity.logEntries.length > maxLogEntries) {
-    throw new CountersignError('limit_exceeded', `${entity.logEntries.length} log entries`, { expected: `at most ${maxLogEntries}` })
+  if (entity.logEntries.length > maxProofs) {
+    throw new CountersignError('limit_exceeded', `${entity.logEntries.length} log entries`, { expected: `at most ${maxProofs}` })
   }
-  if (entity.timestamps.length > maxTimestamps) {
-    throw new CountersignError('limit_exceeded', `${entity.timestamps.length} timestamps`, { expected: `at most ${maxTimestamps}` })
+  if (entity.timestamps.length > maxProofs) {
+    throw new CountersignError('limit_exceeded', `${entity.timestamps.length} timestamps`, { expected: `at most ${maxProofs}` })
   }
 }
 
@@ -147,11 +146,44 @@ function hashesOf({ content, keys }: Reading): readonly HashAlgorithm[] {
   return needed.length === 0 ? ['sha256'] : [...new Set(needed)]
 }
 
-/** A certificate is checked against log and CT log whatever the policy leaves out: for it, only a waiver by name skips a check. */
-function effectiveDemands(policy: VerifyPolicy): { readonly log: Demand; readonly signedTimestamp: Demand } {
-  const { log, signedTimestamp } = policy
-  if (policy.signer.kind === 'keys' || log.kind !== 'not_demanded') return { log, signedTimestamp }
-  return { log: { kind: 'required' }, signedTimestamp }
+/**
+ * Loaded when there is something to prove, like timestamps and certificates below: they are most of the code, and loading code is most of what
+ * a short verification with a key costs. For a certificate a log entry is demanded whatever the policy leaves out.
+ */
+async function proveLog(
+  { entity, policy, trustedRoot, nowMs, primitives }: VerifyRequest,
+  { content, certificate }: Reading,
+  held: HeldSignature,
+  artifact: KnownArtifact,
+  ledger: Ledger,
+): Promise<ProvenLog> {
+  const demanded = policy.log.kind === 'required' || policy.signer.kind !== 'keys'
+  if (isSkipped('log_entry', policy.log, demanded, trustedRoot === undefined ? [] : entity.logEntries, ledger))
+    return { evidence: [], times: [], logs: [] }
+  const [{ proveLogEntries }, { loggedSignature }] = await Promise.all([import('./log.ts'), import('./logged-signature.ts')])
+  const logged = loggedSignature(content, held, certificate?.leaf.raw, artifact, primitives)
+  return proveLogEntries(entity.logEntries, demanded, logged, { trustedRoot, nowMs, primitives, ledger })
+}
+
+async function proveStamps(
+  { entity, policy, trustedRoot, nowMs, primitives }: VerifyRequest,
+  content: ReadContent,
+  ledger: Ledger,
+): Promise<ProvenTimestamps> {
+  const demanded = policy.signedTimestamp.kind === 'required'
+  if (isSkipped('timestamp', policy.signedTimestamp, demanded, trustedRoot === undefined ? [] : entity.timestamps, ledger))
+    return { times: [], foreign: 0 }
+  const { proveTimestamps } = await import('./timestamp.ts')
+  return proveTimestamps(entity.timestamps, content.signature, demanded, { trustedRoot, nowMs, primitives, ledger })
+}
+
+/** Waived by name, which is recorded; or not demanded, and nothing is there that anything trusted could prove. */
+function isSkipped(check: CheckName, demand: Demand, demanded: boolean, provable: readonly unknown[], ledger: Ledger): boolean {
+  if (demand.kind === 'waived_UNSAFE') {
+    ledger.waived(check, demand.reason)
+    return true
+  }
+  return !demanded && provable.length === 0
 }
 
 async function noSignature(entity: SignedEntity, { trusted }: Reading, primitives: Primitives): Promise<CountersignError> {
@@ -177,6 +209,7 @@ async function proveSigner(
   const { signer }: { readonly signer: SignerDemand } = policy
   if (signer.kind === 'keys') return proveKey(held.key, trusted, times, certificate !== undefined, primitives, ledger)
   if (certificate === undefined) throw new CountersignError('internal', 'an identity is demanded of a signature without certificate')
+  const { proveCertificate } = await import('./signer-certificate.ts')
   return proveCertificate(certificate, signer, times, { policy, trustedRoot, primitives, ledger })
 }
 
