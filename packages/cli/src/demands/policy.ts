@@ -14,11 +14,14 @@ export type Demands = {
   readonly report: PolicyReport
 }
 
+/** What is verified, in cosign's words. */
+export type VerifiedThing = 'signature' | 'attestation' | 'blob' | 'blob attestation'
+
 const notDemanded: Demand = { kind: 'not_demanded' }
 const required: Demand = { kind: 'required' }
 
 /** Builds the policy, loads its keys and chooses the trusted root. */
-export async function demandsFromFlags(invocation: Invocation, content: ContentDemand): Promise<Demands> {
+export async function demandsFromFlags(invocation: Invocation, content: ContentDemand, what: VerifiedThing): Promise<Demands> {
   const { flags, terminal } = invocation
   const signer = await signerFromFlags(invocation)
   const keyed = signer.kind === 'keys'
@@ -36,7 +39,7 @@ export async function demandsFromFlags(invocation: Invocation, content: ContentD
   }
   if (ignoreLog)
     terminal.warn(
-      `WARNING: Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the ${content.kind}.`,
+      `WARNING: Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the ${what}.`,
     )
   const policy: VerifyPolicy = {
     signer,

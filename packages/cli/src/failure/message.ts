@@ -50,7 +50,12 @@ export function causeChain(error: unknown): string {
   let text = ''
   let cause = error instanceof Error ? error.cause : undefined
   for (let depth = 0; cause !== undefined && cause !== null && depth < 8; depth++) {
-    const line = cause instanceof CountersignError ? `${cause.code}: ${failureLine(failureText(cause))}` : cause instanceof Error ? `${cause.name}: ${cause.message}` : 'something that is no error'
+    const line =
+      cause instanceof CountersignError
+        ? `${cause.code}: ${failureLine(failureText(cause))}`
+        : cause instanceof Error
+          ? `${cause.name}: ${cause.message}`
+          : 'something that is no error'
     text += `  caused by ${printable(line)}\n`
     cause = cause instanceof Error ? cause.cause : undefined
   }

@@ -1,8 +1,7 @@
 /** What a document is and says. Everything here is a claim: nothing is verified. */
 import type { SignedEntity as Entity } from '@countersign/core/bundle/model'
 import { CountersignError, unreachable } from '@countersign/core/failure'
-import { type JsonObject, type JsonValue as ParsedJson, parseJson } from '@countersign/core/json/parse'
-import type { JsonValue } from '../report/schema.ts'
+import { type JsonObject, type JsonValue, parseJson } from '@countersign/core/json/parse'
 import { describeCertificate, describeDer, describePem } from './keys.ts'
 
 /** A document, described. */
@@ -33,9 +32,9 @@ async function describeJson(bytes: Uint8Array): Promise<Description> {
   if ('base64Signature' in media) return describeLegacyBundle(bytes)
   if ('payloadType' in media) return describeEnvelope(bytes)
   if ('_type' in media) return { kind: 'in-toto statement', says: await statementSays(bytes) }
-  if ('critical' in media) return { kind: 'simple-signing payload', says: plain(value) }
+  if ('critical' in media) return { kind: 'simple-signing payload', says: value }
   if ('schemaVersion' in media || type.includes('manifest') || type.includes('image.index')) return describeManifest(bytes)
-  return { kind: 'JSON', says: plain(value) }
+  return { kind: 'JSON', says: value }
 }
 
 async function describeBundle(bytes: Uint8Array): Promise<Description> {
@@ -78,7 +77,7 @@ async function contentSays(content: Entity['content']): Promise<JsonValue> {
     case 'dsse':
       return { kind: 'DSSE envelope', payloadType: content.envelope.payloadType, statement: await statementSays(content.envelope.payload) }
     case 'simple-signing':
-      return { kind: 'simple-signing payload', payload: plain(parseJson(content.payload)) }
+      return { kind: 'simple-signing payload', payload: parseJson(content.payload) }
     default:
       return unreachable(content)
   }
@@ -138,14 +137,14 @@ async function describeTrustedRoot(bytes: Uint8Array): Promise<Description> {
 async function describeSigningConfig(bytes: Uint8Array): Promise<Description> {
   const { parseSigningConfig } = await import('@countersign/core/trust/signing-config')
   parseSigningConfig(bytes)
-  return { kind: 'Sigstore signing config', says: plain(parseJson(bytes)) }
+  return { kind: 'Sigstore signing config', says: parseJson(bytes) }
 }
 
 async function describeManifest(bytes: Uint8Array): Promise<Description> {
   const { parseManifest } = await import('@countersign/core/oci/manifest')
   const manifest = parseManifest(bytes)
   const kind = manifest.kind === 'index' ? 'image index' : 'image manifest'
-  return { kind, says: plain(parseJson(bytes)) }
+  return { kind, says: parseJson(bytes) }
 }
 
 async function describeNote(bytes: Uint8Array): Promise<Description> {
@@ -164,11 +163,6 @@ async function describeNote(bytes: Uint8Array): Promise<Description> {
       signatures: note.signatures.map((signature) => signature.name),
     },
   }
-}
-
-/** Parsed JSON is JSON; the two types differ only in name. */
-function plain(value: ParsedJson): JsonValue {
-  return value
 }
 
 function hex(bytes: Uint8Array): string {

@@ -6,7 +6,7 @@ import { decodePem } from '@countersign/core/pem'
 import { parseTimestampResponse } from '@countersign/core/rfc3161/token'
 import { parseCertificate } from '@countersign/core/x509/certificate'
 import { fulcioExtensionNames, fulcioExtensions } from '@countersign/core/x509/fulcio'
-import type { JsonValue } from '../report/schema.ts'
+import type { JsonValue } from '@countersign/core/json/parse'
 import type { Description } from './describe.ts'
 
 /** PEM: certificates, public keys, and private keys of which only the kind is told. */

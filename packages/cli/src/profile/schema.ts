@@ -25,7 +25,6 @@ export async function readProfile(file: ProfileFile): Promise<readonly ProfileSe
   if (error !== undefined) fail(error.pos[0], error.message.split('\n', 1)[0] ?? 'malformed YAML', 'Correct the YAML.')
   if (document.contents === null) return []
   if (!isMap(document.contents)) return fail(0, 'is not a mapping', 'Write the sections all, sign and verify.')
-  const known = await knownFlags()
   const settings: ProfileSetting[] = []
   for (const { key, value } of document.contents.items) {
     if (!isScalar(key)) return fail(0, 'has a section without a name', 'Write the sections all, sign and verify.')
@@ -33,6 +32,7 @@ export async function readProfile(file: ProfileFile): Promise<readonly ProfileSe
     const section = sectionNamed(String(key.value))
     if (section === undefined) return fail(at, `there is no section "${String(key.value)}"`, 'Write the sections all, sign and verify.')
     if (!isMap(value)) return fail(at, `section "${section}" is not a mapping`, 'Write one "flag: value" a line below it.')
+    const known = await knownFlags(section)
     for (const item of value.items) {
       if (!isScalar(item.key)) return fail(at, 'has a flag without a name', 'Write one "flag: value" a line.')
       const place = item.key.range?.[0] ?? at
@@ -47,11 +47,15 @@ function sectionNamed(name: string): ProfileSetting['section'] | undefined {
   return name === 'all' || name === 'sign' || name === 'verify' ? name : undefined
 }
 
-/** Every flag of every verb, by name. */
-async function knownFlags(): Promise<ReadonlyMap<string, Flag>> {
-  const commands = await Promise.all(verbs.map((verb) => verb.load()))
-  const flags = [...globalFlags, ...commands.flatMap((command) => command.flags)]
-  return new Map(flags.filter((flag) => flag.alias === undefined).map((flag) => [flag.name, flag]))
+/** The flags of the verbs that a section is for, by name. Where verbs differ, the one that a profile may hold counts. */
+async function knownFlags(section: ProfileSetting['section']): Promise<ReadonlyMap<string, Flag>> {
+  const commands = await Promise.all(verbs.filter((verb) => section === 'all' || verb.group === section).map((verb) => verb.load()))
+  const known = new Map<string, Flag>()
+  for (const flag of [...globalFlags, ...commands.flatMap((command) => command.flags)]) {
+    if (flag.alias !== undefined) continue
+    if (known.get(flag.name)?.commandLineOnly !== undefined || !known.has(flag.name)) known.set(flag.name, flag)
+  }
+  return known
 }
 
 function checkedFlag(name: string, known: ReadonlyMap<string, Flag>, fail: (what: string, hint: string) => never): Flag {

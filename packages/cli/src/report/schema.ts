@@ -4,9 +4,7 @@
  * Fields are only ever added. Times are ISO 8601 in UTC, digests in OCI notation, everything that comes from outside is text as found.
  */
 import type { FailureCode, Outcome } from '@countersign/core/failure'
-
-/** Any JSON value. */
-export type JsonValue = string | number | boolean | null | readonly JsonValue[] | { readonly [name: string]: JsonValue }
+import type { JsonValue } from '@countersign/core/json/parse'
 
 /** The whole report. */
 export type Report = {

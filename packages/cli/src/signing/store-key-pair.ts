@@ -6,24 +6,29 @@ import { writeKeyPair } from '@countersign/sdk/keys/key-files'
 import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { confirm } from '../terminal/prompt.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 /** Asks before it overwrites, makes the pair only then, and writes `PREFIX.key` and `PREFIX.pub`. */
 export async function storeKeyPair({ flags, terminal }: Invocation, prefix: string, make: () => Promise<KeyPairPem>): Promise<Conclusion> {
   const files = { privatePath: `${prefix}.key`, publicPath: `${prefix}.pub` }
-  let force = flags.boolean('yes', false)
-  if (!force) {
-    for (const path of [files.privatePath, files.publicPath]) {
-      if (!(await exists(path))) continue
-      terminal.warn(`WARNING: ${path} exists. What was signed with an overwritten key can be verified no more with the new one.`)
-      if (!(await confirm(terminal, `Overwrite ${path}?`))) {
-        throw new CountersignError('file_exists', `${path} exists and was left as it is`)
-      }
-      force = true
-    }
-  }
+  const force = flags.boolean('yes', false) || (await mayOverwrite(terminal, [files.privatePath, files.publicPath]))
   await writeKeyPair(files, await make(), { force })
   terminal.err(`Private key written to ${files.privatePath}\nPublic key written to ${files.publicPath}\n`)
   return { subjects: [{ subject: prefix, ok: true, files: [files.privatePath, files.publicPath] }] }
+}
+
+/** True when files of these names exist and the person says that they may go. Throws `file_exists` when not. */
+async function mayOverwrite(terminal: Terminal, paths: readonly string[]): Promise<boolean> {
+  const there: string[] = []
+  for (const path of paths) if (await exists(path)) there.push(path)
+  if (there.length === 0) return false
+  const names = there.join(' and ')
+  terminal.warn(`WARNING: ${names} would be overwritten. What was signed with an overwritten key cannot be verified with the new one.`)
+  if (await confirm(terminal, `Overwrite ${names}?`)) return true
+  throw new CountersignError(
+    'file_exists',
+    `${names} exist${there.length === 1 ? 's' : ''} and stay${there.length === 1 ? 's' : ''} as before`,
+  )
 }
 
 async function exists(path: string): Promise<boolean> {

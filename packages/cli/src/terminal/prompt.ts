@@ -5,7 +5,7 @@ import type { Terminal } from './terminal.ts'
 /** Asks yes or no; `false` unless the person says yes. Without a terminal one line is read from stdin, as cosign does. */
 export async function confirm(terminal: Terminal, question: string): Promise<boolean> {
   if (!terminal.inIsTerminal) {
-    terminal.err(`${question} [y/N] `)
+    terminal.err(`${question} [y/N]`)
     const answer = await readLine()
     terminal.err('\n')
     return /^y(?:es)?$/i.test(answer.trim())

@@ -9,7 +9,7 @@ import { connectionFromFlags } from '../connection.ts'
 import { printable } from '../failure/message.ts'
 import { describe } from '../inspect/describe.ts'
 import type { Conclusion } from '../report/conclusion.ts'
-import type { JsonValue } from '../report/schema.ts'
+import type { JsonValue } from '@countersign/core/json/parse'
 import { readInput } from '../terminal/input.ts'
 
 const maxBytes = 128 * 1024 * 1024

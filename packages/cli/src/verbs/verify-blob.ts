@@ -46,7 +46,7 @@ function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {
 
 async function verifyAll(invocation: Invocation, content: ContentDemand, digest: Digest | undefined): Promise<Conclusion> {
   const { flags, subjects } = invocation
-  const demands = await demandsFromFlags(invocation, content)
+  const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'blob attestation' : 'blob')
   const bundles = flags.list('bundle')
   if (bundles.length > 1 && bundles.length !== subjects.length) {
     throw new CountersignError('usage', 'there are not as many bundles as files', {

@@ -31,7 +31,7 @@ export function verifyImageAttestations(invocation: Invocation): Promise<Conclus
 async function verifyAll(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
   const { flags, subjects, terminal } = invocation
   const form = outputForm(invocation)
-  const demands = await demandsFromFlags(invocation, content)
+  const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature')
   const images = subjects.map((subject) => ({
     subject,
     image: parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject),
