@@ -15,7 +15,7 @@ export type Connection = {
   readonly allowHttp?: boolean
   /** Accept any server certificate. */
   readonly allowInsecure?: boolean
-  /** Requests at the same time per host; default 8. */
+  /** Requests at the same time per host; default 16. */
   readonly parallelism?: number
   /** For the whole run, milliseconds; default 180,000. */
   readonly deadlineMs?: number

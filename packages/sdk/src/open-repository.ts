@@ -147,7 +147,7 @@ async function createClient(connection: Connection, tuning: RunTuning, startedAt
   return createHttpClient({
     transport,
     deadline: startDeadline(Math.max(1, (connection.deadlineMs ?? 180_000) - (performance.now() - startedAt))),
-    parallelism: connection.parallelism ?? 8,
+    parallelism: connection.parallelism ?? 16,
     random: tuning.random ?? Math.random,
     ...(tuning.retries === undefined ? {} : { retries: tuning.retries }),
     ...(tuning.retryDelayMs === undefined ? {} : { retryDelayMs: tuning.retryDelayMs }),

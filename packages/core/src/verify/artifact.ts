@@ -83,8 +83,8 @@ async function readStream(
     for (const [, hasher] of hashers) hasher.update(chunk)
     length += chunk.length
     if (length > keepUpTo) kept = undefined
-    // A source may reuse its buffer for the next chunk.
-    kept?.push(chunk.slice())
+    // A source may reuse its buffer for the next chunk. Not `slice`: of a Buffer that is a view, and the bytes verified would be others.
+    kept?.push(new Uint8Array(chunk))
   }
   const digests = hashers.map(([name, hasher]) => asDigest(name, hasher.digest()))
   return kept === undefined ? { digests, withoutBytes: 'too-large' } : { digests, bytes: join(kept, length), withoutBytes: 'too-large' }

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign as ed25519 } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +12,7 @@ import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { attestBlob, signBlob } from '@countersign/sdk/blob/sign'
 import { bytesBlobSource, fileBlobSource } from '@countersign/sdk/blob/source'
 import { verifyBlob, verifyBlobAttestation } from '@countersign/sdk/blob/verify'
+import { openSigner } from '@countersign/sdk/keys/file-signer'
 import type { BlobSource } from '@countersign/sdk/sign/requests'
 import { keyPolicy, testSigner } from '@countersign/testkit/image-fixture'
 import { sha256Digest } from '@countersign/testkit/memory-repository'
@@ -93,6 +95,24 @@ describe('a signed file', () => {
     expect(await verifyBlob({ artifact: missing, evidence: bundle, policy: keyPolicy([testSigner()]), nowMs })).toMatchObject({
       code: 'file_not_found',
     })
+  })
+
+  it('is verified by the bytes that were hashed, also when its source fills one Buffer again and again (pure Ed25519 keeps them)', async () => {
+    const keys = generateKeyPairSync('ed25519')
+    const signer = openSigner(keys.privateKey.export({ type: 'pkcs8', format: 'der' }))
+    const message = Buffer.from('first second')
+    const source: BlobSource = {
+      name: 'reused',
+      open: async function* () {
+        const buffer = Buffer.alloc(6)
+        for (const part of ['first ', 'second']) {
+          buffer.write(part)
+          yield buffer
+        }
+      },
+    }
+    const evidence = ed25519(null, message, keys.privateKey)
+    expect(await verifyBlob({ artifact: source, evidence, policy: keyPolicy([signer]), nowMs })).toMatchObject({ ok: true })
   })
 
   it('of no bytes is signed too', async () => {
