@@ -53,7 +53,7 @@ export function parseLegacyBundle(document: Uint8Array | string): SignedEntity {
   const field = openMembers(documentPlace(value, code))
   const signature = base64Bytes(field('base64Signature'))
   const content: SignedContent = looksLikeEnvelope(signature)
-    ? { kind: 'dsse', envelope: parseEnvelope(signature) }
+    ? { kind: 'dsse', envelope: parseEnvelope(signature), document: signature }
     : { kind: 'message', signature }
   return {
     material: readCert(field('cert')),
@@ -88,7 +88,7 @@ export function readLegacyLayer(layer: LegacyLayerContent): SignedEntity {
   const rekorBundle = jsonAnnotation(at(legacyAnnotation.rekorBundle))
   const content: SignedContent =
     layer.kind === 'attestation'
-      ? { kind: 'dsse', envelope: parseEnvelope(layer.blob) }
+      ? { kind: 'dsse', envelope: parseEnvelope(layer.blob), document: layer.blob }
       : { kind: 'simple-signing', payload: layer.blob, signature: base64Bytes(at(legacyAnnotation.signature)) }
   return {
     material: certificateMaterial(at(legacyAnnotation.certificate), at(legacyAnnotation.chain)),

@@ -38,7 +38,12 @@ export type SignedContent =
   /** A signature over the artifact itself (bundle `messageSignature`, or a detached signature, which claims no digest). */
   | { readonly kind: 'message'; readonly claimedDigest?: Digest; readonly signature: Uint8Array }
   /** A DSSE envelope with exactly one signature, holding an in-toto statement. */
-  | { readonly kind: 'dsse'; readonly envelope: DsseEnvelope }
+  | {
+      readonly kind: 'dsse'
+      readonly envelope: DsseEnvelope
+      /** Legacy layouts only: the envelope as stored, JSON. There cosign has the whole of it stamped, not the signature. */
+      readonly document?: Uint8Array
+    }
   /** cosign's legacy payload, a small JSON document that names a manifest digest. */
   | { readonly kind: 'simple-signing'; readonly payload: Uint8Array; readonly signature: Uint8Array }
 

@@ -1,7 +1,8 @@
 /** What the signature is over, parsed, and whether it is the kind of content that the verifier demands. */
+import { equalBytes } from '../bytes.ts'
 import type { SignedContent } from '../bundle/model.ts'
 import type { Digest } from '../digest.ts'
-import { inTotoPayloadType, preAuthEncoding } from '../dsse/envelope.ts'
+import { inTotoPayloadType, parseEnvelope, preAuthEncoding, serializeEnvelope, type DsseEnvelope } from '../dsse/envelope.ts'
 import { CountersignError, unreachable } from '../failure.ts'
 import { parseStatement, signaturePredicateType, type Statement } from '../statement/statement.ts'
 import { readingPart, type Ledger } from './ledger.ts'
@@ -20,6 +21,8 @@ export type ReadContent =
       readonly payload: Uint8Array
       readonly payloadType: string
       readonly statement: Statement
+      /** The stored envelope, where a timestamp may be of it; proven to hold this signature. */
+      readonly document?: Uint8Array
     }
 
 /**
@@ -52,7 +55,8 @@ export function readContent(content: SignedContent): ReadContent {
       }
       const statement = readingPart('statement_malformed', 'the signed statement', () => parseStatement(payload))
       const message = preAuthEncoding(payloadType, payload)
-      return { kind: 'statement', signature: signatureBytes(only.sig), message, payload, payloadType, statement }
+      const read = { kind: 'statement', signature: signatureBytes(only.sig), message, payload, payloadType, statement } as const
+      return content.document === undefined ? read : { ...read, document: demandSameEnvelope(content.document, content.envelope) }
     }
     default:
       return unreachable(content)
@@ -104,6 +108,12 @@ export function describeContent(content: ReadContent): string {
     default:
       return unreachable(content)
   }
+}
+
+/** Hostile: a timestamp of another document would give this signature a time that it never had. */
+function demandSameEnvelope(document: Uint8Array, envelope: DsseEnvelope): Uint8Array {
+  if (equalBytes(serializeEnvelope(parseEnvelope(document)), serializeEnvelope(envelope))) return document
+  throw new CountersignError('dsse_malformed', 'the envelope is not the one that was stored')
 }
 
 /** RSA-4096 makes 512 bytes; nothing that is accepted makes more than 1 KiB, and parsers behind this line need not expect more. */

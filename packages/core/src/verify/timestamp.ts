@@ -2,7 +2,7 @@
 import { isNamedSigner } from '../cms/verify.ts'
 import { CountersignError } from '../failure.ts'
 import type { Primitives } from '../primitives.ts'
-import { parseTimestampResponse, verifyTimestamp, type TimestampResponse } from '../rfc3161/timestamp.ts'
+import { parseTimestampResponse, verifyTimestamp, type TimestampResponse, type TimestampResult } from '../rfc3161/timestamp.ts'
 import type { TrustedRoot } from '../trust/model.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import type { TrustedTime } from './evidence.ts'
@@ -24,14 +24,14 @@ type Surroundings = {
 
 /**
  * Proves every timestamp that names an authority of the trusted root; one that does not hold refuses, also beside others that do. Foreign ones
- * are not counted. What must be stamped are the raw bytes of the signature. Without a trusted root none is looked at unless demanded.
+ * are not counted. What must be stamped is one of `stamped`: the raw bytes of the signature, first. Without a trusted root none is looked at unless demanded.
  *
  * When demanded and none is left, refuses with `trust_missing`, `timestamp_missing` or `timestamp_untrusted`; a bad one with
  * `timestamp_invalid` or `timestamp_untrusted`.
  */
 export async function proveTimestamps(
   timestamps: readonly Uint8Array[],
-  signature: Uint8Array,
+  stamped: readonly Uint8Array[],
   demanded: boolean,
   surroundings: Surroundings,
 ): Promise<ProvenTimestamps> {
@@ -39,7 +39,7 @@ export async function proveTimestamps(
   const times: TrustedTime[] = []
   let foreign = 0
   for (const der of trustedRoot === undefined ? [] : timestamps) {
-    const time = await proveTimestamp(der, signature, trustedRoot as TrustedRoot, surroundings)
+    const time = await proveTimestamp(der, stamped, trustedRoot as TrustedRoot, surroundings)
     if (time === undefined) foreign++
     else times.push(time)
   }
@@ -49,13 +49,16 @@ export async function proveTimestamps(
 
 async function proveTimestamp(
   der: Uint8Array,
-  message: Uint8Array,
+  stamped: readonly Uint8Array[],
   trustedRoot: TrustedRoot,
   { nowMs, primitives, ledger }: Surroundings,
 ): Promise<TrustedTime | undefined> {
   const authorities = trustedRoot.timestampAuthorities
   const response = readingPart('timestamp_invalid', 'a timestamp', () => parseTimestampResponse(der))
-  const result = await verifyTimestamp({ response, message, authorities, primitives })
+  const results: TimestampResult[] = []
+  for (const message of stamped) results.push(await verifyTimestamp({ response, message, authorities, primitives }))
+  const result = results.find(({ ok }) => ok) ?? results[0]
+  if (result === undefined) throw new CountersignError('internal', 'nothing that a timestamp could be of')
   if (!result.ok) {
     if (result.code === 'timestamp_untrusted' && !namesAuthority(response, trustedRoot)) return undefined
     const { code, detail, expected, found } = result

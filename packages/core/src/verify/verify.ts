@@ -174,7 +174,9 @@ async function proveStamps(
   if (isSkipped('timestamp', policy.signedTimestamp, demanded, trustedRoot === undefined ? [] : entity.timestamps, ledger))
     return { times: [], foreign: 0 }
   const { proveTimestamps } = await import('./timestamp.ts')
-  return proveTimestamps(entity.timestamps, content.signature, demanded, { trustedRoot, nowMs, primitives, ledger })
+  const stamped =
+    content.kind === 'statement' && content.document !== undefined ? [content.signature, content.document] : [content.signature]
+  return proveTimestamps(entity.timestamps, stamped, demanded, { trustedRoot, nowMs, primitives, ledger })
 }
 
 /** Waived by name, which is recorded; or not demanded, and nothing is there that anything trusted could prove. */
