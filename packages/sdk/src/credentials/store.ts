@@ -1,5 +1,5 @@
 /** `login` and `logout`: keeps and forgets credentials where Docker, Podman and cosign find them. */
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { bytesToBase64 } from '@countersign/core/base64'
 import { fromUtf8, utf8 } from '@countersign/core/bytes'
@@ -71,15 +71,26 @@ function without(auths: Auths, registry: string): Auths {
   return Object.fromEntries(Object.entries(auths).filter(([key]) => normalizeKey(key) !== gone))
 }
 
+async function targetOf(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return path
+    throw new CountersignError('io_failed', `the credentials file ${path} could not be written`, { cause })
+  }
+}
+
 /** Replaces `auths` of a file that other programs also own: a crash leaves the old file or the new one, never half of either. */
 async function rewrite(path: string, change: (auths: Auths) => Auths): Promise<void> {
   const bytes = (await readIfThere(path)) ?? utf8('{}')
   parseAuthDocument(bytes, path)
   const document = (bytes.length === 0 ? {} : JSON.parse(fromUtf8(bytes))) as Record<string, unknown>
+  // Some keep the file elsewhere and link to it: the link stays.
+  const target = await targetOf(path)
   const next = { ...document, auths: change((document['auths'] ?? {}) as Auths) }
-  const temporary = `${path}.${process.pid}.${performance.now().toString(36).replace('.', '')}.tmp`
+  const temporary = `${target}.${process.pid}.${performance.now().toString(36).replace('.', '')}.tmp`
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await mkdir(dirname(target), { recursive: true, mode: 0o700 })
     const file = await open(temporary, 'wx', 0o600)
     try {
       await file.writeFile(`${JSON.stringify(next, null, '\t')}\n`)
@@ -87,7 +98,7 @@ async function rewrite(path: string, change: (auths: Auths) => Auths): Promise<v
     } finally {
       await file.close()
     }
-    await rename(temporary, path)
+    await rename(temporary, target)
   } catch (cause) {
     await rm(temporary, { force: true })
     throw new CountersignError('io_failed', `the credentials file ${path} could not be written`, { cause })

@@ -1,7 +1,7 @@
 /** Reads bodies whole, within a bound. */
 import { concatBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
-import { describeRequest } from './failures.ts'
+import { describeRequest, isBrokenOff } from './failures.ts'
 import { contentLength, type HttpRequest, type HttpResponse } from './message.ts'
 
 /**
@@ -22,6 +22,17 @@ export async function readBody(response: HttpResponse, request: HttpRequest, lim
     parts.push(part)
   }
   return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(...parts)
+}
+
+/** Does work that reads a body whole, up to twice more when the body breaks off: what was read so far is not used. */
+export async function againWhenBroken<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = 2; ; left--) {
+    try {
+      return await work()
+    } catch (error) {
+      if (left === 0 || !isBrokenOff(error)) throw error
+    }
+  }
 }
 
 function tooLong(request: HttpRequest, limit: number): CountersignError {

@@ -1,7 +1,6 @@
 /** One HTTP client per run: deadline, slots per host, retries with jitter, failures as the platform's codes. */
-import { CountersignError } from '@countersign/core/failure'
 import { pause, type Deadline } from './deadline.ts'
-import { describeRequest, failureOfExchange, isTransient } from './failures.ts'
+import { bodyBrokenOff, failureOfExchange, isTransient } from './failures.ts'
 import { header, isRepeatable, type HttpRequest, type HttpResponse, type Transport } from './message.ts'
 import { createSlots, type Slots } from './slots.ts'
 
@@ -123,10 +122,7 @@ async function* readAndRelease(
   try {
     yield* body
   } catch (error) {
-    const failure = failureOfExchange(error, request, deadline)
-    throw failure.code === 'registry_unreachable'
-      ? new CountersignError('registry_unreachable', `${describeRequest(request)}: the answer broke off`, { cause: error })
-      : failure
+    throw bodyBrokenOff(error, request, deadline)
   } finally {
     release()
   }

@@ -45,11 +45,32 @@ export function failureOfExchange(error: unknown, request: HttpRequest, deadline
   })
 }
 
+/** Whether a host was reached over TLS and its certificate was not accepted. */
+export function isCertificateRefused(error: unknown): boolean {
+  return /CERT|ISSUER|SIGNATURE/.test(errorCode(error))
+}
+
 function hintFor(code: string): string | undefined {
   if (/CERT|ISSUER|SIGNATURE/.test(code)) return 'Name the authority of the server certificate with --registry-cacert.'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Check the registry name and the DNS server.'
   if (code === 'ECONNREFUSED') return 'Check the port, and that the registry runs.'
   return undefined
+}
+
+const brokenOff = new WeakSet<object>()
+
+/** The failure of a body that ended before its end. */
+export function bodyBrokenOff(error: unknown, request: HttpRequest, deadline: Deadline): CountersignError {
+  const failure = failureOfExchange(error, request, deadline)
+  if (failure.code !== 'registry_unreachable') return failure
+  const told = new CountersignError('registry_unreachable', `${describeRequest(request)}: the answer broke off`, { cause: error })
+  brokenOff.add(told)
+  return told
+}
+
+/** Whether a failure is that of a body which broke off, so that asking again may help. */
+export function isBrokenOff(error: unknown): boolean {
+  return error instanceof CountersignError && brokenOff.has(error)
 }
 
 /** What a status that nobody asked for means. `detail` is text that names no secret. */

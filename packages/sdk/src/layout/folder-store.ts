@@ -77,8 +77,7 @@ async function openBlob(root: string, digest: Digest, path: string, name: string
 async function* readFileOnce(path: string, name: string): AsyncIterable<Uint8Array> {
   const found = await openRegular(path, name)
   if (found === undefined) throw new CountersignError('layout_malformed', `${name}: ${path} vanished`)
-  // Large chunks: hashing is the work, not the reading.
-  yield* found.file.createReadStream({ highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>
+  yield* found.file.createReadStream({ highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>
 }
 
 /** The folders above a blob may be links too. */

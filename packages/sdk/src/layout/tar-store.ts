@@ -55,7 +55,7 @@ async function* listBlobs(extents: ReadonlyMap<string, Extent>): AsyncIterable<{
 
 async function* readExtent(file: string, { offset, size }: Extent): AsyncIterable<Uint8Array> {
   if (size === 0) return
-  yield* createReadStream(file, { start: offset, end: offset + size - 1, highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>
+  yield* createReadStream(file, { start: offset, end: offset + size - 1, highWaterMark: 256 * 1024 }) as AsyncIterable<Uint8Array>
 }
 
 async function indexEntries(file: string, name: string): Promise<ReadonlyMap<string, Extent>> {

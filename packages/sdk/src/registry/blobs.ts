@@ -3,7 +3,9 @@ import { concatBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
 import { describeRequest } from '../http/failures.ts'
+import { againWhenBroken } from '../http/body.ts'
 import { contentLength } from '../http/message.ts'
+import type { CachedObject } from './object-cache.ts'
 import { cacheKey, registryLimits, unexpected, type RepositoryContext } from './repository-context.ts'
 import { altered, verifiedStream } from './verified-stream.ts'
 
@@ -15,11 +17,12 @@ export async function* readBlob(context: RepositoryContext, wanted: Wanted): Asy
     yield* fetchBlob(context, wanted, true)
     return
   }
-  const object = await context.cache.get(cacheKey(context, 'blob', wanted.digest), async () => {
+  const fetchWhole = async (): Promise<CachedObject> => {
     const parts: Uint8Array[] = []
     for await (const part of fetchBlob(context, wanted, false)) parts.push(part)
     return { bytes: concatBytes(...parts), mediaType: '' }
-  })
+  }
+  const object = await context.cache.get(cacheKey(context, 'blob', wanted.digest), () => againWhenBroken(fetchWhole))
   if (object === undefined) return
   // A second descriptor may give another size for the same digest; one of the two lies.
   if (object.bytes.length !== wanted.size) throw altered(nameOf(context, wanted), `${wanted.size} bytes`, `${object.bytes.length} bytes`)

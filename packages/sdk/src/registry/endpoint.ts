@@ -3,7 +3,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { isDockerHub } from '../credentials/registry-key.ts'
 import { isLoopbackHost } from '../http/address.ts'
 import type { HttpClient } from '../http/client.ts'
-import { errorCode } from '../http/failures.ts'
+import { errorCode, isCertificateRefused } from '../http/failures.ts'
 import type { HttpRequest, HttpResponse } from '../http/message.ts'
 
 /** An answer and the request that it answers, for messages. */
@@ -32,7 +32,8 @@ export function createEndpoint(client: HttpClient, registry: string, allowHttp: 
   const other = async (): Promise<URL | undefined> => {
     const base = candidates[1] as URL
     const probe = await attempt(client, { method: 'GET', url: new URL('/v2/', base), named: true, probing: true })
-    if (!('response' in probe)) return undefined
+    // A certificate that is not accepted is a TLS server all the same: its failure is the one to tell.
+    if ('error' in probe) return isCertificateRefused(probe.error.cause) ? base : undefined
     probe.response.discard()
     return base
   }

@@ -9,13 +9,20 @@ import type { HttpResponse } from '../http/message.ts'
 export function nextPage(response: HttpResponse, from: URL, base: URL): URL | undefined {
   for (const field of response.headers['link'] ?? []) {
     if (field.length > 16_384) throw malformed(from)
-    const match = /^\s*<([^<>]*)>\s*;(.*)$/.exec(field)
-    if (match === null || !/(?:^|[;\s])rel\s*=\s*"?next"?(?:[\s;,]|$)/i.test(match[2] as string)) continue
-    const target = match[1] as string
+    const target = nextOf(field)
+    if (target === undefined) continue
     const url = URL.canParse(target, from.href) ? new URL(target, from) : undefined
     if (url !== undefined && url.host === base.host && base.protocol === 'https:') url.protocol = base.protocol
     if (url === undefined || url.origin !== base.origin || !url.pathname.startsWith('/v2/') || url.href === from.href) throw malformed(from)
     return url
+  }
+  return undefined
+}
+
+/** A field may list several links. */
+function nextOf(field: string): string | undefined {
+  for (const [, target, parameters] of field.matchAll(/<([^<>]*)>([^<]*)/g)) {
+    if (/(?:^|[;\s])rel\s*=\s*"?next"?(?:[\s;,]|$)/i.test(parameters as string)) return target
   }
   return undefined
 }

@@ -3,7 +3,7 @@ import { parseDigest, type Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs } from '@countersign/core/json/parse'
 import type { Descriptor } from '@countersign/core/oci/model'
-import { readBody } from '../http/body.ts'
+import { againWhenBroken, readBody } from '../http/body.ts'
 import { describeRequest } from '../http/failures.ts'
 import { contentLength, contentType, header } from '../http/message.ts'
 import type { Answer } from './endpoint.ts'
@@ -32,6 +32,8 @@ export async function resolveManifest(context: RepositoryContext, reference: Man
   const answer = await request(context, 'HEAD', reference)
   answer.response.discard()
   if (answer.response.status === 404) return undefined
+  // A few registries know no HEAD.
+  if (answer.response.status === 405) return describe(await readManifest(context, reference))
   if (answer.response.status !== 200) throw await unexpected(answer)
   const size = contentLength(answer.response)
   const mediaType = contentType(answer.response)
@@ -40,17 +42,23 @@ export async function resolveManifest(context: RepositoryContext, reference: Man
   const digest = 'digest' in reference ? reference.digest : parseDigest(header(answer.response, 'docker-content-digest') ?? '')
   // A tag that moved or vanished between the two requests is read again by its name.
   const stored = (digest === undefined ? undefined : await readManifest(context, { digest })) ?? (await readManifest(context, reference))
+  return describe(stored)
+}
+
+function describe(stored: StoredManifest | undefined): Descriptor | undefined {
   return stored === undefined ? undefined : { mediaType: stored.mediaType, digest: stored.digest, size: stored.bytes.length }
 }
 
 /** A manifest's bytes, at most 4 MiB, hashed. By digest each is fetched once per run; a tag is always asked for anew. */
 export async function readManifest(context: RepositoryContext, reference: ManifestReference): Promise<StoredManifest | undefined> {
   if ('tag' in reference) {
-    const stored = await fetchManifest(context, reference)
+    const stored = await againWhenBroken(() => fetchManifest(context, reference))
     if (stored !== undefined) context.cache.keep(cacheKey(context, 'manifest', stored.digest), stored)
     return stored
   }
-  const object = await context.cache.get(cacheKey(context, 'manifest', reference.digest), () => fetchManifest(context, reference))
+  const object = await context.cache.get(cacheKey(context, 'manifest', reference.digest), () =>
+    againWhenBroken(() => fetchManifest(context, reference)),
+  )
   return object === undefined ? undefined : { bytes: object.bytes, mediaType: object.mediaType, digest: reference.digest }
 }
 

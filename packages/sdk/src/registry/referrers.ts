@@ -9,7 +9,7 @@ import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseManifest } from '@countersign/core/oci/manifest'
 import type { Descriptor } from '@countersign/core/oci/model'
-import { readBody } from '../http/body.ts'
+import { againWhenBroken, readBody } from '../http/body.ts'
 import { describeRequest } from '../http/failures.ts'
 import { contentType } from '../http/message.ts'
 import type { Answer } from './endpoint.ts'
@@ -26,19 +26,30 @@ export async function listReferrers(context: RepositoryContext, subject: Digest)
   let target: string | URL | undefined = `referrers/${subject}`
   for (let page = 0; target !== undefined; page++) {
     if (page === registryLimits.referrerPages || found.size > registryLimits.referrers) throw tooMany(context, subject)
-    const answer: Answer = await context.session.send({ method: 'GET', target, actions: 'pull', headers: { accept: indexType } })
-    if (page === 0 && absent.has(answer.response.status)) {
-      answer.response.discard()
-      return { kind: 'unsupported' }
-    }
-    for (const descriptor of await readPage(answer)) found.set(descriptor.digest, descriptor)
-    target = nextPage(answer.response, answer.request.url, context.session.base())
+    const from: string | URL = target
+    const read: Page | undefined = await againWhenBroken(() => readPage(context, from, page === 0))
+    if (read === undefined) return { kind: 'unsupported' }
+    for (const descriptor of read.manifests) found.set(descriptor.digest, descriptor)
+    target = read.next
   }
   if (found.size > registryLimits.referrers) throw tooMany(context, subject)
   return { kind: 'listed', manifests: [...found.values()] }
 }
 
-async function readPage(answer: Answer): Promise<readonly Descriptor[]> {
+type Page = { readonly manifests: readonly Descriptor[]; readonly next: URL | undefined }
+
+/** One page; `undefined` when the first one says that there is no such API. */
+async function readPage(context: RepositoryContext, target: string | URL, first: boolean): Promise<Page | undefined> {
+  const answer = await context.session.send({ method: 'GET', target, actions: 'pull', headers: { accept: indexType } })
+  if (first && absent.has(answer.response.status)) {
+    answer.response.discard()
+    return undefined
+  }
+  const manifests = await readIndex(answer)
+  return { manifests, next: nextPage(answer.response, answer.request.url, context.session.base()) }
+}
+
+async function readIndex(answer: Answer): Promise<readonly Descriptor[]> {
   if (answer.response.status !== 200) throw await unexpected(answer)
   const what = `${describeRequest(answer.request)}: the list of referrers`
   const found = contentType(answer.response)

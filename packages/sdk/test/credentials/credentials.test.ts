@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -184,6 +184,14 @@ describe('login and logout', () => {
     expect((await stat(storedIn)).mode & 0o777).toBe(0o600)
     expect(await readdir(dirname(storedIn))).toEqual(['config.json'])
     expect(Object.keys((JSON.parse(await readFile(storedIn, 'utf8')) as { auths: object }).auths)).toEqual(['https://index.docker.io/v1/'])
+  })
+
+  it('write through a link to the file', async () => {
+    const file = await write('dotfiles/config.json', { auths: {} })
+    await mkdir(join(home, '.docker'))
+    await symlink(file, join(home, '.docker', 'config.json'))
+    await storeCredentials({ registry: 'r.test', username: 'ann', password: 'p', environment })
+    expect(JSON.parse(await readFile(file, 'utf8'))).toEqual({ auths: { 'r.test': auth('ann', 'p') } })
   })
 
   it('use the configured helper and keep no secret in the file', async () => {

@@ -212,7 +212,10 @@ describe('a registry over TLS', () => {
     const registry = await start({ tls: server, auth: bearer })
     const caFile = join(await folder({ 'ca.pem': ca }), 'ca.pem')
     expect(await tagsOf(await open(registry.host, { ...account, caFile }))).toEqual([])
-    await expect(tagsOf(await open(registry.host, account))).rejects.toMatchObject({ code: 'registry_unreachable' })
+    await expect(tagsOf(await open(registry.host, account))).rejects.toMatchObject({
+      code: 'registry_unreachable',
+      hint: expect.stringContaining('--registry-cacert') as string,
+    })
     expect(await tagsOf(await open(registry.host, { ...account, allowInsecure: true }))).toEqual([])
   })
 

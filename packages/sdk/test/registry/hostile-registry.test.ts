@@ -120,6 +120,15 @@ describe('a link to the next page leads nowhere else', () => {
   )
 })
 
+it('of several links the next one is followed', async () => {
+  for (const tag of ['v2', 'v3']) seedImage(registry, tag)
+  const link = '</v2/app/tags/list?n=1>; rel="prev", </v2/app/tags/list?n=1000&last=v2>; rel=next'
+  registry.fault({ match: { path: /list\?n=1000$/ }, action: { kind: 'headers', headers: { link } } })
+  const tags: string[] = []
+  for await (const tag of repository.tags()) tags.push(tag)
+  expect(tags).toEqual(['v1', 'v2', 'v3'])
+})
+
 describe('content that is not what was asked for is refused', () => {
   it('an altered manifest, by digest and by tag', async () => {
     befall(/\/manifests\//, { kind: 'corrupt' })
@@ -206,6 +215,21 @@ describe('requests are repeated only where that helps', () => {
     await repository.resolve({ digest })
     befall(/\/manifests\//, action, { times: 2 })
     expect((await repository.manifest({ digest }))?.digest).toBe(digest)
+  })
+
+  it('a read whose answer broke off', async () => {
+    const blob = seedBlob(1_000)
+    befall(/\/(?:manifests|blobs|referrers)\//, { kind: 'truncate', afterBytes: 10 }, { times: 2 })
+    expect((await repository.manifest({ digest }))?.digest).toBe(digest)
+    befall(/\/(?:manifests|blobs|referrers)\//, { kind: 'truncate', afterBytes: 10 }, { times: 2 })
+    expect(await drain(repository.blob(blob))).toBe(1_000)
+    befall(/\/(?:manifests|blobs|referrers)\//, { kind: 'truncate', afterBytes: 10 }, { times: 2 })
+    expect((await repository.referrers(digest)).kind).toBe('listed')
+  })
+
+  it('a question by HEAD with GET, where a registry knows no HEAD', async () => {
+    registry.fault({ match: { method: 'HEAD', path: /manifests/ }, action: { kind: 'status', status: 405 } })
+    expect((await repository.resolve({ tag: 'v1' }))?.digest).toBe(digest)
   })
 
   it('an upload whose connection breaks after it was stored is found and not stored again', async () => {
