@@ -1,6 +1,7 @@
 /** `countersign verify-blob` and `countersign verify-blob-attestation`. */
 import { type Digest, parseDigest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
+import { signaturePredicateType } from '@countersign/core/statement/statement'
 import type { Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
@@ -73,7 +74,7 @@ async function verifyOne(invocation: Invocation, subject: string, task: Task, de
   const several = subjects.length > 1 ? subject : undefined
   try {
     const evidence = await readBlobEvidence(invocation, task.given ? subject : undefined, task.bundle)
-    const verification = await judge(invocation, task, evidence, demands)
+    const verification = asAbsence(await judge(invocation, task, evidence, demands), demands.policy.content)
     if (verification.ok) {
       terminal.err(several === undefined ? 'Verified OK\n' : `${subject}: Verified OK\n`)
       const { artifact } = verification.evidence
@@ -92,6 +93,13 @@ async function verifyOne(invocation: Invocation, subject: string, task: Task, de
     if (verbose) terminal.err(causeChain(failure))
     return { subject, ok: false, failure: failureReport(failureText(failure)) }
   }
+}
+
+/** An attestation is no signature, and a signature no attestation: with nothing else beside the file, what was asked for is not there. */
+function asAbsence(verification: Verification, content: ContentDemand): Verification {
+  if (verification.ok || verification.code !== 'predicate_mismatch') return verification
+  if (content.kind === 'signature') return { ...verification, code: 'no_signature' }
+  return verification.found === signaturePredicateType ? { ...verification, code: 'no_attestation' } : verification
 }
 
 async function judge({ terminal }: Invocation, task: Task, evidence: BlobEvidence, demands: Demands): Promise<Verification> {
