@@ -65,10 +65,13 @@ export function mayReach(from: AddressClass, to: AddressClass): boolean {
   return from === 'loopback' || from === to
 }
 
-/** Whether a host name or literal means this machine by definition: 127.0.0.0/8, ::1, `localhost` (RFC 6761 §6.3). */
+/**
+ * Whether a host means this machine: 127.0.0.0/8, ::1, `localhost`. Names below `localhost` should too (RFC 6761 §6.3), but resolvers that ask
+ * DNS for them are about, and whoever answers would get what only loopback may see.
+ */
 export function isLoopbackHost(hostname: string): boolean {
   const name = unbracket(hostname).toLowerCase()
-  return name === 'localhost' || name.endsWith('.localhost') || (isIP(name) !== 0 && classifyAddress(name) === 'loopback')
+  return name === 'localhost' || (isIP(name) !== 0 && classifyAddress(name) === 'loopback')
 }
 
 /** The class of a literal address; `undefined` for a name, which only DNS can class. */
