@@ -1,7 +1,7 @@
 /** What is measured, against which targets. */
 import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { expectExit, ours, password } from '../test/interop/command.ts'
+import { binary, expectExit, password } from '../test/interop/command.ts'
 import { pushImage } from '../test/interop/images.ts'
 import { peer } from '../test/interop/peers.ts'
 import type { Registries } from '../test/interop/registries.ts'
@@ -32,7 +32,7 @@ function pair(
 ): Pick<Contest, 'ours' | 'theirs'> {
   const env = { ...ground.world.env, COSIGN_PASSWORD: password }
   return {
-    ours: async (run): Promise<Command> => ({ file: process.execPath, args: [...ours, ...(await args('ours', run))], env }),
+    ours: async (run): Promise<Command> => ({ file: process.execPath, args: [binary, ...(await args('ours', run))], env }),
     theirs: async (run): Promise<Command> => ({ file: peer('cosign'), args: await args('theirs', run), env }),
   }
 }

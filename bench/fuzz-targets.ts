@@ -92,7 +92,7 @@ export async function verifierTarget(nowMs: number): Promise<Target> {
     name: 'verification of a bundle',
     samples: cases.map((one) => one.bundle),
     run: async (mutant, sample) => {
-      const result = await (cases.find((one) => one.bundle === sample) ?? (cases[0] as Case)).verify(mutant)
+      const result = await caseOf(cases, sample).verify(mutant)
       if (!result.ok) throw new CountersignError(result.code, result.detail)
       const { evidence } = result
       if (!originals.some((original) => provesNoMoreThan(evidence, original))) {
@@ -101,6 +101,12 @@ export async function verifierTarget(nowMs: number): Promise<Target> {
       return true
     },
   }
+}
+
+function caseOf(cases: readonly Case[], sample: Uint8Array): Case {
+  const found = cases.find((one) => one.bundle === sample)
+  if (found === undefined) throw new CountersignError('internal', 'a sample of no case')
+  return found
 }
 
 /** A mutant that did what no mutant may do. Not a refusal, so that no handler of refusals takes it for one. */

@@ -73,7 +73,7 @@ async function feed(target: Target, bytes: Uint8Array, sample: Uint8Array, tally
     tally.refused++
     tally.codes.set(error.code, (tally.codes.get(error.code) ?? 0) + 1)
   } else if (error instanceof FuzzFinding) return error.detail
-  else return `threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
+  else return `threw ${error instanceof Error ? (error.stack ?? error.message) : typeof error}`
   return ms > slowMs ? `took ${ms.toFixed(0)} ms` : undefined
 }
 

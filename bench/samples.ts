@@ -112,7 +112,7 @@ function classifyJson(bytes: Buffer, samples: Samples): void {
     return
   }
   const object = value as Record<string, unknown>
-  const mediaType = String(object['mediaType'] ?? '')
+  const mediaType = typeof object['mediaType'] === 'string' ? object['mediaType'] : ''
   if (mediaType.includes('sigstore.bundle')) samples.bundles.push(bytes)
   else if (mediaType.includes('trustedroot')) samples.trustedRoots.push(bytes)
   else if (mediaType.includes('manifest') || mediaType.includes('image.index')) samples.manifests.push(bytes)

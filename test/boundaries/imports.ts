@@ -10,7 +10,7 @@ export function specifiers(text: string, kinds: ImportKinds = 'all'): string[] {
   const found: string[] = []
   for (const node of walk(parse(text))) {
     if (!/^(ImportDeclaration|ExportNamedDeclaration|ExportAllDeclaration|ImportExpression|TSImportType)$/.test(node.type)) continue
-    const loads = /Declaration$/.test(node.type) && node['importKind'] !== 'type' && node['exportKind'] !== 'type'
+    const loads = node.type.endsWith('Declaration') && node['importKind'] !== 'type' && node['exportKind'] !== 'type'
     if (kinds === 'loading' && !loads) continue
     const source = node['source'] as Node | null | undefined
     if (typeof source?.['value'] === 'string') found.push(source['value'])

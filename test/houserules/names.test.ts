@@ -51,7 +51,7 @@ describe('every committed file', () => {
   })
 
   it('leaves no work for later in a comment', () => {
-    const marks = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`)
+    const marks = new RegExp(`\\b(${['TO', 'FIX', 'X'].map((start, index) => start + (['DO', 'ME', 'XX'][index] ?? '')).join('|')})\\b`)
     expect(texts.filter(({ text }) => marks.test(text)).map(({ path }) => path)).toEqual([])
   })
 

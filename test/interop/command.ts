@@ -19,11 +19,8 @@ export type RunOptions = {
 /** The password of every key in this suite. */
 export const password = 'pw'
 
-const cli = resolve(import.meta.dirname, '../../packages/cli')
-
-/** What Node runs as our command line: as built, or the sources with COUNTERSIGN_FROM_SOURCE=1, which needs no build after each edit. */
-export const ours: readonly string[] =
-  process.env['COUNTERSIGN_FROM_SOURCE'] === '1' ? ['--conditions=source', `${cli}/src/main.ts`] : [`${cli}/bin/countersign.js`]
+/** The command line under test: as built in this checkout, or another build that COUNTERSIGN_CLI names. */
+export const binary: string = process.env['COUNTERSIGN_CLI'] ?? resolve(import.meta.dirname, '../../packages/cli/bin/countersign.js')
 
 /** Runs a program to its end. */
 export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
@@ -63,7 +60,12 @@ export type Tool = 'ours' | 'cosign'
 /** Runs one of the two with arguments that both understand. */
 export function runTool(tool: Tool, args: readonly string[], options: RunOptions): Promise<Outcome> {
   if (tool === 'cosign') return run(peer('cosign'), args, options)
-  return run(process.execPath, [...ours, ...args], options)
+  return run(process.execPath, [binary, ...args], options)
+}
+
+/** An outcome as a text to compare: `exit 0`, or the exit code with what the command said. */
+export function shown(outcome: Outcome): string {
+  return outcome.code === 0 ? 'exit 0' : `exit ${outcome.code}\n${outcome.stderr}`
 }
 
 /** Throws `internal` with everything that the command said unless it exited as expected. */

@@ -15,6 +15,8 @@ const missing = missingPeers('cosign', 'docker-registry')
 
 /** cosign 3.1.1 hashes with SHA-256 whatever the key, except where `--signature-digest-algorithm` reaches. */
 const p384 = 'cosign 3.1.1 verifies P-384 with SHA-256 in bundles, so not even its own signatures'
+/** `--signature-digest-algorithm` reaches detached signatures and images. */
+const p384Blob = 'cosign 3.1.1 verifies the legacy bundle of a file with SHA-256, so not even its own of P-384'
 /** Its own statement, with the tag-value text as a JSON string, is "invalid attestation: decoding json" to it. */
 const spdxText = 'cosign 3.1.1 cannot read the text predicate of --type spdx, not even of its own attestations'
 
@@ -46,7 +48,9 @@ describe.skipIf(missing.length > 0)('the matrix of signers and verifiers', () =>
             const files = await world.key(key)
             expectExit(await world.tool(signer, signArgs(signer, layout, 'sign', files, [image])), 0, `${signer} sign`)
             const row: Row = { subject, content: 'signature', key }
-            await verifiedByBoth(row, layout, signer, (verifier) => ['verify', ...verifyFlags(verifier, layout, files, key), image])
+            expect(
+              await refusals(row, layout, signer, (verifier) => ['verify', ...verifyFlags(verifier, layout, files, key), image]),
+            ).toEqual([])
           })
 
           for (const { type } of attestationTypes) {
@@ -56,9 +60,11 @@ describe.skipIf(missing.length > 0)('the matrix of signers and verifiers', () =>
               const what = ['--type', type, '--predicate', predicateFile(type), image]
               expectExit(await world.tool(signer, signArgs(signer, layout, 'attest', files, what)), 0, `${signer} attest`)
               const row: Row = { subject, content: shortType(type), key }
-              await verifiedByBoth(row, layout, signer, (verifier) => {
-                return ['verify-attestation', '--type', type, ...verifyFlags(verifier, layout, files, key), image]
-              })
+              expect(
+                await refusals(row, layout, signer, (verifier) => {
+                  return ['verify-attestation', '--type', type, ...verifyFlags(verifier, layout, files, key), image]
+                }),
+              ).toEqual([])
             })
           }
         }
@@ -97,9 +103,11 @@ describe.skipIf(missing.length > 0)('the matrix of signers and verifiers', () =>
               : [['--bundle', `${out}.json`]]
           for (const proof of proofs) {
             const content = layout === 'legacy' && proof[0] === '--signature' ? 'detached signature' : 'signature'
-            await verifiedByBoth({ subject: 'blob', content, key }, layout, signer, (verifier) => {
-              return ['verify-blob', ...verifyFlags(verifier, layout, files, key), ...proof, 'blob']
-            })
+            expect(
+              await refusals({ subject: 'blob', content, key }, layout, signer, (verifier) => {
+                return ['verify-blob', ...verifyFlags(verifier, layout, files, key), ...proof, 'blob']
+              }),
+            ).toEqual([])
           }
         })
       }
@@ -122,23 +130,26 @@ describe.skipIf(missing.length > 0)('the matrix of signers and verifiers', () =>
             'blob',
           ]
           expectExit(await world.tool(signer, made), 0, `${signer} attest-blob`)
-          await verifiedByBoth({ subject: 'blob', content: shortType(type), key }, 'bundle, referrers', signer, (verifier) => {
-            return [
-              'verify-blob-attestation',
-              '--type',
-              type,
-              ...verifyFlags(verifier, 'bundle, referrers', files, key),
-              '--bundle',
-              out,
-              'blob',
-            ]
-          })
+          expect(
+            await refusals({ subject: 'blob', content: shortType(type), key }, 'bundle, referrers', signer, (verifier) => {
+              return [
+                'verify-blob-attestation',
+                '--type',
+                type,
+                ...verifyFlags(verifier, 'bundle, referrers', files, key),
+                '--bundle',
+                out,
+                'blob',
+              ]
+            }),
+          ).toEqual([])
         })
       }
     }
   }
 
-  async function verifiedByBoth(row: Row, layout: Layout, signer: Tool, command: (verifier: Tool) => readonly string[]): Promise<void> {
+  /** Verifies with both, notes the cells, and gives what must not be: refusals without a known reason. */
+  async function refusals(row: Row, layout: Layout, signer: Tool, command: (verifier: Tool) => readonly string[]): Promise<string[]> {
     const failures: string[] = []
     for (const verifier of tools) {
       const outcome = await world.tool(verifier, command(verifier))
@@ -147,7 +158,7 @@ describe.skipIf(missing.length > 0)('the matrix of signers and verifiers', () =>
       results.set(row, layout, signer, verifier, mark)
       if (mark.kind === 'bad') failures.push(`${verifier} ${command(verifier).join(' ')}: exit ${outcome.code}\n${outcome.stderr}`)
     }
-    expect(failures.join('\n')).toBe('')
+    return failures
   }
 
   let counter = 0
@@ -175,7 +186,9 @@ function verifyFlags(verifier: Tool, layout: Layout, files: KeyFiles, key: KeyKi
 /** Why cosign cannot be expected to verify a cell, whoever signed it. */
 function cosignLacks(row: Row, layout: Layout): string | undefined {
   if (row.content === 'attestation spdx') return spdxText
-  return row.key === 'P-384' && layout !== 'legacy' ? p384 : undefined
+  if (row.key !== 'P-384') return undefined
+  if (layout !== 'legacy') return p384
+  return row.subject === 'blob' && row.content === 'signature' ? p384Blob : undefined
 }
 
 function predicateFile(type: string): string {
