@@ -29,7 +29,8 @@ export async function readAll(stream: AsyncIterable<Uint8Array>, maxBytes: numbe
   for await (const chunk of stream) {
     length += chunk.length
     if (length > maxBytes) throw new CountersignError('limit_exceeded', `${what} is longer than ${maxBytes} bytes`)
-    chunks.push(chunk)
+    // The source may fill the same memory again.
+    chunks.push(new Uint8Array(chunk))
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : concatBytes(...chunks)
 }

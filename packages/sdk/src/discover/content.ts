@@ -40,10 +40,8 @@ export async function readContent(reading: Reading, stored: StoredManifest, isOu
   }
   if (manifest.kind === 'index' || !isOurs(manifest)) return { ...about, manifest, layers: [], unreadable: [] }
   const listed = manifest.layers.filter((layer) => isEntityMediaType(layer.mediaType))
-  if (listed.length > reading.limits.maxLayers) {
-    const detail = `manifest ${digest} has ${listed.length} signatures, more than ${reading.limits.maxLayers}`
-    return { ...about, manifest, layers: [], unreadable: [new CountersignError('limit_exceeded', detail)] }
-  }
+  const tooMany = reading.countLayers(listed.length)
+  if (tooMany !== undefined) return { ...about, manifest, layers: [], unreadable: [tooMany] }
   const layers: LayerContent[] = []
   const unreadable: CountersignError[] = []
   for (const read of await Promise.all(listed.map((layer) => readLayer(reading, layer)))) {
@@ -55,9 +53,9 @@ export async function readContent(reading: Reading, stored: StoredManifest, isOu
 
 async function readLayer(reading: Reading, layer: Descriptor): Promise<LayerContent | CountersignError> {
   const annotations = layer.annotations ?? {}
-  let bytes = new Uint8Array()
+  let bytes: Uint8Array = new Uint8Array()
   try {
-    bytes = new Uint8Array(await reading.blob(layer))
+    bytes = await reading.blob(layer)
     const entity = parseEntity(layer.mediaType, bytes, annotations)
     return { blob: layer.digest, mediaType: layer.mediaType, bytes, annotations, parsed: { ok: true, entity } }
   } catch (cause) {

@@ -6,11 +6,11 @@ export type DiscoveryLimits = {
   readonly maxReferrers: number
   /** Tags read while looking for writer tags. */
   readonly maxTags: number
-  /** Layers in one signature manifest. */
+  /** Signatures in all manifests together: one manifest may hold many, and many manifests the same. */
   readonly maxLayers: number
   /** Bytes of one bundle, payload or envelope. */
   readonly maxBundleBytes: number
-  /** Bytes of all of them. */
+  /** Bytes of all of them and of their manifests. */
   readonly maxTotalBytes: number
   /** Requests under way at the same time, beyond the first listing calls. */
   readonly parallelism: number

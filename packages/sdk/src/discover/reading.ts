@@ -12,6 +12,8 @@ export type Reading = {
   /** A manifest that something listed: one that is not there is a failure, not an absence. */
   readonly listedManifest: (reference: ManifestReference) => Promise<StoredManifest>
   readonly blob: (descriptor: Pick<Descriptor, 'digest' | 'size'>) => Promise<Uint8Array>
+  /** Counts signatures about to be read; the failure when they are too many. */
+  readonly countLayers: (count: number) => CountersignError | undefined
 }
 
 /** Content by digest, kept for a later discovery of the same run; tags are never kept. */
@@ -28,14 +30,18 @@ export function startReading(repository: RepositoryReader, limits: DiscoveryLimi
   const { manifests, blobs } = cache
   const tags = new Map<string, Promise<StoredManifest>>()
   let total = 0
+  let layers = 0
+  const count = (bytes: number): void => {
+    total += bytes
+    if (total > limits.maxTotalBytes) {
+      throw new CountersignError('limit_exceeded', `the signatures of this artifact have more than ${limits.maxTotalBytes} bytes together`)
+    }
+  }
   const readBlob = async (descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<Uint8Array> => {
     if (descriptor.size > limits.maxBundleBytes) {
       throw new CountersignError('limit_exceeded', `${descriptor.digest} has ${descriptor.size} bytes, more than ${limits.maxBundleBytes}`)
     }
-    total += descriptor.size
-    if (total > limits.maxTotalBytes) {
-      throw new CountersignError('limit_exceeded', `the signatures of this artifact have more than ${limits.maxTotalBytes} bytes together`)
-    }
+    count(descriptor.size)
     return through(() => readAll(repository.blob(descriptor), limits.maxBundleBytes, descriptor.digest))
   }
   return {
@@ -44,9 +50,16 @@ export function startReading(repository: RepositoryReader, limits: DiscoveryLimi
     listedManifest: (reference) =>
       once('tag' in reference ? tags : manifests, 'tag' in reference ? reference.tag : reference.digest, async () => {
         const stored = await through(() => repository.manifest(reference))
-        return stored ?? missing(repository, reference)
+        if (stored === undefined) return missing(repository, reference)
+        count(stored.bytes.length)
+        return stored
       }),
     blob: (descriptor) => once(blobs, descriptor.digest, () => readBlob(descriptor)),
+    countLayers: (count) => {
+      layers += count
+      if (layers <= limits.maxLayers) return undefined
+      return new CountersignError('limit_exceeded', `there are more than ${limits.maxLayers} signatures of this artifact`)
+    },
   }
 }
 

@@ -1,5 +1,6 @@
 /** Signing and attesting images: the public functions. */
 import type { Descriptor } from '@countersign/core/oci/model'
+import type { ImageReference } from '@countersign/core/oci/reference'
 import { gate } from '../discover/bounded.ts'
 import type { MergeOptions } from '../write/merge.ts'
 import { planAttestation, planSignature, type SubjectPlan } from './plan.ts'
@@ -55,7 +56,7 @@ export async function signImageIn(
   request: Unconnected<SignImageRequest>,
   options: SigningOptions = {},
 ): Promise<readonly SignedSubject[]> {
-  const name = request.containerIdentity ?? repositories.images.name
+  const name = request.containerIdentity ?? signedName(repositories, request.image)
   const plan = (subject: Descriptor): SubjectPlan => planSignature(subject, request.annotations, name)
   return signEach(repositories, { ...request, replace: false }, plan, options)
 }
@@ -66,8 +67,13 @@ export async function attestImageIn(
   request: Unconnected<AttestImageRequest>,
   options: SigningOptions = {},
 ): Promise<readonly SignedSubject[]> {
-  const plan = (subject: Descriptor): SubjectPlan => planAttestation(subject, request.source, repositories.images.name)
+  const plan = (subject: Descriptor): SubjectPlan => planAttestation(subject, request.source, signedName(repositories, request.image))
   return signEach(repositories, request, plan, options)
+}
+
+/** The name of a repository goes into what is signed; the path of a folder on this machine does not. */
+function signedName({ images }: ImageRepositories, { place }: ImageReference): string {
+  return place.kind === 'registry' ? images.name : ''
 }
 
 type Common = Unconnected<Omit<AttestImageRequest, 'source'>>

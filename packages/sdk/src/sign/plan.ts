@@ -28,14 +28,14 @@ export function planSignature(subject: Descriptor, annotations: Readonly<Record<
   return { predicateType: signaturePredicateType, statement, legacy: { kind: 'sig', payload } }
 }
 
-/** Plans an attestation as cosign 3 makes it: statement v0.1 that names the repository; or takes a whole statement verbatim. */
+/** Plans an attestation as cosign 3 makes it: statement v0.1 that names the repository (if it has a name); or takes a whole statement verbatim. */
 export function planAttestation(subject: Descriptor, source: StatementSource, repositoryName: string): SubjectPlan {
   const statement =
     source.kind === 'statement'
       ? source.statement
       : buildStatement({
           version: '0.1',
-          subjects: [{ name: repositoryName, digest: { sha256: demandSha256(subject) } }],
+          subjects: [{ ...(repositoryName === '' ? {} : { name: repositoryName }), digest: { sha256: demandSha256(subject) } }],
           predicateType: source.predicateType,
           predicate: source.predicate,
         })

@@ -11,7 +11,7 @@ import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { discoverSignatures } from '../discover/discover.ts'
 import { type ContentCache, newContentCache } from '../discover/reading.ts'
 import type { Discovery, FoundEntity } from '../discover/found.ts'
-import { isLegacyLayout } from '../discover/layouts.ts'
+import { isInLegacyTag, isLegacyLayout } from '../discover/layouts.ts'
 import type { Repository } from '../registry/repository.ts'
 import { writeBundle } from '../write/bundle-writer.ts'
 import { legacyLayerMediaType, type LegacyLayer, writeLegacyLayer } from '../write/legacy-writer.ts'
@@ -92,7 +92,8 @@ async function keepExisting(signing: SubjectSigning, layout: OneLayout, before: 
   if (layout === 'legacy' && signing.replace) return undefined
   const wanted = layout === 'legacy' && signing.plan.legacy.kind === 'sig' ? signing.plan.legacy.payload : signing.plan.statement
   for (const found of before.found) {
-    if (isLegacyLayout(found.origin.layouts[0]) !== (layout === 'legacy')) continue
+    const { layouts } = found.origin
+    if (layout === 'legacy' ? !isInLegacyTag(layouts) : isLegacyLayout(layouts[0])) continue
     if (!(await isOwn(signing, found, wanted))) continue
     const manifest = await completeWrite(signing.repository, signing.subject, found, before, signing.merge)
     signing.onEvent({ kind: 'already_signed', layout, manifest })

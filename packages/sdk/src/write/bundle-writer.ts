@@ -1,5 +1,5 @@
 /** Writes a bundle beside its subject: a referrer, and where the registry does not list referrers, an entry of the fallback index. */
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, outcomeOf } from '@countersign/core/failure'
 import { fallbackTag, referrerDescriptor } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
 import type { Digest } from '@countersign/core/digest'
@@ -60,8 +60,14 @@ export async function indexBundle(
 
 /** Some registries list referrers and do not say so in the answer to the write. */
 async function isListed(repository: Repository, subject: Digest, manifest: Digest): Promise<boolean> {
-  const answer = await repository.referrers(subject)
-  return answer.kind === 'listed' && answer.manifests.some((descriptor) => descriptor.digest === manifest)
+  try {
+    const answer = await repository.referrers(subject)
+    return answer.kind === 'listed' && answer.manifests.some((descriptor) => descriptor.digest === manifest)
+  } catch (cause) {
+    // Not knowing is answered as "no": the fallback index does no harm beside a list, and readers read both.
+    if (cause instanceof CountersignError && outcomeOf(cause.code) === 'unknown') return false
+    throw cause
+  }
 }
 
 function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Descriptor> {

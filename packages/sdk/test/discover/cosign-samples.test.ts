@@ -97,6 +97,20 @@ describe.skipIf(vectors === undefined)('what cosign 3.1.1 wrote', () => {
     expect(signed?.signatures.map((one) => one.alreadyThere)).toStrictEqual([true])
   })
 
+  it('is signed again for the tag .sig when cosign signed it in the experimental OCI 1.1 form only, where no cosign looks by default', async () => {
+    const { repository, subjects } = readRegistrySample(join(folder, 'legacy-oci11-experimental'), { referrersApi: true })
+    const digest = subjects[0] as Digest
+    const { openSigner } = await import('@countersign/sdk/keys/file-signer')
+    const signer = openSigner(readFileSync(join(folder, 'keys', 'cosign.key.decrypted-pkcs8.der')))
+    const result = await verify(repository, digest, { kind: 'signature' }, 'cosign')
+    const [content] = result.accepted.map((one) => one.evidence.content)
+    const containerIdentity = content?.kind === 'simple-signing' ? content.dockerReference : ''
+    const request = { image: { place, digest }, signer, layout: 'legacy', recursive: false, upload: true, annotations: {} } as const
+    const [signed] = await signImageIn({ images: repository, signatures: repository }, { ...request, containerIdentity }, { nowMs })
+    expect(signed?.signatures.map((one) => one.alreadyThere)).toStrictEqual([false])
+    expect(repository.tagged.has(`sha256-${digest.slice(7)}.sig`)).toBe(true)
+  })
+
   it('new-bundle-oci11: the referrer that cosign pushed to an OCI 1.1 registry verifies', async () => {
     const { repository, subjects } = readRegistrySample(join(folder, 'new-bundle-oci11'), { referrersApi: true })
     const manifest = readFileSync(join(folder, 'new-bundle-oci11', 'bundle_manifest.json'))

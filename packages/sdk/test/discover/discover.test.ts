@@ -296,7 +296,7 @@ describe('a place that cannot be read', () => {
     const subject = await pushImage(repository, 'hello', 'v1')
     for (let n = 0; n < 3; n++) await sign(repository, testSigner(), 'legacy')
     const { unreadable } = await discoverSignatures(repository, subject, { maxLayers: 2 })
-    expect(unreadable.map((failure) => failure.code)).toStrictEqual(['limit_exceeded'])
+    expect(new Set(unreadable.map((failure) => failure.code))).toStrictEqual(new Set(['limit_exceeded']))
   })
 })
 

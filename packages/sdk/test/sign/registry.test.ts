@@ -171,6 +171,8 @@ describe('in an image layout folder', () => {
     expect(result).toMatchObject({ ok: true, rejected: [], unreadable: [] })
     expect(result.accepted).toHaveLength(6)
     expect((await verify(image, [testSigner()])).failure?.code).toBe('signer_untrusted')
+    const signed = result.accepted.map(({ bytes }) => new TextDecoder().decode(bytes)).join('\n')
+    expect(signed).not.toContain(directory)
   })
 
   it('concurrent signers lose nothing', async () => {
