@@ -4,7 +4,7 @@ import type { Credential } from '../credentials/credential.ts'
 import { isLoopbackHost, type AddressClass } from '../http/address.ts'
 import type { HttpClient } from '../http/client.ts'
 import type { Challenge } from './challenge.ts'
-import { basicHeader, fetchToken, type AccessToken } from './token.ts'
+import { basicHeader, fetchToken, type AccessToken, type TokenRequest } from './token.ts'
 
 /** What a request does; the scope of its token. */
 export type Actions = 'pull' | 'pull,push' | 'pull,push,delete'
@@ -48,28 +48,6 @@ export function createAuthorizer(
     if (result !== undefined) refuseInClear(registry())
     return result
   }
-  const bearer = async (
-    challenge: Extract<Challenge, { scheme: 'bearer' }>,
-    scope: string,
-    rejected: string | undefined,
-    from: AddressClass | undefined,
-  ): Promise<string> => {
-    const shown = await credential()
-    const key = JSON.stringify([challenge.realm, challenge.service, scope, repository])
-    const cached = await known.tokens.get(key)
-    const usable = cached !== undefined && performance.now() - cached.fetchedAt < cached.lifeMs - marginMs
-    if (usable && `Bearer ${cached.value}` !== rejected) return `Bearer ${cached.value}`
-    const fetched = fetchToken(client, { ...challenge, scope, registry: registry(), registryAddress: from, credential: shown }).then(
-      (token) => ({ ...token, fetchedAt: performance.now() }),
-    )
-    known.tokens.set(key, fetched)
-    try {
-      return `Bearer ${(await fetched).value}`
-    } catch (error) {
-      known.tokens.delete(key)
-      throw error
-    }
-  }
   const respond = async (
     challenge: Challenge,
     scope: string,
@@ -78,8 +56,9 @@ export function createAuthorizer(
   ): Promise<string | undefined> => {
     const secret = (await credential())?.secret
     if (secret?.kind === 'registry_token') return `Bearer ${secret.token}`
-    if (challenge.scheme === 'bearer') return bearer(challenge, scope, rejected, from)
-    return secret?.kind === 'basic' ? basicHeader(secret) : undefined
+    if (challenge.scheme === 'basic') return secret?.kind === 'basic' ? basicHeader(secret) : undefined
+    const wanted = { ...challenge, scope, registry: registry(), registryAddress: from, credential: await credential() }
+    return `Bearer ${await currentToken(client, known.tokens, repository, wanted, rejected)}`
   }
   return {
     credential,
@@ -94,6 +73,32 @@ export function createAuthorizer(
       const header = await respond(challenge, chooseScope(repository, actions, named), rejected, from)
       return header === rejected ? undefined : header
     },
+  }
+}
+
+/** The token for a scope, other than the one that was rejected; those who want the same one at the same time share one request. */
+async function currentToken(
+  client: HttpClient,
+  tokens: RegistryTokens['tokens'],
+  repository: string,
+  wanted: TokenRequest,
+  rejected: string | undefined,
+): Promise<string> {
+  const key = JSON.stringify([wanted.realm, wanted.service, wanted.scope, repository])
+  for (let flight = tokens.get(key); flight !== undefined;) {
+    const { value, fetchedAt, lifeMs } = await flight
+    if (performance.now() - fetchedAt < lifeMs - marginMs && `Bearer ${value}` !== rejected) return value
+    const latest = tokens.get(key)
+    if (latest === flight) break
+    flight = latest
+  }
+  const fetched = fetchToken(client, wanted).then((token) => ({ ...token, fetchedAt: performance.now() }))
+  tokens.set(key, fetched)
+  try {
+    return (await fetched).value
+  } catch (error) {
+    if (tokens.get(key) === fetched) tokens.delete(key)
+    throw error
   }
 }
 

@@ -53,7 +53,8 @@ export function createSession(
       const first = await authorizer.header(request.actions)
       let answer = await sendOnce(request, first)
       let challenge: Challenge | undefined
-      if (answer.response.status === 401) {
+      // Only the registry's own challenge is answered: an upload location on another host may not ask for its credentials.
+      if (answer.response.status === 401 && answer.request.named === true) {
         challenge = parseChallenge(answer.response.headers['www-authenticate'] ?? [])
         const second =
           challenge === undefined ? undefined : await authorizer.answer(challenge, request.actions, first, answer.response.remote)
@@ -103,7 +104,7 @@ function buildRequest(
 }
 
 async function refusal(answer: Answer, challenge: Challenge | undefined, authorizer: Authorizer): Promise<CountersignError> {
-  const tried = triedText(await authorizer.credential())
+  const tried = answer.request.named === true ? triedText(await authorizer.credential()) : 'anonymous access'
   const said = await errorText(answer)
   const asked = challenge === undefined ? '' : `, the registry asks for ${describeChallenge(challenge)}`
   return failureOfStatus(answer.request, answer.response.status, `tried ${tried}${asked}${said === '' ? '' : ` (${said})`}`)

@@ -88,6 +88,13 @@ describe('a registry with tokens', () => {
     ).toEqual([['repository:app:pull'], ['repository:app:pull,push']])
   })
 
+  it('those who need a token at the same time share one', async () => {
+    const registry = await start({ auth: bearer, latencyMs: 10 })
+    const repository = await open(registry.host, account)
+    await Promise.all(Array.from({ length: 6 }, () => tagsOf(repository)))
+    expect(registry.count('GET', /^\/token/)).toBe(1)
+  })
+
   it('password and user name go to the token service only', async () => {
     const registry = await start({ auth: bearer })
     await tagsOf(await open(registry.host, account))
@@ -203,6 +210,17 @@ describe('credentials go to no one else', () => {
     await expect((await open(registry.host, account)).putBlob(utf8('x'))).rejects.toMatchObject({ code: 'write_rejected' })
     expect(elsewhere.log).not.toHaveLength(0)
     expect(elsewhere.log.every(({ headers }) => headers['authorization'] === undefined)).toBe(true)
+  })
+})
+
+describe('a challenge of another host', () => {
+  it('is not answered with the credentials of the registry', async () => {
+    const elsewhere = await start({ auth: bearer })
+    const registry = await start({ auth: bearer })
+    const headers = { location: `${elsewhere.url}/v2/app/blobs/uploads/1` }
+    registry.fault({ match: { method: 'POST', path: /uploads/ }, action: { kind: 'headers', headers } })
+    await expect((await open(registry.host, account)).putBlob(utf8('x'))).rejects.toMatchObject({ code: 'registry_unauthorized' })
+    expect(elsewhere.log.map(({ method, headers: sent }) => [method, sent['authorization']])).toEqual([['PUT', undefined]])
   })
 })
 
