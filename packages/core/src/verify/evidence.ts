@@ -52,6 +52,7 @@ export type SignerEvidence =
 /** A log entry that was proven. */
 export type LogEvidence = {
   readonly baseUrl: string
+  /** Over all shards; where only an inclusion proof of a Rekor v1 log was there, the index in its shard. */
   readonly logIndex: number
   readonly proof: readonly ('inclusion_proof' | 'signed_entry_timestamp')[]
   readonly integratedTimeMs?: number

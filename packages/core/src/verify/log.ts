@@ -93,9 +93,11 @@ async function proveEntry(
         : 'an inclusion proof with a checkpoint, or a signed entry timestamp',
     })
   }
-  ledger.held('log_entry', `entry ${entry.logIndex} of log ${log.baseUrl} records this signature, its signer and what it signs`)
+  // A v1 proof shows the index inside the shard; the one over all shards is proven by the promise alone.
+  const logIndex = integratedTimeMs === undefined ? (entry.inclusionProof?.logIndex ?? entry.logIndex) : entry.logIndex
   const { baseUrl } = log
-  return { baseUrl, logIndex: entry.logIndex, proof, ...(integratedTimeMs === undefined ? {} : { integratedTimeMs }) }
+  ledger.held('log_entry', `entry ${logIndex} of log ${baseUrl} records this signature, its signer and what it signs`)
+  return { baseUrl, logIndex, proof, ...(integratedTimeMs === undefined ? {} : { integratedTimeMs }) }
 }
 
 /** The integrated time is a proof of time only here: under a verified promise, by a key in use at that time, and not to come. */

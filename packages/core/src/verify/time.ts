@@ -11,8 +11,12 @@ export function inRange(timeMs: number, range: TimeRange): boolean {
   return timeMs >= range.start && (range.end === undefined || timeMs <= range.end)
 }
 
-/** A time for people, RFC 3339 in UTC, whole seconds where it has no others. */
+/** Largest time that has a date (ECMA-262 §21.4.1.1), milliseconds. */
+const maxDateMs = 8.64e15
+
+/** A time for people, RFC 3339 in UTC, whole seconds where it has no others; a number where it has no date. */
 export function timeText(timeMs: number): string {
+  if (!(Math.abs(timeMs) <= maxDateMs)) return `${timeMs} ms`
   return new Date(timeMs).toISOString().replace('.000Z', 'Z')
 }
 

@@ -100,6 +100,11 @@ describe('a Rekor v1 entry', () => {
     expect(result.ok && result.evidence.log[0]).not.toHaveProperty('integratedTimeMs')
   })
 
+  it('with the proof alone is listed by the index in its shard, which is all that the proof shows', async () => {
+    const result = await verifyWith([logBody(v1, bodyV1, { promise: false, logIndex: 1_000_000 })])
+    expect(result).toMatchObject({ ok: true, evidence: { log: [{ logIndex: 0 }] } })
+  })
+
   it('with neither promise nor proof is inclusion_proof_invalid', async () => {
     expect(await codeOf([logBody(v1, bodyV1, { promise: false, proof: false })])).toBe('inclusion_proof_invalid')
   })
@@ -126,6 +131,11 @@ describe('a Rekor v1 entry', () => {
   it('integrated in the future is refused, up to a minute of clock difference is not', async () => {
     expect(await codeOf([logBody(v1, bodyV1, { integratedTimeMs: nowMs + clockSkewMs })])).toBe('verified')
     expect(await codeOf([logBody(v1, bodyV1, { integratedTimeMs: nowMs + clockSkewMs + 1000 })])).toBe('signed_entry_timestamp_invalid')
+  })
+
+  it('integrated at a time that has no date is refused like any other that is to come', async () => {
+    const integratedTimeMs = 8_700_000_000_000_000
+    expect(await codeOf([logBody(v1, bodyV1, { integratedTimeMs })])).toBe('signed_entry_timestamp_invalid')
   })
 
   it.each([
