@@ -28,25 +28,20 @@ describe.concurrent('the command line, as typed', () => {
   it.for(scripts)('%s', { timeout: 120_000 }, async (name) => {
     const place = join(root, name.replace(/\.txt$/, ''))
     mkdirSync(join(place, 'home'), { recursive: true })
-    for (const step of parseTranscript(readFileSync(join(folder, name), 'utf8'))) await check(name, place, step)
+    for (const step of parseTranscript(readFileSync(join(folder, name), 'utf8'))) {
+      const { shown, wanted } = await compare(place, step)
+      expect(shown, `${name}:${step.line}`).toBe(wanted)
+    }
   })
 })
 
-async function check(name: string, place: string, step: Step): Promise<void> {
+/** Both sides as a transcript would write them; the same when the output is as expected, wildcards included. */
+async function compare(place: string, step: Step): Promise<{ readonly shown: string; readonly wanted: string }> {
   const { stdout, stderr, exit } = await run(place, step.command)
-  const asExpected = exit === step.exit && matches(step.stdout, stdout) && matches(step.stderr, stderr)
-  if (asExpected) return
-  const shown = [
-    `$ ${step.command}`,
-    ...stdout.trimEnd().split('\n'),
-    ...stderr
-      .trimEnd()
-      .split('\n')
-      .map((line) => `| ${line}`),
-    `? ${exit}`,
-  ]
-  const wanted = [`$ ${step.command}`, ...step.stdout, ...step.stderr.map((line) => `| ${line}`), `? ${step.exit}`]
-  expect(shown.join('\n'), `${name}:${step.line}`).toBe(wanted.join('\n'))
+  const wanted = [`$ ${step.command}`, ...step.stdout, ...step.stderr.map((line) => `| ${line}`), `? ${step.exit}`].join('\n')
+  if (exit === step.exit && matches(step.stdout, stdout) && matches(step.stderr, stderr)) return { shown: wanted, wanted }
+  const errors = stderr.split('\n').map((line) => `| ${line}`)
+  return { shown: [`$ ${step.command}`, ...stdout.split('\n'), ...errors, `? ${exit}`].join('\n'), wanted }
 }
 
 /** The environment is empty but for what the script says: nothing of this machine plays a part. */

@@ -90,7 +90,8 @@ async function groupOrUnknown(words: readonly string[], help: boolean): Promise<
 
 /** Reads the flags, runs the body and writes the report, also when the body fails. */
 async function runVerb(command: Command, argv: readonly string[]): Promise<number> {
-  const parsed = parseArguments(argv, [...command.flags, ...globalFlags])
+  const parsed = await parseOrReport(command, argv)
+  if (typeof parsed === 'number') return parsed
   const target = reportTarget(parsed.given.get('report')?.at(-1))
   const terminal = processTerminal({
     outputFile: parsed.given.get('output-file')?.at(-1),
@@ -119,6 +120,20 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
     conclusion = { subjects: [] }
   }
   return conclude(command, conclusion, failure, target, terminal)
+}
+
+/** Flags that cannot be read are reported too, where it can still be seen how. */
+async function parseOrReport(command: Command, argv: readonly string[]): Promise<ParsedArguments | number> {
+  try {
+    return parseArguments(argv, [...command.flags, ...globalFlags])
+  } catch (thrown) {
+    const failure = asFailure(thrown)
+    const asked = argv.findLast((word) => word.startsWith('--report='))?.slice('--report='.length) ?? argv[argv.indexOf('--report') + 1]
+    const target = argv.some((word) => word.startsWith('--report')) ? reportTarget(asked) : undefined
+    const terminal = processTerminal({ silent: true })
+    terminal.err(failureMessage(failureText(failure)))
+    return conclude(command, { subjects: [] }, failure, target, terminal)
+  }
 }
 
 async function readFlags(command: Command, parsed: ParsedArguments, terminal: Terminal): Promise<FlagValues> {

@@ -12,7 +12,7 @@ export async function confirm(terminal: Terminal, question: string): Promise<boo
   }
   const { confirm: ask, isCancel } = await import('@clack/prompts')
   const answer = await ask({ message: question, initialValue: false, output: process.stderr })
-  if (isCancel(answer)) throw interrupted()
+  if (isCancel(answer)) interrupted()
   return answer
 }
 
@@ -20,10 +20,10 @@ export async function confirm(terminal: Terminal, question: string): Promise<boo
 export async function askPassword(question: string, twice: boolean): Promise<string> {
   const { password, isCancel } = await import('@clack/prompts')
   const first = await password({ message: question, output: process.stderr })
-  if (isCancel(first)) throw interrupted()
+  if (isCancel(first)) interrupted()
   if (!twice) return first
   const second = await password({ message: `${question} again`, output: process.stderr })
-  if (isCancel(second)) throw interrupted()
+  if (isCancel(second)) interrupted()
   if (first !== second) throw new CountersignError('usage', 'the two passwords differ', { hint: 'Run the command again.' })
   return first
 }
@@ -39,8 +39,7 @@ export async function readLine(): Promise<string> {
   return (text.split('\n', 1)[0] ?? '').replace(/\r$/, '')
 }
 
-function interrupted(): CountersignError {
-  return new CountersignError('usage', 'the question was not answered', {
-    hint: 'Run the command again, or use --yes and COUNTERSIGN_PASSWORD.',
-  })
+/** Ctrl-C at a question: in raw mode the terminal sends no signal, and the exit code is that of one all the same. */
+function interrupted(): never {
+  process.exit(130)
 }

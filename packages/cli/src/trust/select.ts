@@ -17,6 +17,13 @@ export type SelectedTrust = {
   readonly report: NonNullable<PolicyReport['trust']>
 }
 
+/** Variables by which cosign replaces single anchors. */
+const foreignVariables = [
+  'SIGSTORE_ROOT_FILE',
+  'SIGSTORE_REKOR_PUBLIC_KEY',
+  'SIGSTORE_CT_LOG_PUBLIC_KEY_FILE',
+  'SIGSTORE_TSA_CERTIFICATE_FILE',
+]
 /** `--trusted-root public-good` names the built-in trusted root. */
 const publicGood = 'public-good'
 const maxBytes = 8 * 1024 * 1024
@@ -42,6 +49,9 @@ export async function selectTrust({ flags, terminal }: Invocation, keyed: boolea
     return { root, named: false, report: { source: 'flag', name: pem.map((name) => `--${name}`).join(', ') } }
   }
   if (keyed) return undefined
+  for (const name of foreignVariables) {
+    if ((terminal.environment[name] ?? '') !== '') terminal.warn(`${name} has no effect: name a trusted root with --trusted-root`)
+  }
   const { initializedTrust } = await import('./initialized.ts')
   const { seedTrust } = await import('./seed.ts')
   const ambient = (await initializedTrust(terminal.environment)) ?? (await seedTrust(terminal.nowMs))

@@ -17,9 +17,13 @@ import { beginProgress } from '../terminal/progress.ts'
 import { type OutputForm, printReadable, printVerification } from './verify-output.ts'
 
 /** Verifies signatures. */
-export function verifyImages(invocation: Invocation): Promise<Conclusion> {
+export async function verifyImages(invocation: Invocation): Promise<Conclusion> {
   const annotations = annotationsFromFlags(invocation.flags.list('annotations'))
-  return verifyAll(invocation, { kind: 'signature', ...(annotations.size === 0 ? {} : { annotations }) })
+  const content: ContentDemand = { kind: 'signature', ...(annotations.size === 0 ? {} : { annotations }) }
+  if (!['signature', 'payload', 'certificate'].some((name) => invocation.flags.text(name) !== undefined))
+    return verifyAll(invocation, content)
+  const { verifyDetached } = await import('./verify-detached.ts')
+  return verifyDetached(invocation, content)
 }
 
 /** Verifies attestations. */
