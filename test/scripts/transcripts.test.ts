@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { matches, parseTranscript, type Step } from './transcript.ts'
 
@@ -19,7 +20,11 @@ beforeAll(() => {
   const node = `NODE_COMPILE_CACHE='${join(root, 'cache')}' exec '${process.execPath}' --conditions=source`
   writeFileSync(join(bin, 'countersign'), `#!/bin/sh\n${node} '${main}' "$@"\n`, { mode: 0o755 })
   symlinkSync('countersign', join(bin, 'cosign'))
-  writeFileSync(join(bin, 'make-image'), `#!/bin/sh\nexec '${process.execPath}' '${join(folder, 'make-image.ts')}' "$@"\n`, { mode: 0o755 })
+  writeFileSync(
+    join(bin, 'make-image'),
+    `#!/bin/sh\nexec '${process.execPath}' '${fileURLToPath(import.meta.resolve('./make-image.ts'))}' "$@"\n`,
+    { mode: 0o755 },
+  )
 })
 
 afterAll(() => rmSync(root, { recursive: true, force: true }))

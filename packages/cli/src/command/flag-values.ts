@@ -3,7 +3,7 @@ import { CountersignError } from '@countersign/core/failure'
 import type { ParsedArguments } from './parse.ts'
 
 /** Where a value came from. */
-export type FlagSource = 'flag' | 'environment' | 'profile'
+type FlagSource = 'flag' | 'environment' | 'profile'
 
 /** Values that a profile or the environment gives, by flag name. */
 export type LayeredValues = ReadonlyMap<string, readonly string[]>

@@ -3,7 +3,7 @@ import type { Invocation } from './invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 
 /** How the value of a flag is written. `csv` splits at commas as cosign does, `list` keeps each occurrence whole. */
-export type FlagKind = 'boolean' | 'text' | 'list' | 'csv' | 'number' | 'duration'
+type FlagKind = 'boolean' | 'text' | 'list' | 'csv' | 'number' | 'duration'
 
 /** One flag of one verb. */
 export type Flag = {
@@ -31,10 +31,10 @@ export type Flag = {
 }
 
 /** One example of the help: what it is for, and what to type. */
-export type Example = { readonly text: string; readonly line: string }
+type Example = { readonly text: string; readonly line: string }
 
 /** The body of a verb: does the work, prints its own result, and says how it ended. */
-export type Body = (invocation: Invocation) => Promise<Conclusion>
+type Body = (invocation: Invocation) => Promise<Conclusion>
 
 /** A verb: everything but its body, which is loaded when it runs. */
 export type Command = {

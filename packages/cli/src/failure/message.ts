@@ -1,5 +1,5 @@
 /** A failure in words: one line that says what failed, what was expected and found; one line that says what to do next. */
-import { CountersignError, type FailureCode, outcomeOf } from '@countersign/core/failure'
+import { CountersignError, type FailureCode } from '@countersign/core/failure'
 import { nextStep } from './next-step.ts'
 
 /** What a message is made of; errors and refusals both have it. */
@@ -66,9 +66,4 @@ export function causeChain(error: unknown): string {
 export function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
-}
-
-/** Whether a failure is about how the command was called. */
-export function isUsage(error: CountersignError): boolean {
-  return outcomeOf(error.code) === 'usage'
 }

@@ -104,7 +104,7 @@ export type SignerReport =
     }
 
 /** One signature that was made, read back and verified. */
-export type WrittenReport = {
+type WrittenReport = {
   readonly layout: string
   readonly subject: string
   /** Digest of the manifest that holds it; absent when nothing was uploaded. */

@@ -5,7 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 export type ReportTarget = { readonly format: ReportFormat; readonly file?: string }
 
 /** The forms of the report. */
-export type ReportFormat = 'text' | 'json' | 'sarif' | 'junit'
+type ReportFormat = 'text' | 'json' | 'sarif' | 'junit'
 
 /** Reads the value of `--report`. Throws `usage` on an unknown format. */
 export function reportTarget(value: string | undefined): ReportTarget | undefined {

@@ -27,7 +27,7 @@ export async function writeReport(result: RunResult, target: ReportTarget): Prom
 }
 
 /** The report as a value. */
-export function buildReport(result: RunResult): Report {
+function buildReport(result: RunResult): Report {
   return {
     schema: 'countersign-report/1',
     tool: { name: 'countersign', version },

@@ -29,7 +29,7 @@ export async function askPassword(question: string, twice: boolean): Promise<str
 }
 
 /** The first line of stdin without its line break; at most 64 KiB. */
-export async function readLine(): Promise<string> {
+async function readLine(): Promise<string> {
   let text = ''
   process.stdin.setEncoding('utf8')
   for await (const chunk of process.stdin) {
