@@ -2,6 +2,12 @@
 import { unreachable } from '@countersign/core/failure'
 import type { ImageReference } from '@countersign/core/oci/reference'
 import type { SignedSubject, SignEvent } from '@countersign/sdk/sign/requests'
+import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
+import type { ImageRepositories } from '@countersign/sdk/sign/repositories'
+import type { Signer } from '@countersign/sdk/sign/signer'
+import { resolveSubject } from '@countersign/sdk/sign/subjects'
+import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { signerFromFlags } from './signer.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
@@ -15,16 +21,50 @@ export type TypedImage = { readonly subject: string; readonly image: ImageRefere
 /** What signing one image gave, and the files that were written. */
 export type SignedImage = { readonly signed: readonly SignedSubject[]; readonly files: readonly string[] }
 
+/** What every image of a run is signed with: one key, and one set of connections. */
+type Session = {
+  readonly signer: Signer
+  readonly run: RegistryRun
+  readonly repositories: (image: ImageReference) => Promise<ImageRepositories>
+}
+
+/** Opening the key takes longer than a registry takes to answer: both happen at the same time. */
+async function openSession(invocation: Invocation, images: readonly TypedImage[]): Promise<Session> {
+  const run = createRegistryRun(connectionFromFlags(invocation))
+  const elsewhere = signatureRepository(invocation.flags).signatureRepository
+  const repositories = async (image: ImageReference): Promise<ImageRepositories> => {
+    const found = await run.open(image.place)
+    return { images: found, signatures: elsewhere === undefined ? found : await run.open(elsewhere.place) }
+  }
+  const [first] = images
+  // What fails here fails again when the image is signed, and is reported there.
+  const warm =
+    first === undefined
+      ? undefined
+      : repositories(first.image)
+          .then((opened) => resolveSubject(opened.images, first.image))
+          .catch(() => undefined)
+  try {
+    const [signer] = await Promise.all([signerFromFlags(invocation), warm])
+    return { signer, run, repositories }
+  } catch (cause) {
+    run.close()
+    throw cause
+  }
+}
+
 /** Signs each image; one that fails does not keep the others from being signed, but the exit code tells. */
 export async function forEachImage(
-  { terminal, verbose }: Invocation,
+  invocation: Invocation,
   images: readonly TypedImage[],
-  work: (image: ImageReference) => Promise<SignedImage>,
+  work: (image: ImageReference, signer: Signer, repositories: ImageRepositories) => Promise<SignedImage>,
 ): Promise<Conclusion> {
+  const { terminal, verbose } = invocation
+  const session = await openSession(invocation, images)
   const subjects: SubjectReport[] = []
   for (const { subject, image } of images) {
     try {
-      subjects.push(signedReport(subject, await work(image)))
+      subjects.push(signedReport(subject, await work(image, session.signer, await session.repositories(image))))
     } catch (thrown) {
       const failure = asFailure(thrown)
       terminal.err(failureMessage(failureText(failure), subject))
@@ -32,6 +72,7 @@ export async function forEachImage(
       subjects.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
     }
   }
+  session.run.close()
   return { subjects }
 }
 

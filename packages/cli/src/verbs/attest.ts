@@ -1,13 +1,12 @@
 /** `countersign attest`. */
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
-import { attestImage } from '@countersign/sdk/sign/image'
+import { attestImageIn } from '@countersign/sdk/sign/image'
 import type { SignedSubject } from '@countersign/sdk/sign/requests'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags, signatureRepository } from '../connection.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { forEachImage, reportEvents, writeBundleFile } from '../signing/image-signing.ts'
-import { layoutFromFlags, signerFromFlags } from '../signing/signer.ts'
+import { layoutFromFlags } from '../signing/signer.ts'
 import { statementSource } from '../signing/statement-source.ts'
 
 /** Attests something about images. */
@@ -22,9 +21,8 @@ export async function attest(invocation: Invocation): Promise<Conclusion> {
     })
   }
   const source = await statementSource(invocation)
-  const signer = await signerFromFlags(invocation)
-  return forEachImage(invocation, images, async (image) => {
-    const signed = await attestImage({
+  return forEachImage(invocation, images, async (image, signer, repositories) => {
+    const signed = await attestImageIn(repositories, {
       image,
       signer,
       source,
@@ -32,9 +30,7 @@ export async function attest(invocation: Invocation): Promise<Conclusion> {
       recursive: flags.boolean('recursive', false),
       upload,
       replace: flags.boolean('replace', false),
-      connection: connectionFromFlags(invocation),
       onEvent: reportEvents(terminal, 'attestation'),
-      ...signatureRepository(flags),
     })
     const files = await writeBundleFile(invocation, signed)
     if (!upload && files.length === 0) printAttestations(invocation, signed)

@@ -1,13 +1,12 @@
 /** `countersign sign`. */
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
-import { signImage } from '@countersign/sdk/sign/image'
+import { signImageIn } from '@countersign/sdk/sign/image'
 import type { SignedSubject } from '@countersign/sdk/sign/requests'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags, signatureRepository } from '../connection.ts'
 import { annotationsFromFlags } from '../demands/policy.ts'
 import type { Conclusion } from '../report/conclusion.ts'
-import { layoutFromFlags, signerFromFlags } from '../signing/signer.ts'
+import { layoutFromFlags } from '../signing/signer.ts'
 import { forEachImage, reportEvents, writeBundleFile } from '../signing/image-signing.ts'
 import { signedParts } from '../signing/parts.ts'
 import { writeWhole } from '../terminal/output-file.ts'
@@ -25,18 +24,15 @@ export async function sign(invocation: Invocation): Promise<Conclusion> {
     throw new CountersignError('usage', '--upload=false would make a signature and throw it away', { hint: 'Keep it with --bundle FILE.' })
   }
   demandOneImage(invocation, files)
-  const signer = await signerFromFlags(invocation)
-  return forEachImage(invocation, images, async (image) => {
-    const signed = await signImage({
+  return forEachImage(invocation, images, async (image, signer, repositories) => {
+    const signed = await signImageIn(repositories, {
       image,
       signer,
       layout,
       recursive: flags.boolean('recursive', false),
       upload,
       annotations,
-      connection: connectionFromFlags(invocation),
       onEvent: reportEvents(terminal, 'signature'),
-      ...signatureRepository(flags),
       ...(identity === undefined ? {} : { containerIdentity: identity }),
     })
     return { signed, files: await writeFiles(invocation, signed) }
