@@ -178,6 +178,7 @@ describe.skipIf(vectors === undefined)('what cosign 3.1.1 wrote', () => {
     ],
     ['attest-legacy', '5e6992f7b7827c9be4c20b0df40deb9b3a956350bbe3019dd3236b55ef8f0843', ['verify', '--key', 'keys/cosign.pub'], 10],
     ['legacy-sig', '0122dd5f6f9f8793faedba8279f4051c3448038ac0c5019696e56836d708e910', ['verify', '--key', 'keys/imp-rsa2048.pub'], 12],
+    ['registry-kid0', '68c3c55b1577bef8bb8a2d537f0dbd9eaa527201694de51ad104d1804e04a1ee', ['verify', '--key', 'keys/cosign.pub'], 0],
   ]
   for (const [index, [dump, hex, command, exit]] of images.entries()) {
     it(`${command[0]} of ${dump} with ${command[2]} exits ${exit}`, async () => {
@@ -186,6 +187,18 @@ describe.skipIf(vectors === undefined)('what cosign 3.1.1 wrote', () => {
       layoutFromDump(at(dump), layout)
       const outcome = await world.tool('ours', [...command, `oci:${layout}@sha256:${hex}`], { cwd: samples })
       expect(shown(outcome)).toMatch(new RegExp(`^exit ${exit}(?:\n|$)`))
+    })
+  }
+
+  for (const [folder, key, exit] of [
+    ['save-layout-new', 'cosign', 0],
+    ['save-layout-new', 'imp-rsa2048', 12],
+    ['save-layout-legacy', 'cosign', 0],
+    ['save-layout-legacy', 'imp-rsa2048', 12],
+  ] as const) {
+    it(`verify --local-image of what cosign save wrote to ${folder}, with ${key}, exits ${exit}`, async () => {
+      const outcome = await world.tool('ours', ['verify', '--key', `keys/${key}.pub`, '--local-image', folder], { cwd: samples })
+      expect(shown(outcome)).toMatch(new RegExp(`^exit ${exit}(?:\\n|$)`))
     })
   }
 
