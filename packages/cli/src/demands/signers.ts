@@ -54,7 +54,7 @@ function nameMatch(flags: FlagValues, terminal: Terminal, flag: string): NameMat
       hint: 'Give --key FILE, or --certificate-identity NAME with --certificate-oidc-issuer URL.',
     })
   }
-  if (/^\^?(?:\(\?:)?\.[*+]\)?\$?$/.test(pattern)) {
+  if (/^\^?(?:\((?:\?:)?)?\.[*+]\)?\$?$/.test(pattern)) {
     terminal.warn(`WARNING: --${flag}-regexp '${pattern}' accepts everybody; it proves nothing about who signed.`)
   }
   return { kind: 'pattern', value: pattern }
