@@ -8,19 +8,25 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe)
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
+  process.once('uncaughtException', (thrown) => process.exit(reportThrown(thrown, argv)))
   let code: number
   try {
     const { run } = await import('./run.ts')
     code = await run(argv)
   } catch (thrown) {
-    const failure = asFailure(thrown)
-    process.stderr.write(failureMessage(failureText(failure)))
-    if (argv.includes('-d') || argv.includes('--verbose')) process.stderr.write(causeChain(failure))
-    code = exitCodeOf(outcomeOf(failure.code))
+    code = reportThrown(thrown, argv)
   }
   await drained()
   // Idle connections of the pool and an open stdin would keep the process alive.
   process.exit(code)
+}
+
+/** The last resort: one message, and the exit code of the failure. */
+function reportThrown(thrown: unknown, argv: readonly string[]): number {
+  const failure = asFailure(thrown)
+  process.stderr.write(failureMessage(failureText(failure)))
+  if (argv.includes('-d') || argv.includes('--verbose')) process.stderr.write(causeChain(failure))
+  return exitCodeOf(outcomeOf(failure.code))
 }
 
 /** A reader that went away (`| head`) is no failure: the work goes on and the exit code stays true. */
