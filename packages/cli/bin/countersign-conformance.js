@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript that Node 20 reads too, so that an old Node gets one clear line (require-node.js) and not a syntax error.
+// oxlint-disable-next-line import/no-unassigned-import -- imported for what it does: it ends an old Node
 import './require-node.js'
 import { existsSync } from 'node:fs'
 
