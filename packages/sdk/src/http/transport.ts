@@ -120,8 +120,14 @@ async function exchange(request: HttpRequest, settings: RequestOptions): Promise
       resolve(incoming)
     })
     outgoing.on('error', reject)
+    const what = `${request.method} ${redactUrl(request.url)}`
+    // Hostile: to an answer 101 Node ends the connection without an error, and nobody would ever wake up whoever waits here.
+    outgoing.on('upgrade', (_incoming, socket) => {
+      socket.destroy()
+      reject(new CountersignError('registry_response_malformed', `${what}: the answer switches to a protocol that was not asked for`))
+    })
+    outgoing.on('close', () => reject(new CountersignError('registry_unreachable', `${what}: the connection ended without an answer`)))
     outgoing.on('timeout', () => {
-      const what = `${request.method} ${redactUrl(request.url)}`
       stalled.destroy(new CountersignError('registry_unreachable', `${what}: no byte arrived for ${settings.timeout} ms`))
     })
     outgoing.end(request.body)
