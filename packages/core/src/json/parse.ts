@@ -14,12 +14,14 @@ export type JsonValue = null | boolean | number | string | readonly JsonValue[] 
 /** A JSON object: null prototype, own enumerable members only. */
 export type JsonObject = { readonly [name: string]: JsonValue }
 
-/** Bounds of a document; a document beyond them is refused before it costs more than a scan. */
+/** Bounds of a document; a document beyond them is refused before it costs more than a scan, or than the memory that its bounds allow. */
 export type JsonLimits = {
   /** Bytes of UTF-8 (characters, when text is given); default 32 MiB. */
   readonly maxBytes?: number
   /** Arrays and objects inside each other; default 64. */
   readonly maxDepth?: number
+  /** Values of any kind, all levels together; default 1,000,000. */
+  readonly maxValues?: number
 }
 
 /** A document and, when it is an object, the exact text of the value of each of its members. */
@@ -31,6 +33,10 @@ export type JsonDocument = {
 
 const defaultMaxBytes = 32 * 1024 * 1024
 const defaultMaxDepth = 64
+const defaultMaxValues = 1_000_000
+/** Shared by all empty containers: three bytes of a document would otherwise cost 230 of memory. */
+const emptyArray: readonly JsonValue[] = Object.freeze([])
+const emptyObject: JsonObject = Object.freeze(Object.create(null) as JsonObject)
 
 /** Parses a document. Throws `json_malformed`, `json_duplicate_key`, `json_too_deep`, `json_too_large`. */
 export function parseJson(document: Uint8Array | string, limits: JsonLimits = {}): JsonValue {
@@ -64,7 +70,8 @@ function parse(document: Uint8Array | string, limits: JsonLimits, sources: Map<s
   if (typeof document === 'string' && !text.isWellFormed()) {
     throw new CountersignError('json_malformed', 'the JSON document contains a lone surrogate')
   }
-  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth: limits.maxDepth ?? defaultMaxDepth, sources }
+  const { maxDepth = defaultMaxDepth, maxValues = defaultMaxValues } = limits
+  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth, values: 0, maxValues, sources }
   skipSpace(cursor)
   const value = readValue(cursor)
   skipSpace(cursor)
@@ -78,6 +85,9 @@ type Cursor = {
   position: number
   depth: number
   readonly maxDepth: number
+  /** Values begun so far. */
+  values: number
+  readonly maxValues: number
   /** Where the sources of top-level members go; absent when nobody asked. */
   readonly sources: Map<string, string> | undefined
 }
@@ -104,6 +114,10 @@ function skipSpace(cursor: Cursor): void {
 }
 
 function readValue(cursor: Cursor): JsonValue {
+  // Hostile: a value of two bytes takes a hundred times that in memory, and no catch helps when the heap is full.
+  if (++cursor.values > cursor.maxValues) {
+    throw new CountersignError('json_too_large', `the JSON document has more than ${cursor.maxValues} values`)
+  }
   switch (cursor.text.charCodeAt(cursor.position)) {
     case 0x22:
       return readString(cursor)
@@ -203,12 +217,12 @@ function another(cursor: Cursor, close: number): boolean {
 
 function readArray(cursor: Cursor): readonly JsonValue[] {
   enter(cursor)
-  const items: JsonValue[] = []
   if (cursor.text.charCodeAt(cursor.position) === 0x5d) {
     cursor.position++
     cursor.depth--
-    return items
+    return emptyArray
   }
+  const items: JsonValue[] = []
   do items.push(readValue(cursor))
   while (another(cursor, 0x5d))
   return items
@@ -216,12 +230,12 @@ function readArray(cursor: Cursor): readonly JsonValue[] {
 
 function readObject(cursor: Cursor): JsonObject {
   enter(cursor)
-  const members: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>
   if (cursor.text.charCodeAt(cursor.position) === 0x7d) {
     cursor.position++
     cursor.depth--
-    return members
+    return emptyObject
   }
+  const members: Record<string, JsonValue> = Object.create(null) as Record<string, JsonValue>
   do readMember(cursor, members)
   while (another(cursor, 0x7d))
   return members

@@ -30,6 +30,8 @@ export type Predicate = {
 const maxBytes = 128 * 1024 * 1024
 /** Two levels less than a statement may have. */
 const maxDepth = 254
+/** As many as a statement may have. */
+const maxValues = 4_000_000
 
 /** The predicate type of a short name or of a URI (a scheme, a colon, no blanks); `undefined` for anything else. */
 export function predicateTypeOf(type: string): string | undefined {
@@ -68,7 +70,7 @@ function fileText(bytes: Uint8Array): string {
 function demandObject(bytes: Uint8Array): void {
   let value
   try {
-    value = parseJson(bytes, { maxBytes, maxDepth })
+    value = parseJson(bytes, { maxBytes, maxDepth, maxValues })
   } catch (cause) {
     if (!(cause instanceof CountersignError)) throw cause
     throw malformed(`the predicate is not JSON that every reader understands alike: ${cause.message}`, cause)

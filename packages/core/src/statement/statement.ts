@@ -62,13 +62,13 @@ export type StatementParts = {
   readonly predicate: Uint8Array
 }
 
-/** SBOMs nest a dependency in a dependency. */
-const limits = { maxBytes: 128 * 1024 * 1024, maxDepth: 256 }
+/** SBOMs nest a dependency in a dependency, and those of whole systems name millions of things: four million values take half a gigabyte. */
+const limits = { maxBytes: 128 * 1024 * 1024, maxDepth: 256, maxValues: 4_000_000 }
 const maxSubjects = 100_000
 const maxDigests = 64
 const maxAnnotations = 1_000
 
-/** Reads a DSSE payload. Throws `statement_malformed`; the text begins with the path of the field. At most 128 MiB and 100,000 subjects. */
+/** Reads a DSSE payload. Throws `statement_malformed`; the text begins with the path of the field. At most 128 MiB, 100,000 subjects and 4,000,000 values. */
 export function parseStatement(payload: Uint8Array): Statement {
   const code = 'statement_malformed'
   const { value, sources } = parseJsonAs(code, 'the in-toto statement', payload, limits)

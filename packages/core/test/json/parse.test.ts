@@ -117,6 +117,16 @@ describe('parseJson', () => {
     expect(refusal(() => parseJson(new Uint8Array(33 * 1024 * 1024)))).toBe('json_too_large')
   })
 
+  it.each(['0,', '{},', '[],', '"",', '{"a":0},'])(
+    'attack: a document of a great many values (%s) is refused before it fills the memory',
+    (value) => {
+      const document = (count: number): string => `[${value.repeat(count)}0]`
+      expect(() => parseJson(document(1_000_000))).toThrow(expect.objectContaining({ code: 'json_too_large' }))
+      expect(() => parseJson(document(10), { maxValues: 11 })).toThrow(expect.objectContaining({ code: 'json_too_large' }))
+      expect(parseJson(document(10), { maxValues: 32 })).toHaveLength(11)
+    },
+  )
+
   it('reads 10 MiB of small members, of escapes and of digits in time linear to their length', () => {
     const many = `{${Array.from({ length: 350_000 }, (_, i) => `"member number ${i}":${i}`).join(',')}}`
     const documents = [
