@@ -5,9 +5,9 @@ import type { SignedSubject, SignEvent } from '@countersign/sdk/sign/requests'
 import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
 import type { ImageRepositories } from '@countersign/sdk/sign/repositories'
 import type { Signer } from '@countersign/sdk/sign/signer'
-import { resolveSubject } from '@countersign/sdk/sign/subjects'
 import { connectionFromFlags, signatureRepository } from '../connection.ts'
-import { signerFromFlags } from './signer.ts'
+import { needsPrompt } from './password.ts'
+import { readSignerFromFlags } from './signer.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
@@ -23,56 +23,53 @@ export type SignedImage = { readonly signed: readonly SignedSubject[]; readonly 
 
 /** What every image of a run is signed with: one key, and one set of connections. */
 type Session = {
-  readonly signer: Signer
+  /** Still opening, unless somebody must be asked for its password. */
+  readonly signer: Promise<Signer>
   readonly run: RegistryRun
   readonly repositories: (image: ImageReference) => Promise<ImageRepositories>
 }
 
 /** Opening the key takes longer than a registry takes to answer: both happen at the same time. */
-async function openSession(invocation: Invocation, images: readonly TypedImage[]): Promise<Session> {
+async function openSession(invocation: Invocation): Promise<Session> {
+  const open = await readSignerFromFlags(invocation)
+  const signer = open()
+  // A prompt has the terminal for itself.
+  if (needsPrompt(invocation.terminal)) await signer
+  signer.catch(() => undefined)
   const run = createRegistryRun(connectionFromFlags(invocation))
   const elsewhere = signatureRepository(invocation.flags).signatureRepository
   const repositories = async (image: ImageReference): Promise<ImageRepositories> => {
     const found = await run.open(image.place)
     return { images: found, signatures: elsewhere === undefined ? found : await run.open(elsewhere.place) }
   }
-  const [first] = images
-  // What fails here fails again when the image is signed, and is reported there.
-  const warm =
-    first === undefined
-      ? undefined
-      : repositories(first.image)
-          .then((opened) => resolveSubject(opened.images, first.image))
-          .catch(() => undefined)
-  try {
-    const [signer] = await Promise.all([signerFromFlags(invocation), warm])
-    return { signer, run, repositories }
-  } catch (cause) {
-    run.close()
-    throw cause
-  }
+  return { signer, run, repositories }
 }
 
 /** Signs each image; one that fails does not keep the others from being signed, but the exit code tells. */
 export async function forEachImage(
   invocation: Invocation,
   images: readonly TypedImage[],
-  work: (image: ImageReference, signer: Signer, repositories: ImageRepositories) => Promise<SignedImage>,
+  work: (image: ImageReference, signer: Promise<Signer>, repositories: ImageRepositories) => Promise<SignedImage>,
 ): Promise<Conclusion> {
   const { terminal, verbose } = invocation
-  const session = await openSession(invocation, images)
+  const session = await openSession(invocation)
   const subjects: SubjectReport[] = []
-  for (const { subject, image } of images) {
-    try {
-      subjects.push(signedReport(subject, await work(image, session.signer, await session.repositories(image))))
-    } catch (thrown) {
-      const failure = asFailure(thrown)
-      terminal.err(failureMessage(failureText(failure), subject))
-      if (verbose) terminal.err(causeChain(failure))
-      subjects.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
+  try {
+    for (const { subject, image } of images) {
+      try {
+        subjects.push(signedReport(subject, await work(image, session.signer, await session.repositories(image))))
+      } catch (thrown) {
+        // What is wrong with the key is wrong for every image: it is said once.
+        await session.signer
+        const failure = asFailure(thrown)
+        terminal.err(failureMessage(failureText(failure), subject))
+        if (verbose) terminal.err(causeChain(failure))
+        subjects.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
+      }
     }
+  } finally {
+    session.run.close()
   }
-  session.run.close()
   return { subjects }
 }
 

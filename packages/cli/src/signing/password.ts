@@ -1,6 +1,6 @@
 /** Passwords of private keys: the environment, then the person at the terminal, then what is piped in, as cosign does. */
 import { CountersignError } from '@countersign/core/failure'
-import { type PasswordSource, passwordSource } from '@countersign/sdk/keys/password'
+import { type PasswordSource, passwordSource, passwordVariables } from '@countersign/sdk/keys/password'
 import { askPassword } from '../terminal/prompt.ts'
 import { readInput } from '../terminal/input.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -13,6 +13,11 @@ export function existingPassword(terminal: Terminal): PasswordSource {
     if (terminal.inIsTerminal) return Buffer.from(await askPassword('Password of the private key', false))
     return readInput('-', maxBytes)
   })
+}
+
+/** Whether the password of a key must come from somewhere that can keep us waiting. */
+export function needsPrompt(terminal: Terminal): boolean {
+  return passwordVariables.every((name) => terminal.environment[name] === undefined)
 }
 
 /** The password of a new key, asked for twice. Nothing piped in is a mistake here, not an empty password. */

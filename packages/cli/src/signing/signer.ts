@@ -1,6 +1,6 @@
 /** The signer that the flags name, and what they ask for beside it. */
 import { CountersignError } from '@countersign/core/failure'
-import { loadSigner } from '@countersign/sdk/keys/key-reference'
+import { readSigner } from '@countersign/sdk/keys/key-reference'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
 import type { SignatureLayout } from '@countersign/sdk/sign/requests'
 import type { Signer } from '@countersign/sdk/sign/signer'
@@ -11,8 +11,17 @@ import { existingPassword } from './password.ts'
 
 const maxConfigBytes = 1_048_576
 
-/** Opens the signer. Throws `service_not_supported` for keyless signing and for a signing config that names a service. */
-export async function signerFromFlags({ flags, terminal }: Invocation): Promise<Signer> {
+/** Opens the signer. Throws what {@link readSignerFromFlags} throws, and the failures of the password. */
+export async function signerFromFlags(invocation: Invocation): Promise<Signer> {
+  const open = await readSignerFromFlags(invocation)
+  return open()
+}
+
+/**
+ * Reads and checks the key that `--key` names; what it gives decrypts it.
+ * Throws `service_not_supported` for keyless signing and for a signing config that names a service, and the failures of the key's file.
+ */
+export async function readSignerFromFlags({ flags, terminal }: Invocation): Promise<() => Promise<Signer>> {
   const reference = flags.text('key')
   if (reference === undefined) {
     throw new CountersignError('service_not_supported', 'signing without --key needs a certificate authority, which is not supported yet', {
@@ -20,7 +29,7 @@ export async function signerFromFlags({ flags, terminal }: Invocation): Promise<
     })
   }
   await refuseServices(flags.text('signing-config'))
-  return loadSigner(reference, { io: nodeKeyIo(terminal.environment), password: existingPassword(terminal) })
+  return readSigner(reference, { io: nodeKeyIo(terminal.environment), password: existingPassword(terminal) })
 }
 
 /** A signing config that names no service is fine: it says that the registry alone is contacted. */

@@ -85,6 +85,9 @@ async function signEach(
   options: SigningOptions,
 ): Promise<readonly SignedSubject[]> {
   const { images, signatures } = repositories
+  const signer = Promise.resolve(request.signer)
+  // Awaited by each subject; a failure before that must not end the process as unhandled.
+  signer.catch(() => undefined)
   const onEvent = request.onEvent ?? ((): void => {})
   const root = await resolveSubject(images, request.image)
   if (request.image.digest === undefined) {
@@ -102,7 +105,7 @@ async function signEach(
           repository: signatures,
           subject,
           plan,
-          signer: request.signer,
+          signer,
           layout: request.layout,
           upload: request.upload,
           nowMs: options.nowMs ?? Date.now(),

@@ -19,7 +19,8 @@ export type SignEvent =
 /** Common to signing and attesting an image. */
 type ImageRequest = {
   readonly image: ImageReference
-  readonly signer: Signer
+  /** A promise lets the registry be asked while the key is still being opened. */
+  readonly signer: Signer | Promise<Signer>
   readonly layout: SignatureLayout
   /** Every manifest of an index too (`-r`). */
   readonly recursive: boolean

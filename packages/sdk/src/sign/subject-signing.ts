@@ -25,7 +25,10 @@ import type { SignatureLayout, SignEvent, WrittenSignature } from './requests.ts
 import type { Signer } from './signer.ts'
 
 /** Everything that signing one subject needs. */
-export type SubjectSigning = {
+export type SubjectSigning = Omit<Signing, 'signer'> & { readonly signer: Promise<Signer> }
+
+/** The same with the signer at hand. */
+type Signing = {
   readonly repository: Repository
   readonly subject: Descriptor
   readonly plan: SubjectPlan
@@ -54,12 +57,14 @@ type OneLayout = 'bundle' | 'legacy'
  * 2. Signing, 3. writing (`bundle-writer.ts`, `legacy-writer.ts`): a crash before the end leaves the registry valid; repeat to complete.
  * 4. Discovery again: what was written must be found and verify, else `write_not_confirmed`.
  */
-export async function signSubject(signing: SubjectSigning): Promise<readonly WrittenSignature[]> {
-  const layouts: readonly OneLayout[] = signing.layout === 'both' ? ['bundle', 'legacy'] : [signing.layout]
-  if (!signing.upload)
-    return Promise.all(layouts.map(async (layout) => ({ layout, alreadyThere: false, ...(await sign(signing, layout)) })))
+export async function signSubject(request: SubjectSigning): Promise<readonly WrittenSignature[]> {
+  const layouts: readonly OneLayout[] = request.layout === 'both' ? ['bundle', 'legacy'] : [request.layout]
   const cache = newContentCache()
-  const before = await discoverPatiently(signing, cache)
+  // The key may still be opening: what is there already is looked up meanwhile.
+  const [signer, before] = await Promise.all([request.signer, request.upload ? discoverPatiently(request, cache) : undefined])
+  const signing: Signing = { ...request, signer }
+  if (before === undefined)
+    return Promise.all(layouts.map(async (layout) => ({ layout, alreadyThere: false, ...(await sign(signing, layout)) })))
   const written: WrittenSignature[] = []
   for (const layout of layouts) {
     written.push((await keepExisting(signing, layout, before)) ?? (await write(signing, layout, before)))
@@ -69,7 +74,7 @@ export async function signSubject(signing: SubjectSigning): Promise<readonly Wri
 }
 
 /** Looks again, a few times, where a registry may have failed only because other writers are at work on the same image. */
-async function discoverPatiently(signing: SubjectSigning, cache: ContentCache): Promise<Discovery> {
+async function discoverPatiently(signing: Pick<Signing, 'repository' | 'subject' | 'merge'>, cache: ContentCache): Promise<Discovery> {
   const pause = signing.merge?.pause ?? randomPause
   for (let attempt = 1; ; attempt++) {
     const discovery = await discoverSignatures(signing.repository, signing.subject, { cache })
@@ -78,7 +83,7 @@ async function discoverPatiently(signing: SubjectSigning, cache: ContentCache): 
   }
 }
 
-async function sign(signing: SubjectSigning, layout: OneLayout): Promise<Signed> {
+async function sign(signing: Signing, layout: OneLayout): Promise<Signed> {
   const { plan, signer } = signing
   if (layout === 'legacy' && plan.legacy.kind === 'sig') {
     return { bytes: plan.legacy.payload, signature: await signer.signMessage(plan.legacy.payload) }
@@ -88,7 +93,7 @@ async function sign(signing: SubjectSigning, layout: OneLayout): Promise<Signed>
 }
 
 /** An equal signature of ours in this layout, completed if a writer died half-way. */
-async function keepExisting(signing: SubjectSigning, layout: OneLayout, before: Discovery): Promise<WrittenSignature | undefined> {
+async function keepExisting(signing: Signing, layout: OneLayout, before: Discovery): Promise<WrittenSignature | undefined> {
   if (layout === 'legacy' && signing.replace) return undefined
   const wanted = layout === 'legacy' && signing.plan.legacy.kind === 'sig' ? signing.plan.legacy.payload : signing.plan.statement
   for (const found of before.found) {
@@ -102,7 +107,7 @@ async function keepExisting(signing: SubjectSigning, layout: OneLayout, before: 
   return undefined
 }
 
-async function isOwn(signing: SubjectSigning, found: FoundEntity, wanted: Uint8Array): Promise<boolean> {
+async function isOwn(signing: Signing, found: FoundEntity, wanted: Uint8Array): Promise<boolean> {
   if (!found.parsed.ok) return false
   const payload = signedPayload(found.parsed.entity)
   if (payload === undefined || !equalBytes(payload, wanted)) return false
@@ -121,7 +126,7 @@ function storedForm(found: FoundEntity): Signed {
   return content?.kind === 'simple-signing' ? { bytes: found.bytes, signature: content.signature } : { bytes: found.bytes }
 }
 
-async function write(signing: SubjectSigning, layout: OneLayout, before: Discovery): Promise<WrittenSignature> {
+async function write(signing: Signing, layout: OneLayout, before: Discovery): Promise<WrittenSignature> {
   const signed = await sign(signing, layout)
   signing.onEvent({ kind: 'signed', digest: signing.subject.digest })
   const manifest = layout === 'bundle' ? await writeAsBundle(signing, signed, before) : await writeAsLegacy(signing, signed, before)
@@ -129,7 +134,7 @@ async function write(signing: SubjectSigning, layout: OneLayout, before: Discove
   return { layout, manifest, alreadyThere: false, ...signed }
 }
 
-async function writeAsBundle(signing: SubjectSigning, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
+async function writeAsBundle(signing: Signing, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
   const { repository, subject, plan } = signing
   const parts = { subject, bundle: signed.bytes, predicateType: plan.predicateType, created: createdAt(signing) }
   const written = await writeBundle(repository, parts, { ...signing.merge, known: before.manifests })
@@ -137,11 +142,11 @@ async function writeAsBundle(signing: SubjectSigning, signed: Signed, before: Di
   return written.manifest
 }
 
-function createdAt({ nowMs }: SubjectSigning): string {
+function createdAt({ nowMs }: Signing): string {
   return `${new Date(nowMs).toISOString().slice(0, 19)}Z`
 }
 
-async function writeAsLegacy(signing: SubjectSigning, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
+async function writeAsLegacy(signing: Signing, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
   const { repository, subject, plan } = signing
   const { kind } = plan.legacy
   const annotations = {
@@ -156,7 +161,7 @@ async function writeAsLegacy(signing: SubjectSigning, signed: Signed, before: Di
 }
 
 /** 4. What was written must be found by a reader, and verify with our own public key. */
-async function confirm(signing: SubjectSigning, written: readonly WrittenSignature[], cache: ContentCache): Promise<void> {
+async function confirm(signing: Signing, written: readonly WrittenSignature[], cache: ContentCache): Promise<void> {
   const after = await discoverPatiently(signing, cache)
   for (const one of written) {
     if (one.alreadyThere) continue
