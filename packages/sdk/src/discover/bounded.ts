@@ -22,11 +22,20 @@ export function gate(width: number): Gate {
   }
 }
 
-/** Collects a stream. Throws `limit_exceeded` as soon as it is longer than `maxBytes`: the sender may never stop. */
-export async function readAll(stream: AsyncIterable<Uint8Array>, maxBytes: number, what: string): Promise<Uint8Array> {
+/**
+ * Collects a stream. Throws `limit_exceeded` as soon as it is longer than `maxBytes`: the sender may never stop. `count` is told of each part
+ * that arrives, and ends the reading by throwing.
+ */
+export async function readAll(
+  stream: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  what: string,
+  count: (bytes: number) => void,
+): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of stream) {
+    count(chunk.length)
     length += chunk.length
     if (length > maxBytes) throw new CountersignError('limit_exceeded', `${what} is longer than ${maxBytes} bytes`)
     // The source may fill the same memory again.

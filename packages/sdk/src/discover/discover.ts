@@ -1,4 +1,5 @@
 /** Finds everything that claims to sign an artifact: all layouts at once, merged, nothing shadowed. */
+import { legacyAnnotation } from '@countersign/core/bundle/legacy'
 import type { Digest } from '@countersign/core/digest'
 import { type CountersignError, unreachable } from '@countersign/core/failure'
 import { mediaTypes } from '@countersign/core/oci/layouts'
@@ -6,6 +7,7 @@ import type { Descriptor, ImageManifest } from '@countersign/core/oci/model'
 import type { RepositoryReader } from '../registry/repository.ts'
 import type { FoundLayout } from '../verify/requests.ts'
 import { type LayerContent, type ManifestContent, readContent } from './content.ts'
+import { isBundleMediaType } from './entity.ts'
 import type { Discovery, FoundEntity, FoundManifest } from './found.ts'
 import { layerKey } from './layer-key.ts'
 import { defaultDiscoveryLimits, type DiscoveryLimits } from './limits.ts'
@@ -36,7 +38,8 @@ export async function discoverSignatures(
   const { cache, ...limits } = options
   const walk = startWalk(startReading(repository, { ...defaultDiscoveryLimits, ...limits }, cache), subject.digest)
   const { reading, digest } = walk
-  const listed = listedCandidates(reading, digest)
+  const note = (failure: CountersignError): void => void walk.unreadable.push(failure)
+  const listed = listedCandidates(reading, digest, note)
   const legacy = [legacyTagCandidates(reading, digest, 'sig'), legacyTagCandidates(reading, digest, 'att')]
   const visits = [...listed, ...legacy].map((source) => visitSource(walk, source))
   const visited = await Promise.all([...visits, visitWriters(walk, visits)])
@@ -70,7 +73,7 @@ async function visitSource(walk: Walk, listing: Promise<readonly Candidate[]>): 
 
 /** Writer tags that the merged index or manifest already holds need no request; so the other sources are awaited, then the rest is read. */
 async function visitWriters(walk: Walk, others: readonly Promise<Visited[]>[]): Promise<Visited[]> {
-  const listing = writerCandidates(walk.reading, walk.digest)
+  const listing = writerCandidates(walk.reading, walk.digest, (failure) => void walk.unreadable.push(failure))
   return visitSource(
     walk,
     listing.then(async (tags) => {
@@ -78,11 +81,18 @@ async function visitWriters(walk: Walk, others: readonly Promise<Visited[]>[]): 
       const held = new Set<string>()
       for (const { content } of (await Promise.all(others)).flat()) {
         held.add(content.digest.slice(7, 39))
-        for (const layer of content.layers) held.add(layerKey({ digest: layer.blob, annotations: layer.annotations }).slice(7, 39))
+        for (const layer of content.layers.filter(isPlain))
+          held.add(layerKey({ digest: layer.blob, annotations: layer.annotations }).slice(7, 39))
       }
       return tags.filter((tag) => !held.has(tag.half))
     }),
   )
+}
+
+/** Hostile: a copy of a signature that does not parse, or came with a foreign certificate, must not make its writer's tag look read. */
+function isPlain({ parsed, annotations }: LayerContent): boolean {
+  const { certificate, chain, rekorBundle, timestamp } = legacyAnnotation
+  return parsed.ok && ![certificate, chain, rekorBundle, timestamp].some((name) => Object.hasOwn(annotations, name))
 }
 
 async function visit(walk: Walk, candidate: Candidate): Promise<Visited | undefined> {
@@ -111,14 +121,18 @@ function brokenManifest(digest: Digest, failure: CountersignError): ManifestCont
   return { digest, mediaType: '', size: 0, layers: [layer], unreadable: [] }
 }
 
-/** The same blob with the same annotations is one signature, wherever it was found. */
+/**
+ * The same blob, read in the same way, with the same annotations is one signature, wherever it was found. Hostile: anybody who may push can
+ * name the blob of another's signature with a wrong size or as something else. That is a broken signature of its own, and shadows none.
+ */
 function merge(visited: readonly Visited[], unreadable: readonly CountersignError[]): Discovery {
   const found = new Map<string, FoundEntity>()
   const failures = new Set(unreadable)
   for (const { source, content } of visited) {
     for (const failure of content.unreadable) failures.add(failure)
     for (const { blob, ...layer } of content.layers) {
-      const key = `${blob} ${JSON.stringify(Object.entries(layer.annotations).toSorted(byName))}`
+      const kind = isBundleMediaType(layer.mediaType) ? mediaTypes.bundle : layer.mediaType
+      const key = `${blob} ${kind} ${layer.parsed.ok} ${JSON.stringify(Object.entries(layer.annotations).toSorted(byName))}`
       const layout = layoutOf(source, layer.mediaType)
       const known = found.get(key)
       const layouts = known === undefined ? [layout] : [...new Set([...known.origin.layouts, layout])]

@@ -1,4 +1,4 @@
-/** Bounds of one discovery. A bound that is hit is "could not tell" (`limit_exceeded`), never "unsigned". */
+/** Bounds of one discovery. A bound that is hit is "could not tell" (`limit_exceeded`), never "unsigned"; what was read before it counts. */
 
 /** How much of a repository one discovery reads for one subject. */
 export type DiscoveryLimits = {
@@ -6,11 +6,11 @@ export type DiscoveryLimits = {
   readonly maxReferrers: number
   /** Tags read while looking for writer tags. */
   readonly maxTags: number
-  /** Signatures in all manifests together: one manifest may hold many, and many manifests the same. */
+  /** Signatures in all manifests together: one manifest may hold many, and many manifests the same. Half of it for manifests of more than 16. */
   readonly maxLayers: number
   /** Bytes of one bundle, payload or envelope. */
   readonly maxBundleBytes: number
-  /** Bytes of all of them and of their manifests. */
+  /** Bytes of all of them and of their manifests. At most half of it goes to those beyond 1 MiB. */
   readonly maxTotalBytes: number
   /** Requests under way at the same time, beyond the first listing calls. */
   readonly parallelism: number

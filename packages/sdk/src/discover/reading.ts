@@ -24,25 +24,35 @@ export function newContentCache(): ContentCache {
   return { manifests: new Map(), blobs: new Map() }
 }
 
+/**
+ * Half of each bound is kept for what signatures usually are: small objects, in manifests of few layers. Hostile: otherwise a handful of great
+ * ones, which anybody may push, would use up what may be read before the signature that matters.
+ */
+const greatBytes = 1024 * 1024
+const manyLayers = 16
+
 /** Starts a discovery's reading. */
 export function startReading(repository: RepositoryReader, limits: DiscoveryLimits, cache: ContentCache = newContentCache()): Reading {
   const through = gate(limits.parallelism)
   const { manifests, blobs } = cache
   const tags = new Map<string, Promise<StoredManifest>>()
-  let total = 0
-  let layers = 0
-  const count = (bytes: number): void => {
-    total += bytes
-    if (total > limits.maxTotalBytes) {
+  const totals = { small: 0, great: 0 }
+  const layers = { few: 0, many: 0 }
+  const count = (size: number, bytes: number): void => {
+    const great = size > greatBytes
+    const room = great ? limits.maxTotalBytes / 2 - totals.great : limits.maxTotalBytes - totals.great - totals.small
+    if (bytes > room) {
       throw new CountersignError('limit_exceeded', `the signatures of this artifact have more than ${limits.maxTotalBytes} bytes together`)
     }
+    totals[great ? 'great' : 'small'] += bytes
   }
   const readBlob = async (descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<Uint8Array> => {
     if (descriptor.size > limits.maxBundleBytes) {
       throw new CountersignError('limit_exceeded', `${descriptor.digest} has ${descriptor.size} bytes, more than ${limits.maxBundleBytes}`)
     }
-    count(descriptor.size)
-    return through(() => readAll(repository.blob(descriptor), limits.maxBundleBytes, descriptor.digest))
+    // What arrives counts, not what a descriptor claims: claims cost nothing.
+    const counted = (bytes: number): void => count(descriptor.size, bytes)
+    return through(() => readAll(repository.blob(descriptor), limits.maxBundleBytes, descriptor.digest, counted))
   }
   return {
     repository,
@@ -51,13 +61,18 @@ export function startReading(repository: RepositoryReader, limits: DiscoveryLimi
       once('tag' in reference ? tags : manifests, 'tag' in reference ? reference.tag : reference.digest, async () => {
         const stored = await through(() => repository.manifest(reference))
         if (stored === undefined) return missing(repository, reference)
-        count(stored.bytes.length)
+        count(stored.bytes.length, stored.bytes.length)
         return stored
       }),
-    blob: (descriptor) => once(blobs, descriptor.digest, () => readBlob(descriptor)),
+    // By size too: of two descriptors of one digest one lies, and its failure is not the other's.
+    blob: (descriptor) => once(blobs, `${descriptor.digest} ${descriptor.size}`, () => readBlob(descriptor)),
     countLayers: (count) => {
-      layers += count
-      if (layers <= limits.maxLayers) return undefined
+      const kind = count > manyLayers ? 'many' : 'few'
+      // A manifest that goes beyond the bound is left out alone: the next one may hold the signature that matters.
+      if (layers[kind] + count <= limits.maxLayers / 2) {
+        layers[kind] += count
+        return undefined
+      }
       return new CountersignError('limit_exceeded', `there are more than ${limits.maxLayers} signatures of this artifact`)
     },
   }

@@ -14,33 +14,36 @@ export type Source = 'referrers' | 'fallback' | 'writer' | 'legacy-writer' | 'le
 /** A manifest that may hold signatures; `stored` where the listing itself brought it. */
 export type Candidate = { readonly source: Source; readonly reference: ManifestReference; readonly stored?: StoredManifest }
 
+/** Takes a bound that was hit: what lies beyond is not looked at, what was found before it is. */
+export type Note = (failure: CountersignError) => void
+
 /** The referrers API and the fallback tag; each promise fails on its own. */
-export function listedCandidates(reading: Reading, subject: Digest): [Promise<Candidate[]>, Promise<Candidate[]>] {
-  return [referrerCandidates(reading, subject), fallbackCandidates(reading, subject)]
+export function listedCandidates(reading: Reading, subject: Digest, note: Note): [Promise<Candidate[]>, Promise<Candidate[]>] {
+  return [referrerCandidates(reading, subject, note), fallbackCandidates(reading, subject, note)]
 }
 
-async function referrerCandidates(reading: Reading, subject: Digest): Promise<Candidate[]> {
+async function referrerCandidates(reading: Reading, subject: Digest, note: Note): Promise<Candidate[]> {
   const answer = await reading.repository.referrers(subject)
-  return answer.kind === 'unsupported' ? [] : fromDescriptors(reading, 'referrers', answer.manifests)
+  return answer.kind === 'unsupported' ? [] : fromDescriptors(reading, 'referrers', answer.manifests, note)
 }
 
-async function fallbackCandidates(reading: Reading, subject: Digest): Promise<Candidate[]> {
+async function fallbackCandidates(reading: Reading, subject: Digest, note: Note): Promise<Candidate[]> {
   const tag = fallbackTag(subject)
   const stored = await reading.repository.manifest({ tag })
   if (stored === undefined) return []
   const index = parseStoredManifest(stored)
   // `cosign copy` puts the image itself under this tag: then it lists nothing, unless the manifest is a referrer on its own.
   if (index === undefined || index.kind === 'manifest') return [{ source: 'fallback', reference: { digest: stored.digest }, stored }]
-  return fromDescriptors(reading, 'fallback', index.manifests)
+  return fromDescriptors(reading, 'fallback', index.manifests, note)
 }
 
-function fromDescriptors(reading: Reading, source: Source, manifests: readonly Descriptor[]): Candidate[] {
-  if (manifests.length > reading.limits.maxReferrers) {
-    const detail = `${reading.repository.name} lists ${manifests.length} referrers, more than ${reading.limits.maxReferrers}`
-    throw new CountersignError('limit_exceeded', detail)
+function fromDescriptors(reading: Reading, source: Source, manifests: readonly Descriptor[], note: Note): Candidate[] {
+  const { maxReferrers } = reading.limits
+  const digests = [...new Set(manifests.map((descriptor) => descriptor.digest))]
+  if (digests.length > maxReferrers) {
+    note(new CountersignError('limit_exceeded', `${reading.repository.name} lists ${digests.length} referrers, more than ${maxReferrers}`))
   }
-  const digests = new Set(manifests.map((descriptor) => descriptor.digest))
-  return [...digests].map((digest) => ({ source, reference: { digest } }))
+  return digests.slice(0, maxReferrers).map((digest) => ({ source, reference: { digest } }))
 }
 
 /** cosign's tag `.sig` or `.att`. */
@@ -53,20 +56,22 @@ export async function legacyTagCandidates(reading: Reading, subject: Digest, suf
 export type WriterCandidate = Candidate & { readonly half: string }
 
 /** The tags that writers put for themselves, found in the list of all tags. */
-export async function writerCandidates(reading: Reading, subject: Digest): Promise<WriterCandidate[]> {
+export async function writerCandidates(reading: Reading, subject: Digest, note: Note): Promise<WriterCandidate[]> {
+  const { maxTags, maxReferrers } = reading.limits
   const found: WriterCandidate[] = []
   let seen = 0
   for await (const tag of reading.repository.tags()) {
-    if (++seen > reading.limits.maxTags) {
-      throw new CountersignError('limit_exceeded', `${reading.repository.name} has more than ${reading.limits.maxTags} tags`)
+    if (++seen > maxTags) {
+      note(new CountersignError('limit_exceeded', `${reading.repository.name} has more than ${maxTags} tags`))
+      break
     }
     const writer = parseWriterTag(subject, tag)
-    if (writer !== undefined) {
-      found.push({ source: writer.kind === 'bundle' ? 'writer' : 'legacy-writer', reference: { tag }, half: writer.half })
+    if (writer === undefined) continue
+    if (found.length === maxReferrers) {
+      note(new CountersignError('limit_exceeded', `${reading.repository.name} has more than ${maxReferrers} writer tags of one artifact`))
+      break
     }
-  }
-  if (found.length > reading.limits.maxReferrers) {
-    throw new CountersignError('limit_exceeded', `${found.length} writer tags, more than ${reading.limits.maxReferrers}`)
+    found.push({ source: writer.kind === 'bundle' ? 'writer' : 'legacy-writer', reference: { tag }, half: writer.half })
   }
   return found
 }
