@@ -2,9 +2,9 @@
 import type * as HttpModule from 'node:http'
 import type { Agent, IncomingMessage, RequestOptions } from 'node:http'
 import type { AgentOptions } from 'node:https'
-import type { LookupFunction } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
-import { classifyAddress, isLoopbackHost, literalClass, mayReach, type AddressClass } from './address.ts'
+import { classifyAddress, isLoopbackHost, literalClass, type AddressClass } from './address.ts'
+import { guardedLookup, guardLiteral, notingLookup } from './lookup.ts'
 import { contentLength, type HttpRequest, type HttpResponse, type Transport } from './message.ts'
 import { redactUrl } from './redact.ts'
 
@@ -32,7 +32,8 @@ export function createTransport(options: TransportOptions): Transport {
   const agents = new Map<string, Agent>()
   const agentFor = async (request: HttpRequest): Promise<Agent> => {
     const direct = isLoopbackHost(request.url.hostname)
-    const key = `${request.url.protocol} ${request.named === true} ${direct}`
+    // By reach too: an open connection is used again without asking where its host lies.
+    const key = `${request.url.protocol} ${request.named === true} ${direct} ${request.reach ?? ''}`
     const known = agents.get(key)
     if (known !== undefined) return known
     const proxyEnv = direct ? {} : { proxyEnv: proxyVariables(options.environment) }
@@ -45,13 +46,25 @@ export function createTransport(options: TransportOptions): Transport {
     agents.set(key, agent)
     return agent
   }
+  const direct = new Map<string, AddressClass>()
   return {
     send: async (request, signal) => {
       guardLiteral(request)
       const agent = await agentFor(request)
-      const proxied = !isLoopbackHost(request.url.hostname) && usesProxy(options.environment)
-      const settings = requestOptions(request, agent, signal, options.idleMs ?? 30_000, proxied)
-      return toResponse(await exchange(request, settings), request, proxied)
+      const { hostname } = request.url
+      const maybeProxied = !isLoopbackHost(hostname) && usesProxy(options.environment)
+      // Node decides by scheme and NO_PROXY, and asks our lookup for a host only where it connects to that host itself.
+      const lookup =
+        request.reach !== undefined
+          ? guardedLookup(request.reach)
+          : maybeProxied
+            ? notingLookup((found) => direct.set(hostname, found))
+            : undefined
+      const settings = requestOptions(request, agent, signal, options.idleMs ?? 30_000)
+      const incoming = await exchange(request, lookup === undefined ? settings : { ...settings, lookup })
+      const address = incoming.socket.remoteAddress
+      const known = address === undefined ? undefined : classifyAddress(address)
+      return toResponse(incoming, request, maybeProxied ? (literalClass(hostname) ?? direct.get(hostname)) : known)
     },
     close: () => {
       for (const agent of agents.values()) agent.destroy()
@@ -96,7 +109,7 @@ function usesProxy(environment: TransportOptions['environment']): boolean {
   return Object.keys(proxyVariables(environment)).some((name) => !name.toLowerCase().startsWith('no_'))
 }
 
-function requestOptions(request: HttpRequest, agent: Agent, signal: AbortSignal, idleMs: number, proxied: boolean): RequestOptions {
+function requestOptions(request: HttpRequest, agent: Agent, signal: AbortSignal, idleMs: number): RequestOptions {
   const length = request.body === undefined ? {} : { 'content-length': String(request.body.length) }
   return {
     agent,
@@ -106,7 +119,6 @@ function requestOptions(request: HttpRequest, agent: Agent, signal: AbortSignal,
     signal,
     timeout: idleMs,
     maxHeaderSize: maxHeaderBytes,
-    ...(request.reach === undefined || proxied ? {} : { lookup: guardedLookup(request.reach) }),
   }
 }
 
@@ -134,7 +146,7 @@ async function exchange(request: HttpRequest, settings: RequestOptions): Promise
   })
 }
 
-function toResponse(incoming: IncomingMessage, request: HttpRequest, proxied: boolean): HttpResponse {
+function toResponse(incoming: IncomingMessage, request: HttpRequest, remote: AddressClass | undefined): HttpResponse {
   const encoding = incoming.headers['content-encoding'] ?? 'identity'
   if (encoding !== 'identity' && encoding !== '') {
     incoming.destroy()
@@ -143,13 +155,12 @@ function toResponse(incoming: IncomingMessage, request: HttpRequest, proxied: bo
       found: encoding.slice(0, 40),
     })
   }
-  const address = proxied ? undefined : incoming.socket.remoteAddress
   const response = { headers: incoming.headersDistinct }
   return {
     ...response,
     status: incoming.statusCode ?? 0,
     body: incoming as AsyncIterable<Uint8Array>,
-    remote: address === undefined ? undefined : classifyAddress(address),
+    remote,
     discard: () => {
       incoming.on('error', ignoreLateFailure)
       if ((contentLength(response) ?? Infinity) <= cheapToDrain || request.method === 'HEAD') incoming.resume()
@@ -161,36 +172,4 @@ function toResponse(incoming: IncomingMessage, request: HttpRequest, proxied: bo
 /** Nobody waits for a discarded body any more. */
 function ignoreLateFailure(): void {
   return undefined
-}
-
-function refuse(host: string, from: AddressClass): CountersignError {
-  return new CountersignError(
-    'registry_response_malformed',
-    `the registry points at ${host}, which is inside a network that it must not reach`,
-    {
-      expected: from === 'public' ? 'a public address' : `a public or ${from} address`,
-      hint: 'Name the host yourself if it is meant.',
-    },
-  )
-}
-
-function guardLiteral(request: HttpRequest): void {
-  const found = literalClass(request.url.hostname)
-  if (request.reach !== undefined && found !== undefined && !mayReach(request.reach, found)) throw refuse(request.url.host, request.reach)
-}
-
-/** Resolves a name and refuses it when any of its addresses is out of reach, so that DNS cannot smuggle one in after the check. */
-function guardedLookup(reach: AddressClass): LookupFunction {
-  return (hostname, options, callback) => {
-    void import('node:dns').then(({ lookup }) => {
-      lookup(hostname, { ...options, all: true }, (error, addresses) => {
-        if (error !== null) return callback(error, '')
-        const first = addresses[0]
-        if (first === undefined || addresses.some(({ address }) => !mayReach(reach, classifyAddress(address)))) {
-          return callback(refuse(hostname, reach), '')
-        }
-        return options.all === true ? callback(null, addresses) : callback(null, first.address, first.family)
-      })
-    })
-  }
 }
