@@ -97,19 +97,32 @@ async function* listBlobs(root: string, name: string): AsyncIterable<{ readonly 
   for (const algorithm of algorithms) {
     await checkInside(root, algorithm, name)
     const folder = join(root, 'blobs', algorithm)
-    for await (const entry of entriesOf(folder)) {
+    for await (const entry of entriesOf(folder, name)) {
       const digest = parseDigest(`${algorithm}:${entry.name}`)
       if (digest === undefined || !entry.isFile()) continue
-      yield { digest, size: (await stat(join(folder, entry.name))).size }
+      const size = await sizeOf(join(folder, entry.name), name)
+      if (size !== undefined) yield { digest, size }
     }
   }
 }
 
-async function* entriesOf(folder: string): AsyncIterable<Dirent> {
+async function* entriesOf(folder: string, name: string): AsyncIterable<Dirent> {
   try {
     yield* await opendir(folder)
   } catch (cause) {
-    if (systemCode(cause) !== 'ENOENT') throw cause
+    if (systemCode(cause) === 'ENOENT') return
+    const code = systemCode(cause) === 'ENOTDIR' ? 'layout_malformed' : 'io_failed'
+    throw new CountersignError(code, `${name}: cannot list ${folder}`, { cause })
+  }
+}
+
+/** `undefined` when the file has vanished since it was listed. */
+async function sizeOf(path: string, name: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).size
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return undefined
+    throw new CountersignError('io_failed', `${name}: cannot read ${path}`, { cause })
   }
 }
 

@@ -1,14 +1,15 @@
 /** One writer of `index.json` at a time, among processes: a lock file that names its holder. */
 import { randomUUID } from 'node:crypto'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
-import { systemCode } from './folder-store.ts'
+import { openRegular, systemCode } from './folder-store.ts'
 
 const waitMs = 20_000
 /** A lock of another machine is believed dead after this long; a holder needs milliseconds. */
 const staleMs = 10_000
+const maxLockBytes = 1024
 
 /** Runs `work` while holding the lock at `path`. `stillHeld` tells whether nobody broke the lock meanwhile. Throws `io_failed`. */
 export async function withLock<T>(path: string, work: (stillHeld: () => Promise<boolean>) => Promise<T>): Promise<T> {
@@ -40,12 +41,15 @@ async function tryLock(path: string, own: string): Promise<boolean> {
   }
 }
 
+/** Hostile: a layout may come with a lock of its own that is a pipe or a link to a device, whose reading would never end. */
 async function content(path: string): Promise<string | undefined> {
+  const found = await openRegular(path, 'the lock')
+  if (found === undefined) return undefined
   try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    if (systemCode(cause) === 'ENOENT') return undefined
-    throw cause
+    const { buffer, bytesRead } = await found.file.read(Buffer.alloc(maxLockBytes), 0, maxLockBytes, 0)
+    return buffer.toString('utf8', 0, bytesRead)
+  } finally {
+    await found.file.close()
   }
 }
 

@@ -71,7 +71,9 @@ async function deleteManifest(store: FolderStore, reference: ManifestReference):
   await changeIndex(store, (entries) =>
     entries.filter((entry) => ('tag' in reference ? tagOf(entry) !== reference.tag : entry['digest'] !== reference.digest)),
   )
-  if ('digest' in reference) await rm(store.blobPath(reference.digest), { force: true })
+  // Looked up first: the lookup refuses a folder that is a link to another place.
+  if ('digest' in reference && (await store.blob(reference.digest)) !== undefined)
+    await rm(store.blobPath(reference.digest), { force: true })
 }
 
 type Entry = Readonly<Record<string, unknown>>

@@ -123,6 +123,35 @@ describe('a layout from elsewhere does not lead out of itself', () => {
   })
 })
 
+describe('attack: a layout from elsewhere', () => {
+  it.each([
+    ['is a link to a device without end', async (path: string): Promise<void> => symlink('/dev/zero', path), 'layout_escape'],
+    ['is a pipe', async (path: string): Promise<void> => void (await promisify(execFile)('mkfifo', [path])), 'layout_malformed'],
+    ['is a folder', async (path: string): Promise<void> => mkdir(path), 'layout_malformed'],
+  ])('whose lock %s does not keep a writer waiting', async (_name, plant, code) => {
+    await plant(join(layout, 'index.json.lock'))
+    const repository = await openLayoutRepository(layout)
+    await expect(writeImage(repository, 'v1')).rejects.toMatchObject({ code })
+  })
+
+  it('whose folder of blobs is a file cannot be read, which is a failure of the platform', async () => {
+    const repository = await openLayoutRepository(layout)
+    const digest = await writeImage(repository, 'v1')
+    await writeFile(join(layout, 'blobs', 'sha512'), 'no folder')
+    await expect(repository.referrers(digest)).rejects.toMatchObject({ code: 'layout_malformed' })
+  })
+
+  it('whose folder of blobs is a link is not deleted from', async () => {
+    const repository = await openLayoutRepository(layout)
+    const digest = await writeImage(repository, 'v1')
+    await cp(join(layout, 'blobs', 'sha256'), join(folder, 'outside'), { recursive: true })
+    await rm(join(layout, 'blobs', 'sha256'), { recursive: true })
+    await symlink(join(folder, 'outside'), join(layout, 'blobs', 'sha256'))
+    await expect(repository.deleteManifest({ digest })).rejects.toMatchObject({ code: 'layout_escape' })
+    expect(await readdir(join(folder, 'outside'))).toContain(digest.slice(7))
+  })
+})
+
 describe('content that was altered is refused', () => {
   it('a manifest and a blob', async () => {
     const repository = await openLayoutRepository(layout)
