@@ -24,7 +24,17 @@ export { formatReference, parseReference } from './oci/reference.ts'
 export type { ImageReference } from './oci/reference.ts'
 export type { Descriptor, ImageIndex, ImageManifest } from './oci/model.ts'
 export type { Artifact } from './verify/artifact.ts'
-export type { Check, CheckName, Evidence, LogEvidence, Refusal, SignerEvidence, TrustedTime, Verification, Waiver } from './verify/evidence.ts'
+export type {
+  Check,
+  CheckName,
+  Evidence,
+  LogEvidence,
+  Refusal,
+  SignerEvidence,
+  TrustedTime,
+  Verification,
+  Waiver,
+} from './verify/evidence.ts'
 export type { ContentDemand, Demand, IdentityMatch, NameMatch, SignerDemand, TrustedKey, VerifyPolicy } from './verify/policy.ts'
 export { requiredHashes, verifyBundle, verifyEntity } from './verify/verify.ts'
 export type { VerifyRequest } from './verify/verify.ts'
