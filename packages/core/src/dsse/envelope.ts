@@ -44,6 +44,17 @@ export function preAuthEncoding(payloadType: string, payload: Uint8Array): Uint8
   return concatBytes(utf8(`DSSEv1 ${type.length} `), type, utf8(` ${payload.length} `), payload)
 }
 
+/** Bytes of a file that {@link isPreAuthEncoding} needs to see. */
+export const preAuthHeadBytes = 24
+
+/**
+ * Whether a file begins as a pre-authentication encoding does. Hostile: a signature over such a file and one of the envelope are the same bytes,
+ * so that whoever has a file signed would have a statement signed, and an attestation would vouch for a file.
+ */
+export function isPreAuthEncoding(head: Uint8Array): boolean {
+  return /^DSSEv1 [0-9]{1,12} /.test(String.fromCharCode(...head.subarray(0, preAuthHeadBytes)))
+}
+
 /**
  * The envelope in one line, in cosign's field order. A `keyid` is never written: cosign fails to verify an envelope whose `keyid` is not
  * empty, and no verifier may rely on one.

@@ -1,5 +1,7 @@
 /** The artifact as the verifier has it: digests, bytes, or a stream that is read once. */
+import { concatBytes } from '../bytes.ts'
 import { digestAlgorithm, digestFromBytes, type Digest, type HashAlgorithm } from '../digest.ts'
+import { isPreAuthEncoding, preAuthHeadBytes } from '../dsse/envelope.ts'
 import { CountersignError, unreachable } from '../failure.ts'
 import type { Hasher, Primitives } from '../primitives.ts'
 
@@ -17,6 +19,8 @@ export type KnownArtifact = {
   readonly digests: readonly Digest[]
   /** The whole artifact, where it was given or kept. */
   readonly bytes?: Uint8Array
+  /** How it begins, where it was given as more than a digest. */
+  readonly head?: Uint8Array
   /** Why `bytes` is absent: a caller that must have them gives this to the person. */
   readonly withoutBytes: 'digest-only' | 'too-large'
 }
@@ -34,6 +38,15 @@ export function demandDigest(artifact: KnownArtifact, algorithm: HashAlgorithm):
     expected: `a ${algorithm} digest`,
     found: artifact.digests.join(', ') || 'none',
     hint: 'Verify the artifact itself instead of a digest of it.',
+  })
+}
+
+/** Refuses with `predicate_mismatch` an artifact that is what the signature of an envelope is over; of a digest alone nobody can tell. */
+export function demandNoEnvelope(artifact: KnownArtifact): void {
+  if (artifact.head === undefined || !isPreAuthEncoding(artifact.head)) return
+  throw new CountersignError('predicate_mismatch', 'the artifact is what the signature of a DSSE envelope is computed over', {
+    expected: 'a file of another kind',
+    hint: 'Verify the envelope instead.',
   })
 }
 
@@ -60,7 +73,7 @@ export async function readArtifact(
     case 'bytes': {
       const { bytes } = artifact
       const digests = await Promise.all(algorithms.map(async (name) => asDigest(name, await primitives.hash(name, bytes))))
-      return { digests, bytes, withoutBytes: 'too-large' }
+      return { digests, bytes, head: bytes.subarray(0, preAuthHeadBytes), withoutBytes: 'too-large' }
     }
     case 'stream':
       return readStream(artifact.stream, algorithms, keepUpTo, primitives)
@@ -79,7 +92,9 @@ async function readStream(
   for (const name of algorithms) hashers.push([name, await primitives.hasher(name)])
   let kept: Uint8Array[] | undefined = []
   let length = 0
+  let head: Uint8Array = new Uint8Array()
   for await (const chunk of stream) {
+    if (head.length < preAuthHeadBytes) head = concatBytes(head, chunk.subarray(0, preAuthHeadBytes - head.length))
     for (const [, hasher] of hashers) hasher.update(chunk)
     length += chunk.length
     if (length > keepUpTo) kept = undefined
@@ -87,7 +102,8 @@ async function readStream(
     kept?.push(new Uint8Array(chunk))
   }
   const digests = hashers.map(([name, hasher]) => asDigest(name, hasher.digest()))
-  return kept === undefined ? { digests, withoutBytes: 'too-large' } : { digests, bytes: join(kept, length), withoutBytes: 'too-large' }
+  const known: KnownArtifact = { digests, head, withoutBytes: 'too-large' }
+  return kept === undefined ? known : { ...known, bytes: join(kept, length) }
 }
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array {

@@ -11,7 +11,7 @@ import { CountersignError, unreachable } from '../failure.ts'
 import type { PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { TrustedRoot } from '../trust/model.ts'
-import { readArtifact, type Artifact, type KnownArtifact } from './artifact.ts'
+import { demandNoEnvelope, readArtifact, type Artifact, type KnownArtifact } from './artifact.ts'
 import { bindArtifact, demandClaimedDigest, namedHashes } from './binding.ts'
 import { readCertificate, type ReadCertificate } from './certificate.ts'
 import { demandContent, describeContent, readContent, type ReadContent } from './content.ts'
@@ -89,7 +89,10 @@ async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> 
     throw await certifiedKeyUntrusted(policy.signer.keys, certificate.key, primitives)
   }
   const artifact = await readArtifact(request.artifact, hashesOf(reading), bytesToKeep(content, keys), primitives)
-  if (content.kind === 'message') demandClaimedDigest(content, artifact)
+  if (content.kind === 'message') {
+    demandClaimedDigest(content, artifact)
+    demandNoEnvelope(artifact)
+  }
   const held = await findSigner(content, keys, artifact, primitives)
   if (held === undefined) throw await noSignature(entity, reading, primitives)
   ledger.held('signature', `${held.algorithm.name} over ${content.kind === 'message' ? 'the artifact' : `the ${describeContent(content)}`}`)

@@ -41,6 +41,33 @@ describe('an attestation offered as a signature', () => {
   )
 })
 
+describe('attack: the signature of an attestation offered as that of a file', () => {
+  const envelope = envelopeBy(key, { predicateType: provenance }).envelope
+  const encoded = preAuthEncoding(envelope.payloadType, envelope.payload)
+  const entity = entityOf({ kind: 'message', signature: (envelope.signatures[0] as { sig: Uint8Array }).sig })
+
+  it('whose bytes are what the signature is over is predicate_mismatch, however the file is given', async () => {
+    const inPieces = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < encoded.length; at += 5) yield encoded.subarray(at, at + 5)
+    }
+    for (const artifact of [
+      { kind: 'bytes', bytes: encoded },
+      { kind: 'stream', stream: inPieces() },
+    ] as const) {
+      expect(await verified(entity, demanding({ kind: 'signature' }), { artifact })).toMatchObject({
+        ok: false,
+        code: 'predicate_mismatch',
+      })
+    }
+  })
+
+  it('is not taken for one that only begins with the same word', async () => {
+    const bytes = utf8('DSSEv1 is the name of an encoding')
+    const file = entityOf({ kind: 'message', signature: signWith(key, bytes) })
+    expect(await verified(file, demanding({ kind: 'signature' }), { artifact: { kind: 'bytes', bytes } })).toMatchObject({ ok: true })
+  })
+})
+
 describe('a signature offered as an attestation', () => {
   it.each([
     ['a signature statement', envelopeBy(key)],

@@ -1,6 +1,7 @@
 /** Signing and attesting files. */
 import { type Digest, digestAlgorithm, digestBytes, digestHex, type HashAlgorithm } from '@countersign/core/digest'
-import { serializeEnvelope } from '@countersign/core/dsse/envelope'
+import { concatBytes } from '@countersign/core/bytes'
+import { isPreAuthEncoding, preAuthHeadBytes, serializeEnvelope } from '@countersign/core/dsse/envelope'
 import { CountersignError } from '@countersign/core/failure'
 import { buildStatement, parseStatement } from '@countersign/core/statement/statement'
 import { bundleOf, signStatement } from '../sign/own-signature.ts'
@@ -13,7 +14,8 @@ import { hashSource } from './hash.ts'
  * Signs a file of any size: it is read and hashed once, and only the digest goes to the key.
  *
  * `signer` may be a promise, so that the file is read while the key is being decrypted. Gives a Sigstore bundle v0.3 and the detached signature.
- * Throws `file_not_found`, `io_failed`, and whatever the signer throws.
+ * Throws `file_not_found`, `io_failed`, and whatever the signer throws; `usage` for a file that is what an envelope's signature is over: who
+ * signs what others give them would sign their statements too.
  *
  * @example
  * ```ts
@@ -21,10 +23,27 @@ import { hashSource } from './hash.ts'
  * ```
  */
 export async function signBlob(source: BlobSource, signer: Signer | Promise<Signer>): Promise<SignedBlob> {
-  const { digest, signer: ready } = await hashWhileSignerLoads(source, signer)
+  const { digest, signer: ready } = await hashWhileSignerLoads(withoutEnvelope(source), signer)
   const signature = await ready.signDigest(digestBytes(digest))
   const bundle = bundleOf({ kind: 'message', claimedDigest: digest, signature }, ready.publicKey)
   return { digest, bundle, signature }
+}
+
+function withoutEnvelope(source: BlobSource): BlobSource {
+  return { ...source, open: () => demandNoEnvelope(source) }
+}
+
+async function* demandNoEnvelope(source: BlobSource): AsyncIterable<Uint8Array> {
+  let head: Uint8Array = new Uint8Array()
+  for await (const chunk of source.open()) {
+    if (head.length < preAuthHeadBytes) head = concatBytes(head, chunk.subarray(0, preAuthHeadBytes - head.length))
+    if (isPreAuthEncoding(head)) {
+      throw new CountersignError('usage', `${source.name} is what the signature of a DSSE envelope is computed over, not a file to sign`, {
+        hint: 'Attest the statement in it with --statement.',
+      })
+    }
+    yield chunk
+  }
 }
 
 /** Nearly every key signs SHA-256: reading begins with it. A key that signs another hash makes a file be read again from the start. */

@@ -7,6 +7,7 @@ import { fromUtf8, utf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { parsePublicKey } from '@countersign/core/keys/public-key'
 import { decodePem } from '@countersign/core/pem'
+import { preAuthEncoding } from '@countersign/core/dsse/envelope'
 import { parseStatement } from '@countersign/core/statement/statement'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { attestBlob, signBlob } from '@countersign/sdk/blob/sign'
@@ -68,6 +69,12 @@ describe('a signed file', () => {
     expect(await verifyBlob({ artifact: file, evidence: bundle, policy: keyPolicy([testSigner()]), nowMs })).toMatchObject({
       code: 'signer_untrusted',
     })
+  })
+
+  it('attack: a file that is what the signature of an envelope is over is not signed', async () => {
+    const statement = utf8('{"_type":"https://in-toto.io/Statement/v1"}')
+    const source = bytesBlobSource('notes.txt', preAuthEncoding('application/vnd.in-toto+json', statement))
+    await expect(signBlob(source, testSigner())).rejects.toMatchObject({ code: 'usage' })
   })
 
   it('verifies by digest alone', async () => {
