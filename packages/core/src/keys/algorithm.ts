@@ -109,8 +109,10 @@ export function candidateAlgorithms(key: PublicKey, context: SigningContext): re
   const first = defaultAlgorithm(key)
   switch (key.type) {
     case 'ec-p256':
-    case 'rsa':
       return [first]
+    case 'rsa':
+      // Neither padding can be made from the other without the private key (RFC 8017 §8).
+      return [first, algorithmFor(key, first.hash, 'pss')]
     case 'ec-p384':
     case 'ec-p521':
       return [first, ecdsa(key.type, 'sha256')]

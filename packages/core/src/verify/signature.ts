@@ -101,7 +101,8 @@ async function verifyMessage(
 /** The hash comes from the bundle where it names one, else from the key. Ed25519 signs SHA-512 digests, prehashed, or whole messages. */
 function messageAlgorithms(key: PublicKey, claimed: Digest | undefined): readonly SignatureAlgorithm[] {
   if (claimed === undefined || key.type === 'ed25519') return candidateAlgorithms(key, 'detached')
-  return [algorithmFor(key, digestAlgorithm(claimed))]
+  const hash = digestAlgorithm(claimed)
+  return key.type === 'rsa' ? [algorithmFor(key, hash), algorithmFor(key, hash, 'pss')] : [algorithmFor(key, hash)]
 }
 
 function withoutBytes(artifact: KnownArtifact): CountersignError {

@@ -56,6 +56,10 @@ describe('the table of algorithms', () => {
     expect(candidateAlgorithms(ed25519, 'simple-signing').map((row) => row.scheme)).toEqual(['ed25519'])
   })
 
+  it('tries both paddings of RSA, which one key may have signed with', () => {
+    expect(candidateAlgorithms(rsa2048, 'dsse').map((row) => row.scheme)).toEqual(['rsa-pkcs1v15', 'rsa-pss'])
+  })
+
   it('tries the hash of the curve before the SHA-256 of old cosign', () => {
     expect(candidateAlgorithms(p384, 'dsse').map((row) => row.hash)).toEqual(['sha384', 'sha256'])
     expect(candidateAlgorithms(p256, 'dsse').map((row) => row.hash)).toEqual(['sha256'])

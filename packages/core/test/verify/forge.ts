@@ -1,5 +1,5 @@
 /** A signer, a Rekor log of both generations and everything between, in memory: what no recorded bundle shows is made here. */
-import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { constants, createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { ed25519ph } from '@noble/curves/ed25519.js'
 import { bytesToBase64 } from '../../src/base64.ts'
 import { bytesToHex, concatBytes, utf8 } from '../../src/bytes.ts'
@@ -54,6 +54,11 @@ function newPair(type: TestKeyType): { readonly publicKey: KeyObject; readonly p
 export function signWith(key: TestKey, message: Uint8Array, hash?: HashAlgorithm): Uint8Array {
   const algorithm = key.publicKey.type === 'ed25519' ? null : (hash ?? defaultAlgorithm(key.publicKey).hash)
   return sign(algorithm, message, key.privateKey)
+}
+
+/** Signs as RSA-PSS with SHA-256; the salt is as long as the hash unless a test wants another. */
+export function signPss(key: TestKey, message: Uint8Array, saltLength = 32): Uint8Array {
+  return sign('sha256', message, { key: key.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
 }
 
 /** Signs as Ed25519ph. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
+import { preAuthEncoding } from '../../src/dsse/envelope.ts'
 import { maxBufferedArtifact, type Artifact } from '../../src/verify/artifact.ts'
 import { requiredHashes } from '../../src/verify/verify.ts'
 import {
@@ -13,6 +14,7 @@ import {
   newTestKey,
   policyOf,
   signPrehashed,
+  signPss,
   signWith,
   simpleSigningBy,
   verified,
@@ -54,6 +56,30 @@ describe.each(Object.entries(implementations))('a signature, with %s,', (_name, 
         evidence: { content: { kind: 'simple-signing', dockerReference: 'registry.example/app' } },
       })
     })
+  })
+})
+
+describe.each(Object.entries(implementations))('RSA-PSS, with %s,', (_name, primitives) => {
+  const key = newTestKey('rsa')
+  const policy = policyOf(keysOf(key))
+  const holds = { ok: true, evidence: { algorithm: 'PKIX_RSA_PSS_2048_SHA256' } }
+
+  it('holds over an artifact, over a stream too long to be kept, and over an envelope, and evidence names it', async () => {
+    const message = { kind: 'message', claimedDigest: digestOf(artifactBytes), signature: signPss(key, artifactBytes) } as const
+    expect(await verified(entityOf(message), policy, { primitives })).toMatchObject(holds)
+    expect(
+      await verified(entityOf(message), policy, { primitives, artifact: { kind: 'digest', digests: [digestOf(artifactBytes)] } }),
+    ).toMatchObject(holds)
+    const { kind, envelope } = envelopeBy(key)
+    const sig = signPss(key, preAuthEncoding(envelope.payloadType, envelope.payload))
+    expect(await verified(entityOf({ kind, envelope: { ...envelope, signatures: [{ sig }] } }), policy, { primitives })).toMatchObject(
+      holds,
+    )
+  })
+
+  it('attack: a salt of another length, which the algorithm does not name, does not hold', async () => {
+    const message = { kind: 'message', claimedDigest: digestOf(artifactBytes), signature: signPss(key, artifactBytes, 20) } as const
+    expect(await verified(entityOf(message), policy, { primitives })).toMatchObject({ ok: false, code: 'signer_untrusted' })
   })
 })
 
