@@ -10,12 +10,12 @@ import { CountersignError } from '@countersign/core/failure'
 export type Command = { readonly file: string; readonly args: readonly string[]; readonly env?: Readonly<Record<string, string>> }
 
 /** What one run of a command cost. */
-export type Cost = { readonly wallMs: number; readonly peakMiB: number }
+type Cost = { readonly wallMs: number; readonly peakMiB: number }
 
 let counter = 0
 
 /** Runs a command to its end under GNU time, which knows the peak memory of it and its children. Throws `io_failed` unless it exits 0. */
-export async function run(command: Command): Promise<Cost> {
+async function run(command: Command): Promise<Cost> {
   const note = join(tmpdir(), `countersign-bench-${process.pid}-${counter++}`)
   const start = performance.now()
   const child = spawn('/usr/bin/time', ['-f', '%M', '-o', note, command.file, ...command.args], {

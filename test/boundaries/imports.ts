@@ -19,7 +19,7 @@ export function specifiers(text: string, kinds: ImportKinds = 'all'): string[] {
 }
 
 /** The repository path that a specifier means, from a file of the repository; `undefined` for Node and for other people's packages. */
-export function resolveImport(from: string, specifier: string): string | undefined {
+function resolveImport(from: string, specifier: string): string | undefined {
   if (specifier.startsWith('.')) return posix.normalize(posix.join(posix.dirname(from), specifier))
   const own = /^@countersign\/([a-z]+)(?:\/(.+))?$/.exec(specifier)
   if (own === null) return undefined

@@ -8,7 +8,7 @@ const manifestType = 'application/vnd.oci.image.manifest.v1+json'
 const indexType = 'application/vnd.oci.image.index.v1+json'
 
 /** `sha256:…` of bytes. */
-export function sha256(bytes: Uint8Array | string): string {
+function sha256(bytes: Uint8Array | string): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`
 }
 
@@ -57,7 +57,7 @@ async function pushBlob(host: string, repository: string, bytes: Uint8Array<Arra
 }
 
 /** Pushes a manifest under a tag; gives its digest. */
-export async function pushManifest(host: string, repository: string, tag: string, type: string, body: string): Promise<string> {
+async function pushManifest(host: string, repository: string, tag: string, type: string, body: string): Promise<string> {
   await confirmed(
     await fetch(`http://${host}/v2/${repository}/manifests/${tag}`, { method: 'PUT', body, headers: { 'content-type': type } }),
   )

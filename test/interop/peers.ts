@@ -6,7 +6,7 @@ import { findPeer } from '@countersign/testkit/peers'
 export type PeerName = 'cosign' | 'oras' | 'crane' | 'docker-registry'
 
 /** True when a missing peer fails the run instead of skipping its tests. */
-export const peersRequired: boolean = process.env['CI'] === 'true' || process.env['COUNTERSIGN_REQUIRE_PEERS'] === '1'
+const peersRequired: boolean = process.env['CI'] === 'true' || process.env['COUNTERSIGN_REQUIRE_PEERS'] === '1'
 
 /**
  * The names of the peers that are missing. With none, tests run; with some, tests are to be skipped, and a line says so.
