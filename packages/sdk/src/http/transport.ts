@@ -61,7 +61,7 @@ export function createTransport(options: TransportOptions): Transport {
             ? notingLookup((found) => direct.set(hostname, found))
             : undefined
       const settings = requestOptions(request, agent, signal, options.idleMs ?? 30_000)
-      const incoming = await exchange(request, lookup === undefined ? settings : { ...settings, lookup })
+      const incoming = await untilAborted(exchange(request, lookup === undefined ? settings : { ...settings, lookup }), signal)
       const address = incoming.socket.remoteAddress
       const known = address === undefined ? undefined : classifyAddress(address)
       return toResponse(incoming, request, maybeProxied ? (literalClass(hostname) ?? direct.get(hostname)) : known)
@@ -119,6 +119,19 @@ function requestOptions(request: HttpRequest, agent: Agent, signal: AbortSignal,
     signal,
     timeout: idleMs,
     maxHeaderSize: maxHeaderBytes,
+  }
+}
+
+/** While a proxy opens its tunnel, Node heeds no signal: the wait ends here. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }
 
