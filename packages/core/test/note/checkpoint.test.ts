@@ -125,6 +125,22 @@ describe('verifyCheckpoint', () => {
     })
   })
 
+  it('attack: a hundred lines under the name of the log cost no hundred verifications', async () => {
+    const { log, line } = await makeLog('ed25519')
+    let verifications = 0
+    const counting = {
+      ...primitives,
+      verify: (...parameters: Parameters<typeof primitives.verify>) => {
+        verifications++
+        return primitives.verify(...parameters)
+      },
+    }
+    const forged = line('another text\n').repeat(99)
+    const result = await verifyCheckpoint({ envelope: `${body}\n${forged}${line(body)}`, log, primitives: counting })
+    expect(result).toMatchObject({ ok: false, code: 'checkpoint_invalid' })
+    expect(verifications).toBeLessThanOrEqual(8)
+  })
+
   it.each([
     ['attack: a checkpoint of another log under its own valid signature', 'other.example', undefined, undefined],
     ['attack: a valid signature under a hint of no key', 'log.example', undefined, Uint8Array.of(1, 2, 3, 4)],
