@@ -38,6 +38,6 @@ async function outcome(one) {
     })
     return result.ok ? 'verified' : result.code
   } catch (thrown) {
-    return typeof thrown.code === 'string' ? thrown.code : `${thrown}`
+    return typeof thrown.code === 'string' ? thrown.code : String(thrown)
   }
 }
