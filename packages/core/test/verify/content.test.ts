@@ -185,6 +185,18 @@ describe('a waiver of claims', () => {
     expect(result.ok && result.evidence.checks.map(({ check }) => check)).not.toContain('artifact_digest')
   })
 
+  it('takes the annotations of the only subject there is, and of several those of none', async () => {
+    const prod = { digest: { sha256 }, annotations: { env: 'prod' } }
+    const other = { digest: { sha256: '0'.repeat(64) }, annotations: { env: 'test' } }
+    for (const [subject, annotations] of [
+      [[prod], { env: 'prod' }],
+      [[prod, other], {}],
+    ] as const) {
+      const result = await verified(entityOf(envelopeBy(key, { subject })), policyOf(keysOf(key), { claims }), { artifact: elsewhere })
+      expect(result.ok && { ...result.evidence.annotations }).toEqual(annotations)
+    }
+  })
+
   it('does not reach message signatures: they are over the artifact itself', async () => {
     expect(await verified(entityOf(messageBy(key)), policyOf(keysOf(key), { claims }), { artifact: elsewhere })).toMatchObject({
       ok: false,

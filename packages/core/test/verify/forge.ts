@@ -144,6 +144,8 @@ export type EntryWishes = {
   readonly promise?: boolean
   readonly proof?: boolean
   readonly origin?: string
+  /** The entry is the second of the two in its shard; default: the only one. */
+  readonly second?: boolean
 }
 
 /** Logs a body: the log of one leaf, its checkpoint, and for the first generation the promise. */
@@ -162,14 +164,25 @@ export function logBody(log: TestLog, body: { readonly [name: string]: JsonValue
   }
 }
 
-function proofOf(log: TestLog, body: Uint8Array, { origin, logIndex }: EntryWishes): NonNullable<TransparencyLogEntry['inclusionProof']> {
-  const rootHash = createHash('sha256')
-    .update(concatBytes(Uint8Array.of(0), body))
-    .digest()
-  const text = `${origin ?? (log.version === 1 ? `${log.name} - 42` : log.name)}\n1\n${bytesToBase64(rootHash)}\n`
+function proofOf(
+  log: TestLog,
+  body: Uint8Array,
+  { origin, logIndex, second }: EntryWishes,
+): NonNullable<TransparencyLogEntry['inclusionProof']> {
+  const leaf = sha256(Uint8Array.of(0), body)
+  const hashes = second === true ? [new Uint8Array(32).fill(7)] : []
+  const rootHash = second === true ? sha256(Uint8Array.of(1), ...hashes, leaf) : leaf
+  const treeSize = hashes.length + 1
+  const text = `${origin ?? (log.version === 1 ? `${log.name} - 42` : log.name)}\n${treeSize}\n${bytesToBase64(rootHash)}\n`
   const line = bytesToBase64(concatBytes(log.instance.logId.subarray(0, 4), signWith(log.key, utf8(text))))
   const checkpoint = `${text}\n— ${log.name} ${line}\n`
-  return { logIndex: log.version === 1 ? 0 : (logIndex ?? 0), rootHash, treeSize: 1, hashes: [], checkpoint }
+  return { logIndex: log.version === 1 ? hashes.length : (logIndex ?? 0), rootHash, treeSize, hashes, checkpoint }
+}
+
+function sha256(...parts: readonly Uint8Array[]): Uint8Array {
+  return createHash('sha256')
+    .update(concatBytes(...parts))
+    .digest()
 }
 
 /** Base64 of PEM, as Rekor v1 writes signers. */

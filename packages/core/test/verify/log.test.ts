@@ -105,6 +105,15 @@ describe('a Rekor v1 entry', () => {
     expect(result).toMatchObject({ ok: true, evidence: { log: [{ logIndex: 0 }] } })
   })
 
+  it('has an index over all shards that is never smaller than the one in its shard, which the proof is for', async () => {
+    expect(await codeOf([logBody(v1, bodyV1, { second: true, logIndex: 1 })])).toBe('verified')
+    expect(await verifyWith([logBody(v1, bodyV1, { second: true, logIndex: 0 })])).toMatchObject({
+      code: 'inclusion_proof_invalid',
+      expected: '0',
+      found: '1',
+    })
+  })
+
   it('with neither promise nor proof is inclusion_proof_invalid', async () => {
     expect(await codeOf([logBody(v1, bodyV1, { promise: false, proof: false })])).toBe('inclusion_proof_invalid')
   })

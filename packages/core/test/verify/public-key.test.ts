@@ -86,6 +86,13 @@ describe('a signature that no trusted key made', () => {
   })
 })
 
+it('what a check reports repeats no control characters, whoever chose them', async () => {
+  const policy = policyOf({ kind: 'keys', keys: [{ key: signer.publicKey, label: '\u001b[2Jkey\u202e.pub\n' }] })
+  const result = await verified(entityOf(messageBy(signer)), policy)
+  const told = result.ok ? result.evidence.checks.find(({ check }) => check === 'public_key')?.detail : ''
+  expect(told).toContain('\\u{1b}[2Jkey\\u{202e}.pub\\u{a}')
+})
+
 describe('a hint', () => {
   it('decides nothing: a trusted key holds whatever the hint says', async () => {
     expect(await verified(entityOf(messageBy(signer), await hinted(other)), policyOf(keysOf(other, signer)))).toMatchObject({
@@ -183,6 +190,23 @@ describe('a validity window of a key', () => {
     expect(result.ok ? 'verified' : result.code).toBe(expected)
     const ran = result.ok ? result.evidence.checks : result.checks
     expect(ran.some(({ check }) => check === 'key_validity')).toBe(expected === 'verified')
+  })
+
+  it('must hold at every trusted time: one inside does not excuse another outside', async () => {
+    const [early, late] = [await newTestLog(), await newTestLog(1, 'late.example')]
+    const content = messageBy(signer)
+    const body = hashedrekordV1(content.signature, signer, artifactBytes)
+    const logEntries = [logBody(early, body), logBody(late, body, { integratedTimeMs: signedAtMs + 1000 })]
+    const trustedRoot = rootOf({ logs: [early.instance, late.instance] })
+    for (const [start, end] of [
+      [0, signedAtMs],
+      [signedAtMs + 1000, undefined],
+    ] as const) {
+      const result = await verified({ ...entityOf(content), logEntries }, policyOf({ kind: 'keys', keys: [timed(start, end)] }), {
+        trustedRoot,
+      })
+      expect(result).toMatchObject({ ok: false, code: 'key_outside_validity' })
+    }
   })
 
   it('may be one of several of the same key', async () => {

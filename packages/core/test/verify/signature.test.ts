@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
 import { preAuthEncoding } from '../../src/dsse/envelope.ts'
-import { maxBufferedArtifact, type Artifact } from '../../src/verify/artifact.ts'
+import { CountersignError } from '../../src/failure.ts'
+import type { Primitives } from '../../src/primitives.ts'
+import { maxBufferedArtifact, readArtifact, type Artifact, type KnownArtifact } from '../../src/verify/artifact.ts'
 import { requiredHashes } from '../../src/verify/verify.ts'
 import {
   artifactBytes,
@@ -162,6 +164,31 @@ describe('Ed25519', () => {
     const signer = newTestKey()
     const artifact: Artifact = { kind: 'digest', digests: [digestOf(artifactBytes), digestOf(artifactBytes, 'sha512')] }
     expect(await verified(entityOf(messageBy(signer, false)), policyOf(keysOf(key, signer)), { artifact })).toMatchObject({ ok: true })
+  })
+})
+
+it('a broken assumption is thrown and is no refusal', async () => {
+  const key = newTestKey()
+  const broken: Primitives = {
+    ...nodePrimitives,
+    verify: async () => {
+      throw new CountersignError('internal', 'the primitives are broken')
+    },
+  }
+  await expect(verified(entityOf(messageBy(key)), policyOf(keysOf(key)), { primitives: broken })).rejects.toMatchObject({
+    code: 'internal',
+  })
+})
+
+describe('a stream', () => {
+  const { length } = artifactBytes
+  const read = (keepUpTo: number): Promise<KnownArtifact> =>
+    readArtifact({ kind: 'stream', stream: chunks(artifactBytes) }, ['sha256'], keepUpTo, nodePrimitives)
+
+  it('is kept whole up to the bound, and beyond it not at all', async () => {
+    expect((await read(length)).bytes).toEqual(artifactBytes)
+    expect(await read(length - 1)).not.toHaveProperty('bytes')
+    expect((await read(length - 1)).digests).toEqual([digestOf(artifactBytes)])
   })
 })
 
