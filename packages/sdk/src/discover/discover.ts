@@ -4,7 +4,7 @@ import type { Digest } from '@countersign/core/digest'
 import { type CountersignError, unreachable } from '@countersign/core/failure'
 import { mediaTypes } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageManifest } from '@countersign/core/oci/model'
-import type { RepositoryReader } from '../registry/repository.ts'
+import type { ReferrersAnswer, RepositoryReader } from '../registry/repository.ts'
 import type { FoundLayout } from '../verify/requests.ts'
 import { type LayerContent, type ManifestContent, readContent } from './content.ts'
 import { isBundleMediaType } from './entity.ts'
@@ -12,7 +12,7 @@ import type { Discovery, FoundEntity, FoundManifest } from './found.ts'
 import { layerKey } from './layer-key.ts'
 import { defaultDiscoveryLimits, type DiscoveryLimits } from './limits.ts'
 import { type ContentCache, failureIn, leavesOpen, type Reading, startReading } from './reading.ts'
-import { type Candidate, legacyTagCandidates, listedCandidates, type Source, writerCandidates } from './sources.ts'
+import { type Candidate, fallbackCandidates, legacyTagCandidates, referrerCandidates, type Source, writerCandidates } from './sources.ts'
 
 /** Bounds, and content that an earlier discovery of the same run has read. */
 export type DiscoveryOptions = Partial<DiscoveryLimits> & { readonly cache?: ContentCache }
@@ -39,11 +39,20 @@ export async function discoverSignatures(
   const walk = startWalk(startReading(repository, { ...defaultDiscoveryLimits, ...limits }, cache), subject.digest)
   const { reading, digest } = walk
   const note = (failure: CountersignError): void => void walk.unreadable.push(failure)
-  const listed = listedCandidates(reading, digest, note)
+  const answer = repository.referrers(digest)
+  const listed = [referrerCandidates(reading, answer, note), fallbackCandidates(reading, digest, note)]
   const legacy = [legacyTagCandidates(reading, digest, 'sig'), legacyTagCandidates(reading, digest, 'att')]
   const visits = [...listed, ...legacy].map((source) => visitSource(walk, source))
   const visited = await Promise.all([...visits, visitWriters(walk, visits)])
-  return merge(visited.flat(), walk.unreadable)
+  return { ...merge(visited.flat(), walk.unreadable), ...(await kindOf(answer)) }
+}
+
+/** A failure of the referrers API is among the unreadable places already. */
+function kindOf(answer: Promise<ReferrersAnswer>): Promise<Pick<Discovery, 'referrers'>> {
+  return answer.then(
+    ({ kind }) => ({ referrers: kind }),
+    () => ({}),
+  )
 }
 
 type Walk = {

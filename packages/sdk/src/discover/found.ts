@@ -3,6 +3,7 @@ import type { CountersignError } from '@countersign/core/failure'
 import type { SignedEntity } from '@countersign/core/bundle/model'
 import type { Digest } from '@countersign/core/digest'
 import type { ImageIndex, ImageManifest } from '@countersign/core/oci/model'
+import type { ReferrersAnswer } from '../registry/repository.ts'
 import type { SignatureOrigin } from '../verify/requests.ts'
 import type { Source } from './sources.ts'
 
@@ -34,4 +35,6 @@ export type Discovery = {
   readonly unreadable: readonly CountersignError[]
   /** Every manifest that was read on the way. */
   readonly manifests: ReadonlyMap<Digest, FoundManifest>
+  /** Whether the store has the referrers API; absent when it did not answer. */
+  readonly referrers?: ReferrersAnswer['kind']
 }

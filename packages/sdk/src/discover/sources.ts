@@ -3,7 +3,7 @@ import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { fallbackTag, legacyTag } from '@countersign/core/oci/layouts'
 import type { Descriptor } from '@countersign/core/oci/model'
-import type { ManifestReference, StoredManifest } from '../registry/repository.ts'
+import type { ManifestReference, ReferrersAnswer, StoredManifest } from '../registry/repository.ts'
 import { parseStoredManifest } from './entity.ts'
 import type { Reading } from './reading.ts'
 import { parseWriterTag } from './writer-tag.ts'
@@ -17,17 +17,14 @@ export type Candidate = { readonly source: Source; readonly reference: ManifestR
 /** Takes a bound that was hit: what lies beyond is not looked at, what was found before it is. */
 export type Note = (failure: CountersignError) => void
 
-/** The referrers API and the fallback tag; each promise fails on its own. */
-export function listedCandidates(reading: Reading, subject: Digest, note: Note): [Promise<Candidate[]>, Promise<Candidate[]>] {
-  return [referrerCandidates(reading, subject, note), fallbackCandidates(reading, subject, note)]
-}
-
-async function referrerCandidates(reading: Reading, subject: Digest, note: Note): Promise<Candidate[]> {
-  const answer = await reading.repository.referrers(subject)
+/** What the referrers API answered. */
+export async function referrerCandidates(reading: Reading, asked: Promise<ReferrersAnswer>, note: Note): Promise<Candidate[]> {
+  const answer = await asked
   return answer.kind === 'unsupported' ? [] : fromDescriptors(reading, 'referrers', answer.manifests, note)
 }
 
-async function fallbackCandidates(reading: Reading, subject: Digest, note: Note): Promise<Candidate[]> {
+/** The fallback tag. */
+export async function fallbackCandidates(reading: Reading, subject: Digest, note: Note): Promise<Candidate[]> {
   const tag = fallbackTag(subject)
   const stored = await reading.repository.manifest({ tag })
   if (stored === undefined) return []

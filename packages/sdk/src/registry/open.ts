@@ -16,7 +16,7 @@ export function openRegistryRepository(context: RepositoryContext): Repository {
     blob: (descriptor) => readBlob(context, descriptor),
     referrers: (subject) => listReferrers(context, subject),
     tags: () => listTags(context),
-    putBlob: (bytes) => putBlob(context, bytes),
+    putBlob: (bytes, options) => putBlob(context, bytes, options),
     putManifest: (reference, bytes, mediaType, condition) => putManifest(context, reference, bytes, mediaType, condition),
     deleteManifest: (reference) => deleteManifest(context, reference),
   }

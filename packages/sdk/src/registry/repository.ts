@@ -54,10 +54,16 @@ export type WriteResult =
     }
   | { readonly kind: 'precondition_failed' }
 
+/** What a writer knows of a blob. */
+export type PutBlobOptions = {
+  /** The bytes were made just now: a store that must be asked whether it has a blob already need not be. It may be there all the same. */
+  readonly isNew?: boolean
+}
+
 /** Writes to one repository. */
 export type RepositoryWriter = {
   /** Uploads a blob unless it is there; returns once the store has confirmed it. */
-  readonly putBlob: (bytes: Uint8Array) => Promise<Digest>
+  readonly putBlob: (bytes: Uint8Array, options?: PutBlobOptions) => Promise<Digest>
   /** Stores a manifest under a tag or its digest. `condition` is honoured where the store can and ignored where it cannot. */
   readonly putManifest: (
     reference: ManifestReference,

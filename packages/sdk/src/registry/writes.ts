@@ -7,16 +7,16 @@ import { header } from '../http/message.ts'
 import type { Answer } from './endpoint.ts'
 import { errorText } from './error-body.ts'
 import { locationOf } from './redirect.ts'
-import type { ManifestReference, WriteCondition, WriteResult } from './repository.ts'
+import type { ManifestReference, PutBlobOptions, WriteCondition, WriteResult } from './repository.ts'
 import { cacheKey, referenceText, unexpected, type RepositoryContext } from './repository-context.ts'
 import { checkDigest, sha256Digest } from './verified-stream.ts'
 
 const uploadAttempts = 3
 
-/** Uploads a blob in one PUT unless the repository has it; returns once the registry confirmed it. */
-export async function putBlob(context: RepositoryContext, bytes: Uint8Array): Promise<Digest> {
+/** Uploads a blob in one PUT unless the repository has it, which a new one is not asked for; returns once the registry confirmed it. */
+export async function putBlob(context: RepositoryContext, bytes: Uint8Array, options: PutBlobOptions = {}): Promise<Digest> {
   const digest = sha256Digest(bytes)
-  if (await hasBlob(context, digest)) return digest
+  if (options.isNew !== true && (await hasBlob(context, digest))) return digest
   for (let attempt = 1; ; attempt++) {
     const answer = await upload(context, bytes, digest)
     if (answer.response.status === 201) {

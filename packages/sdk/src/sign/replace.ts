@@ -7,7 +7,7 @@ import { layerKey } from '../discover/layer-key.ts'
 import { writerTag } from '../discover/writer-tag.ts'
 import type { Repository } from '../registry/repository.ts'
 import { type LegacyLayer, writeLegacyLayer } from '../write/legacy-writer.ts'
-import type { MergeOptions } from '../write/merge.ts'
+import type { WriteOptions } from '../write/merge.ts'
 
 /**
  * Writes the new attestation first, without the replaced ones, then deletes the writer tags of those, which the next writer would merge
@@ -19,7 +19,7 @@ export async function dropReplaced(
   layer: LegacyLayer,
   predicateType: string,
   before: Discovery,
-  options: MergeOptions | undefined,
+  options: WriteOptions,
 ): Promise<Digest> {
   const drop = (old: { readonly annotations?: Readonly<Record<string, string>> }): boolean =>
     old.annotations?.[annotationKeys.attestationPredicateType] === predicateType

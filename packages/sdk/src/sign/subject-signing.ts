@@ -3,21 +3,24 @@ import { bytesToBase64 } from '@countersign/core/base64'
 import { legacyAnnotation } from '@countersign/core/bundle/legacy'
 import { equalBytes } from '@countersign/core/bytes'
 import { serializeEnvelope } from '@countersign/core/dsse/envelope'
+import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { annotationKeys } from '@countersign/core/oci/layouts'
 import type { Descriptor } from '@countersign/core/oci/model'
 import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
+import { readContent } from '../discover/content.ts'
 import { discoverSignatures } from '../discover/discover.ts'
-import { type ContentCache, newContentCache } from '../discover/reading.ts'
 import type { Discovery, FoundEntity } from '../discover/found.ts'
 import { isInLegacyTag, isLegacyLayout } from '../discover/layouts.ts'
+import { defaultDiscoveryLimits } from '../discover/limits.ts'
+import { newContentCache, startReading } from '../discover/reading.ts'
 import type { Repository } from '../registry/repository.ts'
 import { writeBundle } from '../write/bundle-writer.ts'
 import { legacyLayerMediaType, type LegacyLayer, writeLegacyLayer } from '../write/legacy-writer.ts'
 import { sha256 } from '../write/document.ts'
-import type { MergeOptions } from '../write/merge.ts'
-import { isPassing, randomPause } from '../write/patience.ts'
+import type { MergeOptions, WriteOptions } from '../write/merge.ts'
+import { isPassing, patiently, randomPause } from '../write/patience.ts'
 import { completeWrite } from './complete.ts'
 import { bundleOf, ownPolicy, signedPayload, signStatement } from './own-signature.ts'
 import type { SubjectPlan } from './plan.ts'
@@ -55,13 +58,13 @@ type OneLayout = 'bundle' | 'legacy'
  *
  * 1. Discovery: an equal signature of the same key (same bytes signed, verified) is kept, and only completed where a crash left it half-way.
  * 2. Signing, 3. writing (`bundle-writer.ts`, `legacy-writer.ts`): a crash before the end leaves the registry valid; repeat to complete.
- * 4. Discovery again: what was written must be found and verify, else `write_not_confirmed`.
+ *    The writers return once a reader's listing holds the signature.
+ * 4. Meanwhile manifest and blob are read again as a verifier reads them, and must verify, else `write_not_confirmed`.
  */
 export async function signSubject(request: SubjectSigning): Promise<readonly WrittenSignature[]> {
   const layouts: readonly OneLayout[] = request.layout === 'both' ? ['bundle', 'legacy'] : [request.layout]
-  const cache = newContentCache()
   // The key may still be opening: what is there already is looked up meanwhile.
-  const [signer, before] = await Promise.all([request.signer, request.upload ? discoverPatiently(request, cache) : undefined])
+  const [signer, before] = await Promise.all([request.signer, request.upload ? discoverPatiently(request) : undefined])
   const signing: Signing = { ...request, signer }
   if (before === undefined)
     return Promise.all(layouts.map(async (layout) => ({ layout, alreadyThere: false, ...(await sign(signing, layout)) })))
@@ -69,12 +72,12 @@ export async function signSubject(request: SubjectSigning): Promise<readonly Wri
   for (const layout of layouts) {
     written.push((await keepExisting(signing, layout, before)) ?? (await write(signing, layout, before)))
   }
-  if (written.some((one) => !one.alreadyThere)) await confirm(signing, written, cache)
   return written
 }
 
 /** Looks again, a few times, where a registry may have failed only because other writers are at work on the same image. */
-async function discoverPatiently(signing: Pick<Signing, 'repository' | 'subject' | 'merge'>, cache: ContentCache): Promise<Discovery> {
+async function discoverPatiently(signing: Pick<Signing, 'repository' | 'subject' | 'merge'>): Promise<Discovery> {
+  const cache = newContentCache()
   const pause = signing.merge?.pause ?? randomPause
   for (let attempt = 1; ; attempt++) {
     const discovery = await discoverSignatures(signing.repository, signing.subject, { cache })
@@ -95,11 +98,10 @@ async function sign(signing: Signing, layout: OneLayout): Promise<Signed> {
 /** An equal signature of ours in this layout, completed if a writer died half-way. */
 async function keepExisting(signing: Signing, layout: OneLayout, before: Discovery): Promise<WrittenSignature | undefined> {
   if (layout === 'legacy' && signing.replace) return undefined
-  const wanted = layout === 'legacy' && signing.plan.legacy.kind === 'sig' ? signing.plan.legacy.payload : signing.plan.statement
   for (const found of before.found) {
     const { layouts } = found.origin
     if (layout === 'legacy' ? !isInLegacyTag(layouts) : isLegacyLayout(layouts[0])) continue
-    if (!(await isOwn(signing, found, wanted))) continue
+    if (!(await isOwn(signing, layout, found.parsed))) continue
     const manifest = await completeWrite(signing.repository, signing.subject, found, before, signing.merge)
     signing.onEvent({ kind: 'already_signed', layout, manifest })
     return { layout, manifest, alreadyThere: true, ...storedForm(found) }
@@ -107,12 +109,14 @@ async function keepExisting(signing: Signing, layout: OneLayout, before: Discove
   return undefined
 }
 
-async function isOwn(signing: Signing, found: FoundEntity, wanted: Uint8Array): Promise<boolean> {
-  if (!found.parsed.ok) return false
-  const payload = signedPayload(found.parsed.entity)
+/** Whether it is what is to be signed in this layout, and verifies with our own public key. */
+async function isOwn(signing: Signing, layout: OneLayout, parsed: FoundEntity['parsed']): Promise<boolean> {
+  if (!parsed.ok) return false
+  const payload = signedPayload(parsed.entity)
+  const wanted = layout === 'legacy' && signing.plan.legacy.kind === 'sig' ? signing.plan.legacy.payload : signing.plan.statement
   if (payload === undefined || !equalBytes(payload, wanted)) return false
   const verification = await verifyEntity({
-    entity: found.parsed.entity,
+    entity: parsed.entity,
     artifact: { kind: 'digest', digests: [signing.subject.digest] },
     policy: ownPolicy(signing.signer.publicKey),
     nowMs: signing.nowMs,
@@ -129,15 +133,17 @@ function storedForm(found: FoundEntity): Signed {
 async function write(signing: Signing, layout: OneLayout, before: Discovery): Promise<WrittenSignature> {
   const signed = await sign(signing, layout)
   signing.onEvent({ kind: 'signed', digest: signing.subject.digest })
-  const manifest = layout === 'bundle' ? await writeAsBundle(signing, signed, before) : await writeAsLegacy(signing, signed, before)
+  const options = { ...signing.merge, whenStored: (manifest: Digest) => readBack(signing, layout, manifest) }
+  const manifest = await (layout === 'bundle' ? writeAsBundle : writeAsLegacy)(signing, signed, before, options)
   signing.onEvent({ kind: 'written', layout, manifest })
   return { layout, manifest, alreadyThere: false, ...signed }
 }
 
-async function writeAsBundle(signing: Signing, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
+async function writeAsBundle(signing: Signing, signed: Signed, before: Discovery, options: WriteOptions): Promise<Digest> {
   const { repository, subject, plan } = signing
   const parts = { subject, bundle: signed.bytes, predicateType: plan.predicateType, created: createdAt(signing) }
-  const written = await writeBundle(repository, parts, { ...signing.merge, known: before.manifests })
+  const { manifests: known, referrers } = before
+  const written = await writeBundle(repository, parts, { ...options, known, ...(referrers === undefined ? {} : { referrers }) })
   if (written.fallbackTag !== undefined) signing.onEvent({ kind: 'fallback_index', tag: written.fallbackTag })
   return written.manifest
 }
@@ -146,7 +152,7 @@ function createdAt({ nowMs }: Signing): string {
   return `${new Date(nowMs).toISOString().slice(0, 19)}Z`
 }
 
-async function writeAsLegacy(signing: Signing, signed: Signed, before: Discovery): Promise<Descriptor['digest']> {
+async function writeAsLegacy(signing: Signing, signed: Signed, before: Discovery, options: WriteOptions): Promise<Digest> {
   const { repository, subject, plan } = signing
   const { kind } = plan.legacy
   const annotations = {
@@ -155,25 +161,24 @@ async function writeAsLegacy(signing: Signing, signed: Signed, before: Discovery
   }
   const descriptor = { mediaType: legacyLayerMediaType[kind], size: signed.bytes.length, digest: sha256(signed.bytes), annotations }
   const layer: LegacyLayer = { bytes: signed.bytes, descriptor, created: createdAt(signing) }
-  if (!signing.replace || kind === 'sig') return writeLegacyLayer(repository, subject.digest, kind, layer, signing.merge)
+  if (!signing.replace || kind === 'sig') return writeLegacyLayer(repository, subject.digest, kind, layer, options)
   const { dropReplaced } = await import('./replace.ts')
-  return dropReplaced(signing.repository, subject.digest, layer, plan.predicateType, before, signing.merge)
+  return dropReplaced(signing.repository, subject.digest, layer, plan.predicateType, before, options)
 }
 
-/** 4. What was written must be found by a reader, and verify with our own public key. */
-async function confirm(signing: Signing, written: readonly WrittenSignature[], cache: ContentCache): Promise<void> {
-  const after = await discoverPatiently(signing, cache)
-  for (const one of written) {
-    if (one.alreadyThere) continue
-    const blob = sha256(one.bytes)
-    const found = after.found.filter((entity) => entity.origin.blob === blob)
-    const wanted = one.layout === 'legacy' && signing.plan.legacy.kind === 'sig' ? signing.plan.legacy.payload : signing.plan.statement
-    const own = await Promise.all(found.map((entity) => isOwn(signing, entity, wanted)))
-    if (own.includes(true)) continue
-    const detail = `the signature of ${signing.subject.digest} was written to ${signing.repository.name}, but ${found.length === 0 ? 'is not found there' : 'does not verify'}`
-    throw new CountersignError('write_not_confirmed', detail, {
-      hint: 'Sign again; if it stays so, the registry loses or changes what it confirms.',
-      ...(after.unreadable[0] === undefined ? {} : { cause: after.unreadable[0] }),
-    })
-  }
+/** 4. What was stored is read again from the registry, as a verifier reads it, and must verify with our own public key. */
+async function readBack(signing: Signing, layout: OneLayout, manifest: Digest): Promise<void> {
+  const { repository, subject, merge } = signing
+  const content = await patiently(async () => {
+    const reading = startReading(repository, defaultDiscoveryLimits)
+    const read = await readContent(reading, await reading.listedManifest({ digest: manifest }), () => true)
+    if (read.unreadable[0] !== undefined) throw read.unreadable[0]
+    return read
+  }, merge?.pause)
+  const isAbout = layout === 'legacy' || content.manifest?.subject?.digest === subject.digest
+  const own = await Promise.all(content.layers.map((layer) => isOwn(signing, layout, layer.parsed)))
+  if (isAbout && own.includes(true)) return
+  throw new CountersignError('write_not_confirmed', `the signature of ${subject.digest} as stored in ${repository.name} does not verify`, {
+    hint: 'Sign again; if it stays so, the registry loses or changes what it confirms.',
+  })
 }

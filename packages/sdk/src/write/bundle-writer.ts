@@ -3,12 +3,13 @@ import { CountersignError, outcomeOf } from '@countersign/core/failure'
 import { fallbackTag, referrerDescriptor } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
 import type { Digest } from '@countersign/core/digest'
-import type { Repository, StoredManifest } from '../registry/repository.ts'
+import type { ReferrersAnswer, Repository, StoredManifest } from '../registry/repository.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
-import { halfOf } from '../discover/writer-tag.ts'
+import { writerTag } from '../discover/writer-tag.ts'
+import { claimOwnTag } from './conditions.ts'
 import { bundleManifest, type BundleManifestParts, type Document, emptyConfig, fallbackIndex } from './document.ts'
 import { patiently } from './patience.ts'
-import { mergeContribution, type MergeOptions, type SharedDocument } from './merge.ts'
+import { mergeContribution, type SharedDocument, type WriteOptions } from './merge.ts'
 
 /** Where a bundle was written. */
 export type WrittenBundle = {
@@ -22,28 +23,45 @@ export type KnownManifests = ReadonlyMap<
   { readonly manifest: ImageManifest | ImageIndex; readonly mediaType: string; readonly size: number }
 >
 
+/** What a caller knows of the registry and its content. */
+export type BundleOptions = WriteOptions & {
+  readonly known?: KnownManifests
+  /** What the referrers API has just answered; absent when that is not known. */
+  readonly referrers?: ReferrersAnswer['kind']
+}
+
 /**
  * Stores a bundle and makes it discoverable.
  *
  * 1. Blobs, then the manifest by digest. A crash leaves unreferenced content.
- * 2. A registry that lists referrers itself (`OCI-Subject`, or its referrers answer shows it) is done: the manifest is the listing.
- * 3. Otherwise the fallback index, with the steps of `merge.ts`.
+ * 2. A registry whose referrers answer shows it is done: the manifest is the listing.
+ * 3. Otherwise the fallback index, with the steps of `merge.ts`; at once where the registry is known to have no referrers API.
  *
  * Throws `manifest_malformed` when the fallback tag holds something that must not be overwritten, `write_not_confirmed` when it never stays.
  */
-export async function writeBundle(
-  repository: Repository,
-  parts: BundleManifestParts,
-  options: MergeOptions & { readonly known?: KnownManifests } = {},
-): Promise<WrittenBundle> {
+export async function writeBundle(repository: Repository, parts: BundleManifestParts, options: BundleOptions = {}): Promise<WrittenBundle> {
   const manifest = bundleManifest(parts)
-  const written = await patiently(async () => {
-    await Promise.all([repository.putBlob(emptyConfig), repository.putBlob(parts.bundle)])
-    return repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  const subject = parts.subject.digest
+  const putBlobs = (): Promise<unknown> => Promise.all([repository.putBlob(emptyConfig), repository.putBlob(parts.bundle, { isNew: true })])
+  await patiently(putBlobs, options.pause)
+  if (options.referrers !== 'unsupported') {
+    await patiently(async (attempt) => {
+      if (attempt > 1) await putBlobs()
+      await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+    }, options.pause)
+    const [listed] = await Promise.all([isListed(repository, subject, manifest.digest), options.whenStored?.(manifest.digest)])
+    if (listed) return { manifest: manifest.digest }
+    return { manifest: manifest.digest, fallbackTag: await indexBundle(repository, subject, manifest, options) }
+  }
+  const claim = patiently(async (attempt) => {
+    if (attempt > 1) await putBlobs()
+    return claimOwnTag(repository, writerTag(subject, 'bundle', manifest.digest), manifest)
   }, options.pause)
-  if (written.kind === 'written' && written.subjectListed) return { manifest: manifest.digest }
-  if (await isListed(repository, parts.subject.digest, manifest.digest)) return { manifest: manifest.digest }
-  return { manifest: manifest.digest, fallbackTag: await indexBundle(repository, parts.subject.digest, manifest, options) }
+  const [fallbackTag] = await Promise.all([
+    indexClaimed(repository, subject, manifest, claim, options),
+    claim.then(() => options.whenStored?.(manifest.digest)),
+  ])
+  return { manifest: manifest.digest, fallbackTag }
 }
 
 /** Puts a stored bundle manifest into the fallback index; also completes what a writer left half-way. Returns the tag. */
@@ -51,14 +69,31 @@ export async function indexBundle(
   repository: Repository,
   subject: Digest,
   manifest: Document,
-  options: MergeOptions & { readonly known?: KnownManifests } = {},
+  options: BundleOptions = {},
+): Promise<string> {
+  const tag = writerTag(subject, 'bundle', manifest.digest)
+  return indexClaimed(
+    repository,
+    subject,
+    manifest,
+    patiently(() => claimOwnTag(repository, tag, manifest), options.pause),
+    options,
+  )
+}
+
+async function indexClaimed(
+  repository: Repository,
+  subject: Digest,
+  manifest: Document,
+  claim: Promise<boolean>,
+  options: BundleOptions,
 ): Promise<string> {
   const shared = sharedIndex(subject, options.known ?? new Map())
-  await mergeContribution(repository, subject, { manifest, content: manifest.digest }, shared, options)
+  await mergeContribution(repository, subject, { manifest, content: manifest.digest, claim }, shared, options)
   return shared.tag
 }
 
-/** Some registries list referrers and do not say so in the answer to the write. */
+/** Whether a reader finds it in the list. What the answer to the write says (`OCI-Subject`) is not asked: some registries say nothing, some too much. */
 async function isListed(repository: Repository, subject: Digest, manifest: Digest): Promise<boolean> {
   try {
     const answer = await repository.referrers(subject)
@@ -77,9 +112,9 @@ function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Des
     entries: (stored) => indexEntries(subject, stored),
     contributed: (stored) => {
       const manifest = asReferrer(stored, subject)
-      const entries = new Map<string, Descriptor>()
+      const entries = new Map<Digest, Descriptor>()
       if (manifest !== undefined) {
-        entries.set(halfOf(stored.digest), referrerDescriptor({ ...stored, size: stored.bytes.length }, manifest))
+        entries.set(stored.digest, referrerDescriptor({ ...stored, size: stored.bytes.length }, manifest))
       }
       return entries
     },
@@ -87,7 +122,7 @@ function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Des
   }
 }
 
-function indexEntries(subject: Digest, stored: StoredManifest | undefined): Map<string, Descriptor> {
+function indexEntries(subject: Digest, stored: StoredManifest | undefined): Map<Digest, Descriptor> {
   if (stored === undefined) return new Map()
   const tag = fallbackTag(subject)
   let index: ImageManifest | ImageIndex | undefined
@@ -98,7 +133,7 @@ function indexEntries(subject: Digest, stored: StoredManifest | undefined): Map<
   }
   if (index?.kind !== 'index')
     throw occupied(tag, index === undefined ? `a ${stored.mediaType}` : 'an image (`cosign copy` leaves one there)')
-  return new Map(index.manifests.map((descriptor) => [halfOf(descriptor.digest), descriptor]))
+  return new Map(index.manifests.map((descriptor) => [descriptor.digest, descriptor]))
 }
 
 function occupied(tag: string, found: string, cause?: unknown): CountersignError {

@@ -6,10 +6,11 @@ import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oc
 import type { Repository, StoredManifest } from '../registry/repository.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
 import { layerKey } from '../discover/layer-key.ts'
-import { halfOf } from '../discover/writer-tag.ts'
+import { writerTag } from '../discover/writer-tag.ts'
+import { claimOwnTag } from './conditions.ts'
 import { type Document, legacyConfig, legacyManifest } from './document.ts'
 import { patiently } from './patience.ts'
-import { mergeContribution, type MergeOptions, type SharedDocument } from './merge.ts'
+import { mergeContribution, type SharedDocument, type WriteOptions } from './merge.ts'
 
 /** `.sig` holds simple-signing payloads, `.att` DSSE envelopes. */
 export type LegacyKind = 'sig' | 'att'
@@ -22,13 +23,13 @@ export type LegacyLayer = {
 }
 
 /** What may be dropped on the way: `attest --replace` drops earlier attestations of the same type. */
-export type LegacyOptions = MergeOptions & { readonly drop?: (layer: Descriptor) => boolean }
+export type LegacyOptions = WriteOptions & { readonly drop?: (layer: Descriptor) => boolean }
 
 /**
  * Adds a layer to the manifest under `.sig` or `.att` and returns that manifest's digest once it has been read back with the layer in it.
  *
- * 1. Payload and config blobs, then the writer's own manifest by digest, holding this one layer. A crash leaves unreferenced content.
- * 2. to 4. The steps of `merge.ts`, with the manifest under `.sig` or `.att` as the shared document.
+ * 1. Payload and config blobs. A crash leaves unreferenced content.
+ * 2. to 4. The steps of `merge.ts`: the writer's own manifest holds this one layer, the manifest under `.sig` or `.att` is the shared document.
  */
 export async function writeLegacyLayer(
   repository: Repository,
@@ -39,11 +40,17 @@ export async function writeLegacyLayer(
 ): Promise<Digest> {
   const config = legacyConfig([layer.descriptor])
   const manifest = legacyManifest(config, [layer.descriptor], layer.created)
-  await patiently(async () => {
-    await Promise.all([repository.putBlob(layer.bytes), repository.putBlob(config)])
-    await repository.putManifest({ digest: manifest.digest }, manifest.bytes, manifest.mediaType)
+  const putBlobs = (): Promise<unknown> => Promise.all([repository.putBlob(layer.bytes), repository.putBlob(config)])
+  await patiently(putBlobs, options.pause)
+  const claim = patiently(async (attempt) => {
+    if (attempt > 1) await putBlobs()
+    return claimOwnTag(repository, writerTag(subject, kind, layerKey(layer.descriptor)), manifest)
   }, options.pause)
-  return mergeLegacyLayer(repository, subject, kind, { manifest, layer: layer.descriptor }, options)
+  const [shared] = await Promise.all([
+    mergeClaimed(repository, subject, kind, { manifest, layer: layer.descriptor, claim }, options),
+    claim.then(() => options.whenStored?.(manifest.digest)),
+  ])
+  return shared
 }
 
 /** Merges a stored one-layer manifest; also completes what a writer left half-way. */
@@ -54,19 +61,28 @@ export async function mergeLegacyLayer(
   own: { readonly manifest: Document; readonly layer: Descriptor },
   options: LegacyOptions = {},
 ): Promise<Digest> {
+  const tag = writerTag(subject, kind, layerKey(own.layer))
+  const claim = patiently(() => claimOwnTag(repository, tag, own.manifest), options.pause)
+  return mergeClaimed(repository, subject, kind, { ...own, claim }, options)
+}
+
+function mergeClaimed(
+  repository: Repository,
+  subject: Digest,
+  kind: LegacyKind,
+  own: { readonly manifest: Document; readonly layer: Descriptor; readonly claim: Promise<boolean> },
+  options: LegacyOptions,
+): Promise<Digest> {
   const content = layerKey(own.layer)
-  const shared = sharedManifest(repository, subject, kind, halfOf(content), options.drop)
-  await mergeContribution(repository, subject, { manifest: own.manifest, content }, shared, options)
-  const stored = await patiently(() => repository.resolve({ tag: shared.tag }), options.pause)
-  if (stored === undefined) throw new CountersignError('write_not_confirmed', `the tag ${shared.tag} vanished after it was written`)
-  return stored.digest
+  const shared = sharedManifest(repository, subject, kind, content, options.drop)
+  return mergeContribution(repository, subject, { manifest: own.manifest, content, claim: own.claim }, shared, options)
 }
 
 function sharedManifest(
   repository: Repository,
   subject: Digest,
   kind: LegacyKind,
-  ownHalf: string,
+  own: Digest,
   drop: LegacyOptions['drop'],
 ): SharedDocument<Descriptor> {
   const tag = legacyTag(subject, kind)
@@ -75,7 +91,7 @@ function sharedManifest(
     tag,
     entries: (stored) => (stored === undefined ? new Map() : layersOf(stored, tag)),
     contributed: (stored) => contributedLayers(stored, kind),
-    ...(drop === undefined ? {} : { dropped: (half: string, layer: Descriptor) => half !== ownHalf && drop(layer) }),
+    ...(drop === undefined ? {} : { dropped: (key: Digest, layer: Descriptor) => key !== own && drop(layer) }),
     build: async (entries) => {
       const layers = [...entries.values()]
       const config = legacyConfig(layers)
@@ -85,7 +101,7 @@ function sharedManifest(
   }
 }
 
-function layersOf(stored: StoredManifest, tag: string): Map<string, Descriptor> {
+function layersOf(stored: StoredManifest, tag: string): Map<Digest, Descriptor> {
   let manifest: ImageManifest | ImageIndex | undefined
   try {
     manifest = parseStoredManifest(stored)
@@ -93,15 +109,15 @@ function layersOf(stored: StoredManifest, tag: string): Map<string, Descriptor> 
     throw occupied(tag, 'something that does not parse', cause)
   }
   if (manifest?.kind !== 'manifest') throw occupied(tag, `a ${stored.mediaType}`)
-  return new Map(manifest.layers.map((layer) => [halfOf(layerKey(layer)), layer]))
+  return new Map(manifest.layers.map((layer) => [layerKey(layer), layer]))
 }
 
-function contributedLayers(stored: StoredManifest, kind: LegacyKind): Map<string, Descriptor> {
+function contributedLayers(stored: StoredManifest, kind: LegacyKind): Map<Digest, Descriptor> {
   const mediaType = legacyLayerMediaType[kind]
   try {
     const manifest = parseStoredManifest(stored)
     const layers = manifest?.kind === 'manifest' ? manifest.layers.filter((layer) => layer.mediaType === mediaType) : []
-    return new Map(layers.map((layer) => [halfOf(layerKey(layer)), layer]))
+    return new Map(layers.map((layer) => [layerKey(layer), layer]))
   } catch (cause) {
     // Someone else's tag with a name like ours: not ours to merge, and discovery reports it as malformed.
     if (cause instanceof CountersignError) return new Map()

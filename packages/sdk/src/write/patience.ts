@@ -3,7 +3,7 @@
  *
  * Seen on docker-registry 2.8.3 with files as storage: links are truncated before they are written again, so that a reader in between gets
  * HTTP 500 or 404, and a manifest is refused for a blob that was confirmed a moment ago (`MANIFEST_BLOB_UNKNOWN`). The HTTP client's own
- * retries do not help with the latter: the blobs must be put again too, so a whole step is repeated. Every step here may be.
+ * retries do not help with the latter: the blobs must be put again before the manifest is. Every step here may be repeated.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError, type FailureCode } from '@countersign/core/failure'
@@ -26,11 +26,11 @@ export function isPassing(failure: CountersignError): boolean {
   return passing.has(failure.code)
 }
 
-/** Runs a repeatable step until it succeeds, a failure is final, or seven attempts are used up. */
-export async function patiently<T>(step: () => Promise<T>, pause: Pause = randomPause): Promise<T> {
+/** Runs a repeatable step, which is told the number of the attempt from 1, until it succeeds, a failure is final, or seven are used up. */
+export async function patiently<T>(step: (attempt: number) => Promise<T>, pause: Pause = randomPause): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await step()
+      return await step(attempt)
     } catch (cause) {
       if (!(cause instanceof CountersignError) || !isPassing(cause) || attempt === attempts) throw cause
       await pause(attempt)

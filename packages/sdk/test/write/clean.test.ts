@@ -38,7 +38,7 @@ describe('cleaning writer tags', () => {
     const repository = memoryRepository({ referrersApi: false })
     const { digest } = await pushImage(repository, 'hello', 'v1')
     const signer = testSigner()
-    const dying = faultyRepository(repository, { write: 5, when: 'before' }).repository
+    const dying = faultyRepository(repository, { write: 4, when: 'before' }).repository
     const signing = signImageIn({ images: dying, signatures: dying }, { ...request, layout: 'bundle', signer }, { nowMs: signedMs })
     await expect(signing).rejects.toMatchObject({ code: 'registry_unreachable' })
     const { removed, kept } = await cleanWriterTags(repository, digest, { nowMs: signedMs + 100 * dayMs, olderThanMs: 0 })

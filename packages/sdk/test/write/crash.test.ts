@@ -91,8 +91,8 @@ describe('a writer that died after its own tag', () => {
       const repository = memoryRepository({ referrersApi: false })
       const subject = await pushImage(repository, 'hello', 'v1')
       const [dead, next] = [testSigner(), testSigner()]
-      // Two blobs, the manifest by digest, the own tag (written by the proof that no condition is honoured), then the shared document.
-      const { repository: failing } = faultyRepository(repository, { write: 5, when: 'before' })
+      // Two blobs, the own tag (written by the proof that no condition is honoured), then the shared document.
+      const { repository: failing } = faultyRepository(repository, { write: 4, when: 'before' })
       await expect(sign(layout)(failing, dead)).rejects.toMatchObject({ code: 'registry_unreachable' })
       const tag = `sha256-${subject.digest.slice(7)}${layout === 'legacy' ? '.sig' : ''}`
       expect(repository.tagged.has(tag)).toBe(false)
