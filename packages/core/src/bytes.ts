@@ -37,6 +37,11 @@ export function hexToBytes(hex: string): Uint8Array {
 
 /** Joins byte strings. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
+  return joinBytes(parts)
+}
+
+/** Joins any number of byte strings; as arguments, a hundred thousand of them would overflow the stack. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let offset = 0
   for (const part of parts) {
@@ -44,6 +49,43 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
     offset += part.length
   }
   return whole
+}
+
+/** Parts of a stream on their way to one byte string. */
+export type ByteCollector = { readonly add: (part: Uint8Array) => void; readonly join: () => Uint8Array }
+
+const tailBytes = 64 * 1024
+
+/** Collects parts. Hostile: a sender may send single bytes, each of which would be an object of its own; small parts are copied together. */
+export function collectBytes(): ByteCollector {
+  const parts: Uint8Array[] = []
+  let tail = new Uint8Array(0)
+  let used = 0
+  const flush = (): void => {
+    // A copy: a small part that is kept must not keep all of the tail.
+    if (used > 0) parts.push(used === tail.length ? tail : tail.slice(0, used))
+    tail = new Uint8Array(0)
+    used = 0
+  }
+  return {
+    add: (part) => {
+      if (part.length >= tailBytes / 4) {
+        flush()
+        parts.push(part)
+        return
+      }
+      if (used + part.length > tail.length) {
+        flush()
+        tail = new Uint8Array(tailBytes)
+      }
+      tail.set(part, used)
+      used += part.length
+    },
+    join: () => {
+      flush()
+      return parts.length === 1 ? (parts[0] as Uint8Array) : joinBytes(parts)
+    },
+  }
 }
 
 /** Whether two byte strings are equal. The time taken depends on the lengths alone. */

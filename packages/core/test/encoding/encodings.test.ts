@@ -1,11 +1,34 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { base64ToBytes, base64UrlToBytes, bytesToBase64 } from '@countersign/core/base64'
-import { bytesToHex, compareBytes, concatBytes, equalBytes, fromUtf8, hexToBytes, utf8 } from '@countersign/core/bytes'
+import { bytesToHex, collectBytes, compareBytes, concatBytes, equalBytes, fromUtf8, hexToBytes, utf8 } from '@countersign/core/bytes'
 import { digestBytes, digestFromBytes, parseDigest, type Digest } from '@countersign/core/digest'
 import { refusal } from '../refusal.ts'
 
 const bytes = fc.uint8Array({ maxLength: 200 })
+
+describe('parts of a stream', () => {
+  it('are joined in their order, whatever their sizes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(0, 1, 3, 16_383, 16_384, 16_385, 65_536, 70_000), { maxLength: 12 }), (sizes) => {
+        const parts = sizes.map((size, at) => new Uint8Array(size).fill(at + 1))
+        const collected = collectBytes()
+        for (const part of parts) collected.add(part)
+        expect(equalBytes(collected.join(), new Uint8Array(Buffer.concat(parts)))).toBe(true)
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  it('attack: that are very many single bytes neither overflow the stack nor keep more memory than they have', () => {
+    const collected = collectBytes()
+    for (let n = 0; n < 300_000; n++) collected.add(Uint8Array.of(n % 251))
+    expect(collected.join()).toHaveLength(300_000)
+    const one = collectBytes()
+    one.add(Uint8Array.of(7))
+    expect(one.join().buffer.byteLength).toBe(1)
+  })
+})
 
 describe('base64', () => {
   it('is what Node writes, and reads back', () => {

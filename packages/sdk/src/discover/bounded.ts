@@ -1,5 +1,5 @@
 /** Parallel work with a bound, and reading a stream with a bound. */
-import { concatBytes } from '@countersign/core/bytes'
+import { collectBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 
 /** Runs a task when fewer than the bound are under way; tasks start in the order in which they came. */
@@ -32,14 +32,14 @@ export async function readAll(
   what: string,
   count: (bytes: number) => void,
 ): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = []
+  const collected = collectBytes()
   let length = 0
   for await (const chunk of stream) {
     count(chunk.length)
     length += chunk.length
     if (length > maxBytes) throw new CountersignError('limit_exceeded', `${what} is longer than ${maxBytes} bytes`)
     // The source may fill the same memory again.
-    chunks.push(new Uint8Array(chunk))
+    collected.add(new Uint8Array(chunk))
   }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : concatBytes(...chunks)
+  return collected.join()
 }

@@ -1,5 +1,5 @@
 /** Reads bodies whole, within a bound. */
-import { concatBytes } from '@countersign/core/bytes'
+import { collectBytes, joinBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { describeRequest, isBrokenOff } from './failures.ts'
 import { contentLength, type HttpRequest, type HttpResponse } from './message.ts'
@@ -14,14 +14,14 @@ export async function readBody(response: HttpResponse, request: HttpRequest, lim
     response.discard()
     throw tooLong(request, limit)
   }
-  const parts: Uint8Array[] = []
+  const collected = collectBytes()
   let length = 0
   for await (const part of response.body) {
     length += part.length
     if (length > limit) throw tooLong(request, limit)
-    parts.push(part)
+    collected.add(part)
   }
-  return parts.length === 1 ? (parts[0] as Uint8Array) : concatBytes(...parts)
+  return collected.join()
 }
 
 /** Does work that reads a body whole, up to twice more when the body breaks off: what was read so far is not used. */
@@ -53,5 +53,5 @@ export async function peekBody(response: HttpResponse, limit: number): Promise<U
     // The status is known and is the failure to tell; an error body that breaks off changes nothing about it.
     if (!(error instanceof CountersignError)) throw error
   }
-  return concatBytes(...parts)
+  return joinBytes(parts)
 }

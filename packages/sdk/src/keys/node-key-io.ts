@@ -1,6 +1,6 @@
 /** The IO of keys on a machine: its files, and https. */
 import { open } from 'node:fs/promises'
-import { concatBytes } from '@countersign/core/bytes'
+import { joinBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { HttpClient } from '../http/client.ts'
 import type { HttpRequest } from '../http/message.ts'
@@ -32,7 +32,7 @@ async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Arr
       cause,
     })
   }
-  return concatBytes(...parts)
+  return joinBytes(parts)
 }
 
 async function download(url: URL, maxBytes: number, environment: Readonly<Record<string, string | undefined>>): Promise<Uint8Array> {

@@ -1,5 +1,5 @@
 /** Reads a layout as a repository. Layouts have no referrers API: referrers are found by looking at every manifest. */
-import { concatBytes } from '@countersign/core/bytes'
+import { joinBytes } from '@countersign/core/bytes'
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs, type JsonObject } from '@countersign/core/json/parse'
@@ -57,7 +57,7 @@ export async function readBlobWhole(store: LayoutStore, digest: Digest, limit: n
     if (length > blob.size) throw altered(`${store.name}@${digest}`, `${blob.size} bytes`, 'more')
     parts.push(part)
   }
-  const bytes = concatBytes(...parts)
+  const bytes = joinBytes(parts)
   checkDigest(bytes, digest, `${store.name}@${digest}`)
   return bytes
 }

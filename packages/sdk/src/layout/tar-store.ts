@@ -1,6 +1,6 @@
 /** An image layout in a tar file: one pass notes where each entry lies, nothing is unpacked. */
 import { createReadStream } from 'node:fs'
-import { concatBytes } from '@countersign/core/bytes'
+import { joinBytes } from '@countersign/core/bytes'
 import { parseDigest, type Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs } from '@countersign/core/json/parse'
@@ -21,7 +21,7 @@ export async function openTarStore(file: string): Promise<LayoutStore> {
     if (extent.size > layoutLimits.manifest) throw new CountersignError('limit_exceeded', `${name}: ${path} is too large`)
     const parts: Uint8Array[] = []
     for await (const part of contentOf(extent)) parts.push(part)
-    return concatBytes(...parts)
+    return joinBytes(parts)
   }
   const { value } = parseJsonAs('layout_malformed', `${name}: oci-layout`, await small('oci-layout'))
   if (typeof value !== 'object' || value === null || !('imageLayoutVersion' in value) || value.imageLayoutVersion !== '1.0.0') {

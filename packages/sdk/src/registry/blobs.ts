@@ -1,5 +1,5 @@
 /** Reads blobs (distribution-spec 1.1, "Pulling blobs"), checked while they stream. */
-import { concatBytes } from '@countersign/core/bytes'
+import { collectBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
 import { describeRequest } from '../http/failures.ts'
@@ -18,9 +18,9 @@ export async function* readBlob(context: RepositoryContext, wanted: Wanted): Asy
     return
   }
   const fetchWhole = async (): Promise<CachedObject> => {
-    const parts: Uint8Array[] = []
-    for await (const part of fetchBlob(context, wanted, false)) parts.push(part)
-    return { bytes: concatBytes(...parts), mediaType: '' }
+    const collected = collectBytes()
+    for await (const part of fetchBlob(context, wanted, false)) collected.add(part)
+    return { bytes: collected.join(), mediaType: '' }
   }
   // A second descriptor may give another size for the same digest; one of the two lies, and the failure is that one's alone.
   const key = `${cacheKey(context, 'blob', wanted.digest)} ${wanted.size}`
