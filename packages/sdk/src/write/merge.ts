@@ -60,6 +60,9 @@ export type WriteOptions = MergeOptions & {
 
 const defaultRounds = 24
 
+/** Hostile: whoever may push tags may push any number of them, and each would be fetched; readers look at no more either. */
+const maxUnread = 5_000
+
 /** Merges a contribution into a shared document; gives that document's digest when a read has shown that it, and all else, is there. */
 export async function mergeContribution<Entry>(
   repository: Repository,
@@ -115,6 +118,16 @@ async function readRound<Entry>(
   learn(entries)
   const halves = new Set([...known.keys()].map(halfOf))
   const unread = [...tags].filter(([half]) => !halves.has(half) && !readTags.has(half))
+  if (unread.length > maxUnread) {
+    throw new CountersignError(
+      'limit_exceeded',
+      `${repository.name} has ${unread.length} writer tags of this image that nobody has merged`,
+      {
+        expected: `at most ${maxUnread}`,
+        hint: `Look at the tags that begin with ${shared.tag.slice(0, 71)}. and delete those that no signer of yours has put.`,
+      },
+    )
+  }
   const manifests = await Promise.all(unread.map(async ([half, tag]) => ({ half, manifest: await repository.manifest({ tag }) })))
   for (const { half, manifest } of manifests) {
     // Listed and not there: deleted just now, or its writer is still at it. Its writer merges it; the next round looks again.
