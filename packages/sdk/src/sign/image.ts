@@ -95,25 +95,25 @@ async function signEach(
   }
   const subjects = request.recursive ? await expandSubject(images, root) : [root]
   const plans = subjects.map((subject) => ({ subject, plan: plan(subject) }))
+  const signOne = async ({ subject, plan }: (typeof plans)[number]): Promise<SignedSubject> => ({
+    subject,
+    reference: `${images.name}@${subject.digest}`,
+    signatures: await signSubject({
+      repository: signatures,
+      subject,
+      plan,
+      signer,
+      layout: request.layout,
+      upload: request.upload,
+      nowMs: options.nowMs ?? Date.now(),
+      replace: request.replace,
+      onEvent,
+      ...(options.merge === undefined ? {} : { merge: options.merge }),
+    }),
+  })
+  const [first, ...listed] = plans
   const through = gate(4)
-  return Promise.all(
-    plans.map(({ subject, plan }) =>
-      through(async () => ({
-        subject,
-        reference: `${images.name}@${subject.digest}`,
-        signatures: await signSubject({
-          repository: signatures,
-          subject,
-          plan,
-          signer,
-          layout: request.layout,
-          upload: request.upload,
-          nowMs: options.nowMs ?? Date.now(),
-          replace: request.replace,
-          onEvent,
-          ...(options.merge === undefined ? {} : { merge: options.merge }),
-        }),
-      })),
-    ),
-  )
+  const below = await Promise.all(listed.map((one) => through(() => signOne(one))))
+  // Last: whoever finds an index signed may rely on all that it lists being so.
+  return first === undefined ? below : [await signOne(first), ...below]
 }

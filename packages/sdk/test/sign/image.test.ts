@@ -1,20 +1,22 @@
-import { digestHex } from '@countersign/core/digest'
+import { type Digest, digestHex } from '@countersign/core/digest'
 import { fromUtf8, utf8 } from '@countersign/core/bytes'
 import type { ImageReference } from '@countersign/core/oci/reference'
 import { parseStatement } from '@countersign/core/statement/statement'
 import { discoverSignatures } from '@countersign/sdk/discover/discover'
 import { attestImageIn, signImageIn } from '@countersign/sdk/sign/image'
+import type { Repository } from '@countersign/sdk/registry/repository'
 import type { SignatureLayout, SignEvent } from '@countersign/sdk/sign/requests'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
+import { faultyRepository } from '@countersign/testkit/faulty-repository'
 import { keyPolicy, pushImage, pushIndex, testSigner } from '@countersign/testkit/image-fixture'
-import { memoryRepository, type MemoryRepository } from '@countersign/testkit/memory-repository'
+import { memoryRepository } from '@countersign/testkit/memory-repository'
 import { describe, expect, it } from 'vitest'
 
 const place = { kind: 'registry', registry: 'memory.example', repository: 'repo' } as const
 const byTag: ImageReference = { place, tag: 'v1' }
 const nowMs = Date.UTC(2026, 10, 20)
 
-function both(repository: MemoryRepository): { images: MemoryRepository; signatures: MemoryRepository } {
+function both(repository: Repository): { images: Repository; signatures: Repository } {
   return { images: repository, signatures: repository }
 }
 
@@ -122,6 +124,27 @@ describe('signing', () => {
     expect(new Set(signed.map(({ subject }) => subject.digest))).toStrictEqual(
       new Set([outer, inner, one, two].map(({ digest }) => digest)),
     )
+  })
+
+  it('signs an index last: one that is signed lists nothing unsigned, wherever the writer dies', async () => {
+    const digests = async (repository: Repository): Promise<Digest[]> => {
+      const [one, two] = [await pushImage(repository, 'one'), await pushImage(repository, 'two')]
+      const outer = await pushIndex(repository, [await pushIndex(repository, [one, two]), one], 'v1')
+      return [outer, one, two].map(({ digest }) => digest)
+    }
+    for (let write = 1, died = true; died; write++) {
+      const repository = memoryRepository()
+      const [outer, ...images] = await digests(repository)
+      const faulty = faultyRepository(repository, { write, when: 'after' })
+      const signing = signImageIn(both(faulty.repository), { ...base, recursive: true, signer: testSigner() }, { nowMs })
+      died = await signing.then(
+        () => false,
+        () => true,
+      )
+      const isSigned = async (digest: Digest): Promise<boolean> => (await discoverSignatures(repository, { digest })).found.length > 0
+      if (await isSigned(outer as Digest)) expect(await Promise.all(images.map(isSigned))).toStrictEqual([true, true])
+      else expect(died).toBe(true)
+    }
   })
 
   it('uploads nothing when told so, and gives the bytes', async () => {
