@@ -136,6 +136,15 @@ describe('parseBundle', () => {
     expect(code(value)).toBe('bundle_malformed')
   })
 
+  it('attack: a weak hash that the bundle chooses is none that exists, whatever the length of its digest', () => {
+    for (const algorithm of ['MD5', 'SHA1', 'SHA2_224', 'sha1', '', 2]) {
+      for (const length of [16, 20, 28, 32]) {
+        const messageSignature = { messageDigest: { algorithm, digest: b64(length) }, signature: b64(70) }
+        expect(code(keyBundle({ messageSignature }))).toBe('bundle_malformed')
+      }
+    }
+  })
+
   it.each([[[]], [undefined], [[{ sig: b64(70) }, { sig: b64(70, 1) }]]])(
     'attack: an envelope with other than one signature has a code of its own',
     (signatures) => {
