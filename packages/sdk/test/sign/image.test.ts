@@ -142,8 +142,8 @@ describe('signing', () => {
         () => true,
       )
       const isSigned = async (digest: Digest): Promise<boolean> => (await discoverSignatures(repository, { digest })).found.length > 0
-      if (await isSigned(outer as Digest)) expect(await Promise.all(images.map(isSigned))).toStrictEqual([true, true])
-      else expect(died).toBe(true)
+      const state = { index: await isSigned(outer as Digest), images: await Promise.all(images.map(isSigned)) }
+      expect(state.index ? state.images : died, `dead at write ${write}`).toStrictEqual(state.index ? [true, true] : true)
     }
   })
 
