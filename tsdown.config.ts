@@ -12,8 +12,14 @@ const chunks = [
     test: /packages\/cli\/src\/(run|process|version|command\/(parse|suggestion|table|flag-values)|failure|flags\/(global|idle|environment)|terminal\/terminal|report\/(target|conclusion)|profile\/(profile|find))/,
   },
   {
-    name: 'verbs',
+    // All that signing needs until its key is being opened; the rest is loaded meanwhile.
+    name: 'key',
     priority: 7,
+    test: /packages\/cli\/src\/(signing\/(signer|password|key-first|key-io)|flags\/(signing|registry)|commands\/(sign|attest)\.ts)/,
+  },
+  {
+    name: 'verbs',
+    priority: 6,
     test: /packages\/cli\/src\/(demands|trust\/select|connection|report\/(evidence|cosign|schema)|terminal|images|signing|verbs\/(verify|sign|attest)|flags|commands\/(verify|sign|attest))/,
   },
   { name: 'sdk', test: /packages\/(core|sdk)\/src\// },

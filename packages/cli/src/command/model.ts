@@ -34,7 +34,7 @@ export type Flag = {
 type Example = { readonly text: string; readonly line: string }
 
 /** The body of a verb: does the work, prints its own result, and says how it ended. */
-type Body = (invocation: Invocation) => Promise<Conclusion>
+export type Body = (invocation: Invocation) => Promise<Conclusion>
 
 /** A verb: everything but its body, which is loaded when it runs. */
 export type Command = {

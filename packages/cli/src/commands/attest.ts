@@ -2,6 +2,7 @@
 import type { Command } from '../command/model.ts'
 import { referrersModeFlag, registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
 import { imageSigningFlags, signingFlags, statementFlags } from '../flags/signing.ts'
+import { keyFirst } from '../signing/key-first.ts'
 
 /** Attests something about images. */
 export const attestCommand: Command = {
@@ -43,5 +44,5 @@ export const attestCommand: Command = {
     referrersModeFlag,
     ...registryFlags,
   ],
-  body: async () => (await import('../verbs/attest.ts')).attest,
+  body: async () => keyFirst(async () => (await import('../verbs/attest.ts')).attest),
 }

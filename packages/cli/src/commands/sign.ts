@@ -2,6 +2,7 @@
 import type { Command } from '../command/model.ts'
 import { referrersModeFlag, registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
 import { imageSigningFlags, signingFlags } from '../flags/signing.ts'
+import { keyFirst } from '../signing/key-first.ts'
 
 /** Signs images by digest. */
 export const signCommand: Command = {
@@ -59,5 +60,5 @@ export const signCommand: Command = {
     referrersModeFlag,
     ...registryFlags,
   ],
-  body: async () => (await import('../verbs/sign.ts')).sign,
+  body: async () => keyFirst(async () => (await import('../verbs/sign.ts')).sign),
 }

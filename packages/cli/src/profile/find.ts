@@ -1,4 +1,5 @@
 /** Finds the profile: the one that was named, the one of the working folder, or the one of the account. */
+import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
@@ -30,6 +31,8 @@ export async function findProfile(
 async function read(path: string): Promise<ProfileFile | undefined> {
   let bytes: Buffer
   try {
+    // Most often there is none, which is cheaper to find out like this.
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
     bytes = await readFile(path)
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return undefined

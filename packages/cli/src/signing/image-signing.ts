@@ -7,7 +7,7 @@ import type { ImageRepositories } from '@countersign/sdk/sign/repositories'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import { connectionFromFlags, signatureRepository } from '../connection.ts'
 import { needsPrompt } from './password.ts'
-import { readSignerFromFlags } from './signer.ts'
+import type { BegunSigner } from './signer.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
@@ -30,8 +30,8 @@ type Session = {
 }
 
 /** Opening the key takes longer than a registry takes to answer: both happen at the same time. */
-async function openSession(invocation: Invocation): Promise<Session> {
-  const open = await readSignerFromFlags(invocation)
+async function openSession(invocation: Invocation, key: BegunSigner): Promise<Session> {
+  const open = await key
   const signer = open()
   // A prompt has the terminal for itself.
   if (needsPrompt(invocation.terminal)) await signer
@@ -48,11 +48,12 @@ async function openSession(invocation: Invocation): Promise<Session> {
 /** Signs each image; one that fails does not keep the others from being signed, but the exit code tells. */
 export async function forEachImage(
   invocation: Invocation,
+  key: BegunSigner,
   images: readonly TypedImage[],
   work: (image: ImageReference, signer: Promise<Signer>, repositories: ImageRepositories) => Promise<SignedImage>,
 ): Promise<Conclusion> {
   const { terminal, verbose } = invocation
-  const session = await openSession(invocation)
+  const session = await openSession(invocation, key)
   const subjects: SubjectReport[] = []
   try {
     for (const { subject, image } of images) {

@@ -1,35 +1,49 @@
 /** The signer that the flags name, and what they ask for beside it. */
 import { CountersignError } from '@countersign/core/failure'
 import { readSigner } from '@countersign/sdk/keys/key-reference'
-import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
 import type { SignatureLayout } from '@countersign/sdk/sign/requests'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
 import type { FlagValues } from '../command/flag-values.ts'
 import { readInput } from '../terminal/input.ts'
-import { existingPassword } from './password.ts'
+import { commandKeyIo } from './key-io.ts'
+import { existingPassword, needsPrompt } from './password.ts'
 
 const maxConfigBytes = 1_048_576
 
-/** Opens the signer. Throws what {@link readSignerFromFlags} throws, and the failures of the password. */
+/** A key on its way. The promise rejects for all that is wrong before a password is needed; what it gives gives the signer. */
+export type BegunSigner = Promise<() => Promise<Signer>>
+
+/** Opens the signer. Throws what {@link beginSigner} rejects with, and the failures of the password. */
 export async function signerFromFlags(invocation: Invocation): Promise<Signer> {
-  const open = await readSignerFromFlags(invocation)
+  const open = await beginSigner(invocation)
   return open()
 }
 
 /**
- * Reads and checks the key that `--key` names; what it gives decrypts it.
- * Throws `service_not_supported` for keyless signing and for a signing config that names a service, and the failures of the key's file.
+ * Reads and checks the key that `--key` names, and opens it at once, unless somebody must be asked for its password, who is asked when the
+ * signer is. Rejects with `service_not_supported` for keyless signing and for a signing config that names a service, and with the failures of
+ * the key's file.
  */
-export async function readSignerFromFlags({ flags, terminal }: Invocation): Promise<() => Promise<Signer>> {
+export function beginSigner(invocation: Invocation): BegunSigner {
+  const begun = readAndOpen(invocation)
+  // Awaited when it is needed; what fails before that must not end the process as unhandled.
+  begun.catch(() => undefined)
+  return begun
+}
+
+async function readAndOpen({ flags, terminal }: Invocation): BegunSigner {
   const reference = flags.text('key')
   if (reference === undefined) {
     throw new CountersignError('service_not_supported', 'signing without --key needs a certificate authority, which is not supported yet', {
       hint: 'Give --key; "countersign generate-key-pair" makes one. Nothing is ever signed into a public service.',
     })
   }
+  const open = await readSigner(reference, { io: commandKeyIo(terminal.environment), password: existingPassword(terminal) })
+  const signer = needsPrompt(terminal) ? undefined : open()
+  signer?.catch(() => undefined)
   await refuseServices(flags.text('signing-config'))
-  return readSigner(reference, { io: nodeKeyIo(terminal.environment), password: existingPassword(terminal) })
+  return signer === undefined ? open : () => signer
 }
 
 /** A signing config that names no service is fine: it says that the registry alone is contacted. */

@@ -6,11 +6,11 @@ import type { SignedSubject } from '@countersign/sdk/sign/requests'
 import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { forEachImage, reportEvents, writeBundleFile } from '../signing/image-signing.ts'
-import { layoutFromFlags } from '../signing/signer.ts'
+import { type BegunSigner, layoutFromFlags } from '../signing/signer.ts'
 import { statementSource } from '../signing/statement-source.ts'
 
 /** Attests something about images. */
-export async function attest(invocation: Invocation): Promise<Conclusion> {
+export async function attest(invocation: Invocation, key: BegunSigner): Promise<Conclusion> {
   const { flags, subjects, terminal } = invocation
   const layout = layoutFromFlags(flags)
   const images = subjects.map((subject) => ({ subject, image: parseReference(subject) }))
@@ -21,7 +21,7 @@ export async function attest(invocation: Invocation): Promise<Conclusion> {
     })
   }
   const source = await statementSource(invocation)
-  return forEachImage(invocation, images, async (image, signer, repositories) => {
+  return forEachImage(invocation, key, images, async (image, signer, repositories) => {
     const signed = await attestImageIn(repositories, {
       image,
       signer,

@@ -6,13 +6,13 @@ import type { SignedSubject } from '@countersign/sdk/sign/requests'
 import type { Invocation } from '../command/invocation.ts'
 import { annotationsFromFlags } from '../demands/policy.ts'
 import type { Conclusion } from '../report/conclusion.ts'
-import { layoutFromFlags } from '../signing/signer.ts'
+import { type BegunSigner, layoutFromFlags } from '../signing/signer.ts'
 import { forEachImage, reportEvents, writeBundleFile } from '../signing/image-signing.ts'
 import { signedParts } from '../signing/parts.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 
 /** Signs images. */
-export async function sign(invocation: Invocation): Promise<Conclusion> {
+export async function sign(invocation: Invocation, key: BegunSigner): Promise<Conclusion> {
   const { flags, subjects, terminal } = invocation
   const layout = layoutFromFlags(flags)
   const annotations = Object.fromEntries(annotationsFromFlags(flags.list('annotations')))
@@ -24,7 +24,7 @@ export async function sign(invocation: Invocation): Promise<Conclusion> {
     throw new CountersignError('usage', '--upload=false would make a signature and throw it away', { hint: 'Keep it with --bundle FILE.' })
   }
   demandOneImage(invocation, files)
-  return forEachImage(invocation, images, async (image, signer, repositories) => {
+  return forEachImage(invocation, key, images, async (image, signer, repositories) => {
     const signed = await signImageIn(repositories, {
       image,
       signer,

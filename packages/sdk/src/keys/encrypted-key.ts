@@ -5,7 +5,7 @@ import { utf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs } from '@countersign/core/json/parse'
 import { base64Bytes, count, documentPlace, openMembers, refuse, text } from '@countersign/core/json/shape'
-import { openSecretbox, sealSecretbox } from '@countersign/core/keys/secretbox'
+import { loadSecretbox, openSecretbox, sealSecretbox } from '@countersign/core/keys/secretbox'
 import { decodePem, encodePem } from '@countersign/core/pem'
 
 const label = 'ENCRYPTED SIGSTORE PRIVATE KEY'
@@ -53,7 +53,7 @@ export async function encryptPrivateKey(pkcs8: Uint8Array, password: Uint8Array)
  */
 export async function decryptPrivateKey(pem: string, password: Uint8Array): Promise<Uint8Array> {
   const box = readBox(pem)
-  const key = await deriveKey(password, box.salt, box.cost)
+  const [key] = await Promise.all([deriveKey(password, box.salt, box.cost), loadSecretbox()])
   const pkcs8 = await openSecretbox(key, box.nonce, box.ciphertext)
   key.fill(0)
   if (pkcs8 === undefined) {

@@ -6,7 +6,6 @@ import { decodePem } from '@countersign/core/pem'
 import { isLoopbackHost } from '../http/address.ts'
 import type { Signer } from '../sign/signer.ts'
 import { checkEncryptedKey, decryptPrivateKey, isEncryptedKeyLabel } from './encrypted-key.ts'
-import { openSigner } from './file-signer.ts'
 import type { PasswordSource } from './password.ts'
 
 /** A reference, taken apart. */
@@ -109,7 +108,8 @@ async function openPem(pem: string, passwordOf: PasswordSource): Promise<Signer>
       hint: 'Set COUNTERSIGN_PASSWORD (empty for a key without password).',
     })
   }
-  const pkcs8 = await decryptPrivateKey(pem, password)
+  // What handles the key is loaded while the password is being made into the key's key.
+  const [pkcs8, { openSigner }] = await Promise.all([decryptPrivateKey(pem, password), import('./file-signer.ts')])
   try {
     return openSigner(pkcs8)
   } finally {

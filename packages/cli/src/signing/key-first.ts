@@ -1,0 +1,17 @@
+/** Verbs that sign images begin with their key: opening it takes longer than all else together. */
+import type { Body } from '../command/model.ts'
+import type { Invocation } from '../command/invocation.ts'
+import type { Conclusion } from '../report/conclusion.ts'
+import { beginSigner, type BegunSigner } from './signer.ts'
+
+/** The body of a verb that gets its key on the way. */
+export type SigningBody = (invocation: Invocation, key: BegunSigner) => Promise<Conclusion>
+
+/** The body itself is loaded, which takes tens of milliseconds, while the key is being opened. */
+export function keyFirst(load: () => Promise<SigningBody>): Body {
+  return async (invocation) => {
+    const key = beginSigner(invocation)
+    const body = await load()
+    return body(invocation, key)
+  }
+}
