@@ -17,8 +17,8 @@ const image = { place: { kind: 'registry', registry: 'memory.example', repositor
 const nowMs = Date.UTC(2026, 10, 20)
 const signer = testSigner()
 
-async function sign(repository: Repository): Promise<Descriptor['digest']> {
-  const request = { image, signer, layout: 'bundle', recursive: false, upload: true, annotations: {} } as const
+async function sign(repository: Repository, layout: 'bundle' | 'legacy' = 'bundle'): Promise<Descriptor['digest']> {
+  const request = { image, signer, layout, recursive: false, upload: true, annotations: {} } as const
   const [signed] = await signImageIn({ images: repository, signatures: repository }, request, { nowMs })
   return signed?.signatures[0]?.manifest as Descriptor['digest']
 }
@@ -96,6 +96,23 @@ describe("attack: a referrer that names the blob of somebody else's signature do
       run.close()
       await registry.stop()
     }
+  })
+})
+
+describe("attack: a spoilt copy of a signature under the shared tag does not make its writer's own tag look read", () => {
+  it.each([
+    ['with a foreign certificate', { 'dev.sigstore.cosign/certificate': 'no certificate' }],
+    ['with a log entry that is none', { 'dev.sigstore.cosign/bundle': '{}' }],
+  ])('%s', async (_name, annotations) => {
+    const repository = memoryRepository({ referrersApi: false })
+    const subject = await pushImage(repository, 'hello', 'v1')
+    await sign(repository, 'legacy')
+    const tag = `sha256-${subject.digest.slice(7)}.sig`
+    const stored = await repository.manifest({ tag })
+    const manifest = JSON.parse(new TextDecoder().decode(stored?.bytes)) as { layers: { annotations: Record<string, string> }[] }
+    const layers = manifest.layers.map((layer) => ({ ...layer, annotations: { ...layer.annotations, ...annotations } }))
+    await repository.putManifest({ tag }, utf8(JSON.stringify({ ...manifest, layers })), manifestType)
+    expect(await verify(repository)).toMatchObject({ ok: true, accepted: [{ origin: { layouts: ['legacy-writer-tag'] } }] })
   })
 })
 
