@@ -36,15 +36,13 @@ export function startReading(repository: RepositoryReader, limits: DiscoveryLimi
   const through = gate(limits.parallelism)
   const { manifests, blobs } = cache
   const tags = new Map<string, Promise<StoredManifest>>()
-  const totals = { small: 0, great: 0 }
-  const layers = { few: 0, many: 0 }
+  const takeBytes = budget(limits.maxTotalBytes)
+  const takeLayers = budget(limits.maxLayers)
   const count = (size: number, bytes: number): void => {
-    const great = size > greatBytes
-    const room = great ? limits.maxTotalBytes / 2 - totals.great : limits.maxTotalBytes - totals.great - totals.small
-    if (bytes > room) {
-      throw new CountersignError('limit_exceeded', `the signatures of this artifact have more than ${limits.maxTotalBytes} bytes together`)
-    }
-    totals[great ? 'great' : 'small'] += bytes
+    if (takeBytes(bytes, size > greatBytes)) return
+    throw new CountersignError('limit_exceeded', 'the signatures of this artifact have more bytes together than are read', {
+      expected: `at most ${limits.maxTotalBytes}, half of them in objects of more than ${greatBytes}`,
+    })
   }
   const readBlob = async (descriptor: Pick<Descriptor, 'digest' | 'size'>): Promise<Uint8Array> => {
     if (descriptor.size > limits.maxBundleBytes) {
@@ -66,15 +64,25 @@ export function startReading(repository: RepositoryReader, limits: DiscoveryLimi
       }),
     // By size too: of two descriptors of one digest one lies, and its failure is not the other's.
     blob: (descriptor) => once(blobs, `${descriptor.digest} ${descriptor.size}`, () => readBlob(descriptor)),
-    countLayers: (count) => {
-      const kind = count > manyLayers ? 'many' : 'few'
-      // A manifest that goes beyond the bound is left out alone: the next one may hold the signature that matters.
-      if (layers[kind] + count <= limits.maxLayers / 2) {
-        layers[kind] += count
-        return undefined
-      }
-      return new CountersignError('limit_exceeded', `there are more than ${limits.maxLayers} signatures of this artifact`)
-    },
+    // A manifest that goes beyond the bound is left out alone: the next one may hold the signature that matters.
+    countLayers: (count) =>
+      takeLayers(count, count > manyLayers)
+        ? undefined
+        : new CountersignError('limit_exceeded', 'this artifact has more signatures than are read', {
+            expected: `at most ${limits.maxLayers}, half of them in manifests of more than ${manyLayers}`,
+          }),
+  }
+}
+
+/** Takes from a bound; false when that goes beyond it, or beyond its half for what is great. */
+function budget(limit: number): (amount: number, great: boolean) => boolean {
+  let taken = 0
+  let takenByGreat = 0
+  return (amount, great) => {
+    if (taken + amount > limit || (great && takenByGreat + amount > limit / 2)) return false
+    taken += amount
+    if (great) takenByGreat += amount
+    return true
   }
 }
 
