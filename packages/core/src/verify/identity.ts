@@ -1,5 +1,6 @@
 /** Who signed keyless: names in a verified certificate against the names that the verifier accepts. */
 import { CountersignError, unreachable } from '../failure.ts'
+import { matchesGlob } from '../glob.ts'
 import type { Ledger } from './ledger.ts'
 import type { IdentityMatch, NameMatch } from './policy.ts'
 
@@ -11,7 +12,7 @@ export type CertifiedNames = {
   readonly extensions: ReadonlyMap<number, string>
 }
 
-/** Longest glob or pattern, characters. RE2 takes time linear in the text, but its program grows with the pattern. */
+/** Longest pattern, characters. RE2 takes time linear in the text, but its program grows with the pattern. */
 export const maxPatternLength = 1024
 
 /**
@@ -43,9 +44,9 @@ export async function nameMatches(name: string, match: NameMatch): Promise<boole
     case 'exact':
       return name === match.value
     case 'glob':
-      return globMatches(name, boundedPattern(match.value))
+      return matchesGlob(match.value, name)
     case 'pattern':
-      return patternMatches(name, boundedPattern(match.value))
+      return patternMatches(name, match.value)
     default:
       return unreachable(match)
   }
@@ -61,24 +62,13 @@ async function identityMatches(names: CertifiedNames, identity: IdentityMatch): 
   return results.every(Boolean)
 }
 
-/** `*` stands for any characters, none included; everything else for itself. Greedy scan without backtracking over more than one star. */
-function globMatches(name: string, glob: string): boolean {
-  const [first = '', ...rest] = glob.split('*')
-  const last = rest.pop()
-  if (last === undefined) return name === glob
-  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false
-  const end = name.length - last.length
-  let position = first.length
-  for (const part of rest) {
-    const found = name.indexOf(part, position)
-    if (found === -1 || found + part.length > end) return false
-    position = found + part.length
-  }
-  return true
-}
-
 /** RE2, anchored around the whole pattern: without the group, `^a|b$` would accept anything that ends in b. */
 async function patternMatches(name: string, pattern: string): Promise<boolean> {
+  if (pattern.length > maxPatternLength) {
+    throw new CountersignError('pattern_malformed', `a pattern of ${pattern.length} characters`, {
+      expected: `at most ${maxPatternLength}`,
+    })
+  }
   const { RE2JS } = await import('re2js')
   try {
     // First alone, so that no pattern can close the group, as in `a)|(b`.
@@ -87,11 +77,6 @@ async function patternMatches(name: string, pattern: string): Promise<boolean> {
   } catch (cause) {
     throw new CountersignError('pattern_malformed', `not a pattern of RE2: ${JSON.stringify(pattern.slice(0, 100))}`, { cause })
   }
-}
-
-function boundedPattern(pattern: string): string {
-  if (pattern.length <= maxPatternLength) return pattern
-  throw new CountersignError('pattern_malformed', `a pattern of ${pattern.length} characters`, { expected: `at most ${maxPatternLength}` })
 }
 
 function describeIdentity({ issuer, subject, extensions }: IdentityMatch): string {

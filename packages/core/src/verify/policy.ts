@@ -11,7 +11,10 @@ export type TrustedKey = {
   readonly validFor?: TimeRange
 }
 
-/** How a name in a certificate must compare. Exact names compare as bytes; a pattern is RE2, anchored as `^(?:P)$`. */
+/**
+ * How a name in a certificate must compare. Exact names compare as bytes. In a glob (`glob.ts`) `*` ends at a `/` and `**` does not: the names that
+ * `https://github.com/acme/*` admits are one level deep. A pattern is RE2, anchored as `^(?:P)$`.
+ */
 export type NameMatch =
   | { readonly kind: 'exact'; readonly value: string }
   | { readonly kind: 'glob'; readonly value: string }

@@ -1,4 +1,3 @@
-import { assert, asyncProperty, constantFrom, string } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { openLedger } from '../../src/verify/ledger.ts'
 import { maxPatternLength, nameMatches, proveIdentity } from '../../src/verify/identity.ts'
@@ -50,7 +49,6 @@ describe('a pattern', () => {
 
   it('is bounded in length', async () => {
     await expect(nameMatches('a', pattern('a'.repeat(maxPatternLength + 1)))).rejects.toMatchObject({ code: 'pattern_malformed' })
-    await expect(nameMatches('a', glob('a'.repeat(maxPatternLength + 1)))).rejects.toMatchObject({ code: 'pattern_malformed' })
   })
 
   it('takes linear time where backtracking takes exponential', async () => {
@@ -62,32 +60,18 @@ describe('a pattern', () => {
 
 describe('a glob', () => {
   it.each([
-    ['*', '', true],
-    ['*', 'anything', true],
     ['*@example.org', 'dev@example.org', true],
     ['*@example.org', 'dev@example.org.evil.test', false],
-    ['*@example.org', 'dev@exampleXorg', false],
-    ['https://github.com/acme/*', 'https://github.com/acme-evil/app', false],
-    ['a*b*c', 'a-b-c', true],
-    ['a*b*c', 'abc', true],
-    ['a*b*c', 'acb', false],
-    ['ab*ba', 'aba', false],
-    ['a*b*b', 'ab', false],
-    ['a?c', 'abc', false],
-    ['[ab]', 'a', false],
-    ['.*', 'a', false],
+    ['https://github.com/acme/*', 'https://github.com/acme/app', true],
+    ['https://github.com/acme/*', 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main', false],
+    ['https://github.com/acme/**', 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main', true],
+    ['https://github.com/acme/**', 'https://github.com/acme-evil/app', false],
   ])('%j for %j: %s', async (value, name, holds) => {
     expect(await nameMatches(name, glob(value))).toBe(holds)
   })
 
-  it('accepts what a pattern with .* in place of * accepts, and nothing else', async () => {
-    const text = string({ unit: constantFrom('a', 'b', '*', '.'), maxLength: 8 })
-    await assert(
-      asyncProperty(text, text, async (value, name) => {
-        const equal = `(?s)${value.replaceAll('.', '\\.').replaceAll('*', '.*')}`
-        expect(await nameMatches(name, glob(value))).toBe(await nameMatches(name, pattern(equal)))
-      }),
-    )
+  it.each(['', 'a***b', 'a'.repeat(1025)])('that is none is pattern_malformed: %j', async (value) => {
+    await expect(nameMatches('a', glob(value))).rejects.toMatchObject({ code: 'pattern_malformed' })
   })
 })
 
@@ -109,7 +93,7 @@ describe('an identity', () => {
       { issuer: exact('https://accounts.example.org'), subject },
       { issuer, subject: exact('dev@example.org') },
       { issuer, subject, extensions: new Map([[12, exact('https://github.com/evil/app')]]) },
-      { issuer, subject, extensions: new Map([[14, glob('*')]]) },
+      { issuer, subject, extensions: new Map([[14, glob('**')]]) },
     ]
     for (const identity of wrong) {
       await expect(proveIdentity(names, [identity], openLedger())).rejects.toMatchObject({ code: 'identity_mismatch' })

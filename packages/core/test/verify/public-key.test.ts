@@ -146,7 +146,7 @@ describe('a demand for an identity', () => {
   const issuer = { kind: 'exact', value: 'https://issuer.example' } as const
 
   it('is not met by a key: signer_untrusted', async () => {
-    const policy = policyOf({ kind: 'identities', identities: [{ issuer, subject: { kind: 'glob', value: '*' } }] })
+    const policy = policyOf({ kind: 'identities', identities: [{ issuer, subject: { kind: 'glob', value: '**' } }] })
     expect(await verified(entityOf(messageBy(signer)), policy)).toMatchObject({
       ok: false,
       code: 'signer_untrusted',
