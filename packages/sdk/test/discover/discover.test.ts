@@ -207,20 +207,6 @@ describe('what is listed but not ours, or not sound', () => {
     repository.tagged.set(`sha256-${subject.digest.slice(7)}`, subject.digest)
     expect(await verify(repository, [signer])).toMatchObject({ ok: true, rejected: [], unreadable: [] })
   })
-
-  it('a fallback tag or .sig tag that holds something else is never overwritten', async () => {
-    for (const [layout, suffix] of [
-      ['bundle', ''],
-      ['legacy', '.sig'],
-    ] as const) {
-      const repository = memoryRepository({ referrersApi: false })
-      const subject = await pushImage(repository, 'hello', 'v1')
-      const tag = `sha256-${subject.digest.slice(7)}${suffix}`
-      const there = await put(repository, { schemaVersion: 2, mediaType: indexType, manifests: 'no' }, tag)
-      await expect(sign(repository, testSigner(), layout)).rejects.toMatchObject({ code: 'manifest_malformed' })
-      expect(repository.tagged.get(tag)).toBe(there)
-    }
-  })
 })
 
 describe('a place that cannot be read', () => {
