@@ -34,8 +34,11 @@ function ignoreBrokenPipe(error: Error & { readonly code?: string }): void {
   if (error.code !== 'EPIPE') throw error
 }
 
-/** Waits until what was written has left the process: writes to a pipe may be pending. */
-function drained(): Promise<unknown> {
+/** Waits until what was written has left the process: writes to a pipe may be pending, and one that failed says so a turn later. */
+async function drained(): Promise<unknown> {
+  await new Promise((resolve) => {
+    setImmediate(resolve)
+  })
   const flush = (stream: NodeJS.WriteStream): Promise<void> =>
     new Promise((resolve) => {
       if (stream.destroyed || stream.writableLength === 0) resolve()
