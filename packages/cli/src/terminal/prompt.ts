@@ -11,7 +11,7 @@ export async function confirm(terminal: Terminal, question: string): Promise<boo
     return /^y(?:es)?$/i.test(answer.trim())
   }
   const { confirm: ask, isCancel } = await import('@clack/prompts')
-  const answer = await ask({ message: question, initialValue: false, output: process.stderr })
+  const answer = await answered(ask({ message: question, initialValue: false, output: process.stderr }))
   if (isCancel(answer)) interrupted()
   return answer
 }
@@ -19,13 +19,29 @@ export async function confirm(terminal: Terminal, question: string): Promise<boo
 /** Asks for a password without showing it; asks twice when it is a new one. */
 export async function askPassword(question: string, twice: boolean): Promise<string> {
   const { password, isCancel } = await import('@clack/prompts')
-  const first = await password({ message: question, output: process.stderr })
+  const first = await answered(password({ message: question, output: process.stderr }))
   if (isCancel(first)) interrupted()
   if (!twice) return first
-  const second = await password({ message: `${question} again`, output: process.stderr })
+  const second = await answered(password({ message: `${question} again`, output: process.stderr }))
   if (isCancel(second)) interrupted()
   if (first !== second) throw new CountersignError('usage', 'the two passwords differ', { hint: 'Run the command again.' })
   return first
+}
+
+/** An answer, or `usage` when the input ends first (Ctrl-D, a terminal that hangs up): Node would end the run with 13, which means "denied". */
+export function answered<Answer>(question: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const ended = (): void => {
+      process.stderr.write('\u001b[?25h\n')
+      reject(
+        new CountersignError('usage', 'the input ended before the question was answered', {
+          hint: 'Answer it, or give what is asked for with a flag or a variable ("countersign env").',
+        }),
+      )
+    }
+    process.once('beforeExit', ended)
+    question.finally(() => process.off('beforeExit', ended)).then(resolve, reject)
+  })
 }
 
 /** The first line of stdin without its line break; at most 64 KiB. */
