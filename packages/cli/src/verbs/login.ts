@@ -11,12 +11,23 @@ const maxPasswordBytes = 65_536
 /** Stores credentials where Docker keeps them. */
 export async function login(invocation: Invocation): Promise<Conclusion> {
   const { flags, subjects, terminal } = invocation
-  const [registry = ''] = subjects
+  const registry = registryNamed(subjects[0] ?? '')
   const username = flags.required('username', 'Give --username NAME.')
   const password = await passwordFor(invocation, registry)
   const { storedIn } = await storeCredentials({ registry, username, password, environment: terminal.environment })
-  terminal.err(`Logged in to ${registry}; the credentials are in ${storedIn}\n`)
+  terminal.err(`Credentials for ${registry} stored in ${storedIn}; they are tried when they are first used\n`)
   return { subjects: [{ subject: registry, ok: true, files: [storedIn] }] }
+}
+
+/** A host, its port, perhaps a namespace. What Docker also takes, a URL of the API, is the host in it. */
+function registryNamed(typed: string): string {
+  const name = typed.replace(/^https?:\/\//, '').replace(/\/(?:v[12]\/?)?$/, '')
+  if (/^(?:\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?::[0-9]{1,5})?(?:\/[a-z0-9._/-]{1,255})?$/.test(name)) return name
+  throw new CountersignError('usage', 'this is no registry', {
+    expected: 'a host, and a port where it needs one',
+    found: JSON.stringify(typed.slice(0, 100)),
+    hint: 'For example: countersign login registry.example:5000 -u robot',
+  })
 }
 
 async function passwordFor({ flags, terminal }: Invocation, registry: string): Promise<string> {
@@ -40,7 +51,7 @@ async function passwordFor({ flags, terminal }: Invocation, registry: string): P
 
 /** Erases them again. */
 export async function logout({ subjects, terminal }: Invocation): Promise<Conclusion> {
-  const [registry = ''] = subjects
+  const registry = registryNamed(subjects[0] ?? '')
   const erased = await eraseCredentials({ registry, environment: terminal.environment })
   terminal.err(erased ? `Logged out of ${registry}\n` : `There were no credentials for ${registry}\n`)
   return { subjects: [{ subject: registry, ok: true }] }
