@@ -1,5 +1,6 @@
 /** The registry flags as a connection, and image references as typed. */
 import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
+import { CountersignError } from '@countersign/core/failure'
 import type { Connection } from '@countersign/sdk/connection'
 import type { FlagValues } from './command/flag-values.ts'
 import type { Invocation } from './command/invocation.ts'
@@ -9,13 +10,22 @@ import { version } from './version.ts'
 /** How to reach registries, as the flags say. */
 export function connectionFromFlags({ flags, terminal }: Invocation): Connection {
   const timeout = flags.text('timeout')
+  const [username, password] = [flags.text('registry-username'), flags.text('registry-password')]
+  if ((username === undefined) !== (password === undefined)) {
+    // Half of it would silently be anonymous access.
+    throw new CountersignError('usage', 'a user name and a password for the registry belong together', {
+      expected: '--registry-username and --registry-password',
+      found: username === undefined ? 'only --registry-password' : 'only --registry-username',
+      hint: 'Give both, or log in with "countersign login".',
+    })
+  }
   return {
     environment: terminal.environment,
     userAgent: `countersign/${version}`,
     allowHttp: flags.boolean('allow-http-registry', false),
     allowInsecure: flags.boolean('allow-insecure-registry', false),
-    ...optional('username', flags.text('registry-username')),
-    ...optional('password', flags.text('registry-password')),
+    ...optional('username', username),
+    ...optional('password', password),
     ...optional('token', flags.text('registry-token')),
     ...optional('caFile', flags.text('registry-cacert')),
     ...optional('clientCertificateFile', flags.text('registry-client-cert')),

@@ -11,7 +11,7 @@ import { environmentValues } from './flags/environment.ts'
 import { globalFlags } from './flags/global.ts'
 import { noticeIdleFlags, refuseFlags } from './flags/idle.ts'
 import { type Conclusion, conclusionOutcome } from './report/conclusion.ts'
-import { type ReportTarget, reportTarget } from './report/target.ts'
+import { type ReportTarget, reportTarget, reportTargets } from './report/target.ts'
 import { processTerminal, type Terminal } from './terminal/terminal.ts'
 
 /** Runs one command line; answers the exit code. Throws only what stands before any verb: an unknown verb or flag. */
@@ -92,10 +92,11 @@ async function groupOrUnknown(words: readonly string[], help: boolean): Promise<
 async function runVerb(command: Command, argv: readonly string[]): Promise<number> {
   const parsed = await parseOrReport(command, argv)
   if (typeof parsed === 'number') return parsed
-  const target = reportTarget(parsed.given.get('report')?.at(-1))
+  const targets = reportTargets(parsed.given.get('report') ?? [])
+  const onStdout = targets.some((target) => target.file === undefined)
   const terminal = processTerminal({
     outputFile: parsed.given.get('output-file')?.at(-1),
-    silent: target?.file === undefined && target !== undefined,
+    silent: onStdout,
   })
   const verbose = parsed.given.get('verbose')?.at(-1) === 'true'
   let conclusion: Conclusion
@@ -111,7 +112,7 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
       subjects: parsed.subjects,
       terminal,
       verbose,
-      reportOnStdout: target !== undefined && target.file === undefined,
+      reportOnStdout: onStdout,
     })
   } catch (thrown) {
     failure = asFailure(thrown)
@@ -119,7 +120,7 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
     if (verbose) terminal.err(causeChain(failure))
     conclusion = { subjects: [] }
   }
-  return conclude(command, conclusion, failure, target, terminal)
+  return conclude(command, conclusion, failure, targets, terminal)
 }
 
 /** Flags that cannot be read are reported too, where it can still be seen how. */
@@ -132,7 +133,7 @@ async function parseOrReport(command: Command, argv: readonly string[]): Promise
     const target = argv.some((word) => word.startsWith('--report')) ? reportTarget(asked) : undefined
     const terminal = processTerminal({ silent: true })
     terminal.err(failureMessage(failureText(failure)))
-    return conclude(command, { subjects: [] }, failure, target, terminal)
+    return conclude(command, { subjects: [] }, failure, target === undefined ? [] : [target], terminal)
   }
 }
 
@@ -144,6 +145,12 @@ async function readFlags(command: Command, parsed: ParsedArguments, terminal: Te
 
 function checkSubjects(command: Command, parsed: ParsedArguments): void {
   const count = parsed.subjects.length
+  if (parsed.subjects.includes('')) {
+    throw new CountersignError('usage', `${command.name} was given an empty name`, {
+      expected: command.subjects || 'none',
+      hint: 'Check that the variable it comes from is set.',
+    })
+  }
   if (count >= command.least && count <= command.most) return
   throw new CountersignError(
     'usage',
@@ -161,14 +168,14 @@ async function conclude(
   command: Command,
   conclusion: Conclusion,
   failure: CountersignError | undefined,
-  target: ReportTarget | undefined,
+  targets: readonly ReportTarget[],
   terminal: Terminal,
 ): Promise<number> {
   const outcome = failure === undefined ? conclusionOutcome(conclusion) : outcomeOf(failure.code)
   const exitCode = outcome === 'ok' ? 0 : exitCodeOf(outcome)
-  if (target !== undefined) {
+  if (targets.length > 0) {
     const { writeReport } = await import('./report/write.ts')
-    await writeReport({ command: command.name, conclusion, failure, outcome, exitCode, terminal }, target)
+    for (const target of targets) await writeReport({ command: command.name, conclusion, failure, outcome, exitCode, terminal }, target)
   }
   return exitCode
 }

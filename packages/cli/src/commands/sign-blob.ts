@@ -18,7 +18,7 @@ export const signBlobCommand: Command = {
   ],
   flags: [
     ...signingFlags,
-    { name: 'output-signature', kind: 'text', value: 'FILE', hidden: true, help: 'write the detached signature', commandLineOnly: true },
+    { name: 'output-signature', kind: 'text', value: 'FILE', help: 'write the detached signature to a file', commandLineOnly: true },
     { name: 'output', kind: 'text', hidden: true, alias: 'output-signature', help: 'the same', commandLineOnly: true },
     {
       name: 'output-certificate',

@@ -36,7 +36,6 @@ export const verifyCommand: Command = {
       name: 'signature',
       kind: 'text',
       value: 'FILE',
-      hidden: true,
       help: 'detached signature over a simple-signing payload',
       commandLineOnly: true,
     },

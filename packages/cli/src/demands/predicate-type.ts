@@ -10,10 +10,10 @@ export function attestationDemand(flags: FlagValues): ContentDemand {
 }
 
 /** The predicate type of a name or URI. Throws `usage` for neither. */
-export function predicateTypeNamed(name: string): string {
+export function predicateTypeNamed(name: string, flag = '--type'): string {
   const type = predicateTypeOf(name)
   if (type !== undefined) return type
-  throw new CountersignError('usage', '--type names no predicate type', {
+  throw new CountersignError('usage', `${flag} names no predicate type`, {
     expected: `a URI or one of ${Object.keys(predicateTypes).join(', ')}`,
     found: name.slice(0, 80),
   })

@@ -4,6 +4,7 @@ import type { IdentityMatch, NameMatch, SignerDemand, TrustedKey } from '@counte
 import { loadPublicKey } from '@countersign/sdk/keys/key-reference'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
 import type { FlagValues } from '../command/flag-values.ts'
+import { inFile } from '../failure/in-file.ts'
 import type { Invocation } from '../command/invocation.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -29,7 +30,9 @@ export async function signerFromFlags({ flags, terminal }: Invocation): Promise<
       throw new CountersignError('usage', `--key and --${identity[0] ?? ''} contradict each other`, { hint: 'Name keys, or an identity.' })
     }
     const io = nodeKeyIo(terminal.environment)
-    const keys = await Promise.all(references.map(async (label): Promise<TrustedKey> => ({ key: await loadPublicKey(label, io), label })))
+    const keys = await Promise.all(
+      references.map(async (label): Promise<TrustedKey> => ({ key: await inFile(label, () => loadPublicKey(label, io)), label })),
+    )
     return { kind: 'keys', keys }
   }
   const match: IdentityMatch = {

@@ -5,7 +5,7 @@ import type { Flag } from '../command/model.ts'
 export const globalFlags: readonly Flag[] = [
   {
     name: 'report',
-    kind: 'text',
+    kind: 'list',
     value: 'FORMAT[=FILE]',
     help: 'the full evidence as text, json, sarif or junit; without FILE in place of the other output',
     commandLineOnly: true,

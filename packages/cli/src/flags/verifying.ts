@@ -96,7 +96,7 @@ export const blobDemandFlags: readonly Flag[] = [
     help: "Sigstore bundle, or cosign's older form; one for each file, in order",
     commandLineOnly: true,
   },
-  { name: 'signature', kind: 'text', value: 'FILE', hidden: true, help: 'detached signature, base64 or raw', commandLineOnly: true },
+  { name: 'signature', kind: 'text', value: 'FILE', help: 'detached signature in place of --bundle, base64 or raw', commandLineOnly: true },
   { name: 'certificate', kind: 'text', value: 'FILE', hidden: true, help: 'certificate of the signer, PEM', commandLineOnly: true },
   { name: 'cert', kind: 'text', hidden: true, alias: 'certificate', help: 'the same', commandLineOnly: true },
   { name: 'rfc3161-timestamp', kind: 'text', value: 'FILE', hidden: true, help: 'detached timestamp', commandLineOnly: true },

@@ -7,7 +7,16 @@ export type ReportTarget = { readonly format: ReportFormat; readonly file?: stri
 /** The forms of the report. */
 type ReportFormat = 'text' | 'json' | 'sarif' | 'junit'
 
-/** Reads the value of `--report`. Throws `usage` on an unknown format. */
+/** Reads every `--report`. Throws `usage` on an unknown format, and when two of them want stdout. */
+export function reportTargets(values: readonly string[]): readonly ReportTarget[] {
+  const targets = values.flatMap((value) => reportTarget(value) ?? [])
+  if (targets.filter((target) => target.file === undefined).length <= 1) return targets
+  throw new CountersignError('usage', 'two reports cannot both take the place of the output', {
+    hint: 'Give all but one a file: --report json=report.json.',
+  })
+}
+
+/** Reads one `--report`. Throws `usage` on an unknown format. */
 export function reportTarget(value: string | undefined): ReportTarget | undefined {
   if (value === undefined || value === '') return undefined
   const equals = value.indexOf('=')

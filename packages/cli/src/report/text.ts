@@ -32,7 +32,7 @@ export function subjectText(subject: SubjectReport, paint: Paint): string {
 function signatureText(signature: SignatureReport, paint: Paint): string {
   const where = signature.origin === undefined ? '' : ` in ${signature.origin.layouts.join(', ')} ${signature.origin.blob}`
   const head = signature.accepted ? paint.good('accepted') : paint.bad('not accepted')
-  let text = `  ${head} ${signature.content ?? 'signature'}${paint.dim(where)}\n`
+  let text = `  ${head}${signature.content === undefined ? '' : ` ${signature.content}`}${paint.dim(where)}\n`
   if (signature.signer !== undefined) text += line('signer', signerText(signature.signer), 4)
   for (const check of signature.checks) text += line(check.check, check.detail, 4)
   for (const [name, value] of Object.entries(signature.annotations ?? {})) text += line('annotation', `${name}=${value}`, 4)

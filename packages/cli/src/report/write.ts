@@ -1,7 +1,7 @@
 /** Builds the report of a run and writes it where it was asked for. */
-import { writeFile } from 'node:fs/promises'
 import { type CountersignError, type Outcome, unreachable } from '@countersign/core/failure'
 import { failureText } from '../failure/message.ts'
+import { writeWhole } from '../terminal/output-file.ts'
 import { paint } from '../terminal/paint.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
@@ -23,7 +23,7 @@ export type RunResult = {
 export async function writeReport(result: RunResult, target: ReportTarget): Promise<void> {
   const text = await formatted(buildReport(result), target, result.terminal)
   if (target.file === undefined) process.stdout.write(text)
-  else await writeFile(target.file, text)
+  else await writeWhole(target.file, text)
 }
 
 /** The report as a value. */

@@ -5,6 +5,7 @@ import type { SignatureLayout } from '@countersign/sdk/sign/requests'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
 import type { FlagValues } from '../command/flag-values.ts'
+import { inFile } from '../failure/in-file.ts'
 import { readInput } from '../terminal/input.ts'
 import { commandKeyIo } from './key-io.ts'
 import { existingPassword, needsPrompt } from './password.ts'
@@ -39,7 +40,8 @@ async function readAndOpen({ flags, terminal }: Invocation): BegunSigner {
       hint: 'Give --key; "countersign generate-key-pair" makes one. Nothing is ever signed into a public service.',
     })
   }
-  const open = await readSigner(reference, { io: commandKeyIo(terminal.environment), password: existingPassword(terminal) })
+  const sources = { io: commandKeyIo(terminal.environment), password: existingPassword(terminal) }
+  const open = await inFile(reference, () => readSigner(reference, sources))
   const signer = needsPrompt(terminal) ? undefined : open()
   signer?.catch(() => undefined)
   await refuseServices(flags.text('signing-config'))
@@ -50,7 +52,7 @@ async function readAndOpen({ flags, terminal }: Invocation): BegunSigner {
 async function refuseServices(path: string | undefined): Promise<void> {
   if (path === undefined) return
   const { parseSigningConfig } = await import('@countersign/core/trust/signing-config')
-  const config = parseSigningConfig(await readInput(path, maxConfigBytes))
+  const config = await inFile(path, async () => parseSigningConfig(await readInput(path, maxConfigBytes)))
   const named = [
     ['certificate authority', config.caUrls],
     ['transparency log', config.logUrls],

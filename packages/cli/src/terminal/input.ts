@@ -1,6 +1,7 @@
 /** Small inputs read whole: files, and stdin as `-`. */
 import { open } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
+import { becauseOf, systemCode } from '../failure/system.ts'
 
 /** The bytes of a file or of stdin. Throws `file_not_found`, `io_failed`, `limit_exceeded` beyond `maxBytes`: `/dev/zero` is a file too. */
 export async function readInput(path: string, maxBytes: number): Promise<Uint8Array> {
@@ -20,9 +21,10 @@ export async function readInput(path: string, maxBytes: number): Promise<Uint8Ar
     for await (const part of file.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) add(part)
   } catch (cause) {
     if (cause instanceof CountersignError) throw cause
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new CountersignError(missing ? 'file_not_found' : 'io_failed', missing ? `no such file: ${path}` : `cannot read ${path}`, {
+    if (systemCode(cause) === 'ENOENT') throw new CountersignError('file_not_found', `no such file: ${path}`, { cause })
+    throw new CountersignError('io_failed', `cannot read ${path}${becauseOf(cause)}`, {
       cause,
+      ...(becauseOf(cause) === '' ? {} : { hint: 'Name a file that you may read.' }),
     })
   }
   return Buffer.concat(parts)

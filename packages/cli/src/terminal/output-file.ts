@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
+import { becauseOf } from '../failure/system.ts'
 
 /**
  * Writes a file as a whole: under a temporary name, synced, then renamed, so that no reader ever sees half of it.
@@ -23,8 +24,16 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
-    throw new CountersignError('io_failed', `cannot write ${path}`, { cause, hint: 'Check that the folder exists and may be written to.' })
+    throw unwritable(path, cause)
   }
+}
+
+/** What is said of a file that cannot be written: `io_failed`. */
+export function unwritable(path: string, cause: unknown): CountersignError {
+  return new CountersignError('io_failed', `cannot write ${path}${becauseOf(cause)}`, {
+    cause,
+    hint: 'Check that the folder exists, has room and may be written to.',
+  })
 }
 
 async function isSpecial(path: string): Promise<boolean> {

@@ -5,6 +5,7 @@
  */
 import { openSync, writeSync } from 'node:fs'
 import { printable } from '../failure/message.ts'
+import { unwritable } from './output-file.ts'
 
 /** Where output goes and where a person may be. */
 export type Terminal = {
@@ -34,7 +35,7 @@ export type TerminalOptions = { readonly outputFile?: string | undefined; readon
 /** The real terminal of this process. */
 export function processTerminal(options: TerminalOptions): Terminal {
   const warnings: string[] = []
-  const file = options.outputFile === undefined ? undefined : openSync(options.outputFile, 'w', 0o644)
+  const file = options.outputFile === undefined || options.outputFile === '' ? undefined : openOutput(options.outputFile)
   const outIsTerminal = file === undefined && process.stdout.isTTY
   const err = (text: string): void => void process.stderr.write(text)
   return {
@@ -57,6 +58,14 @@ export function processTerminal(options: TerminalOptions): Terminal {
     environment: process.env,
     workingFolder: process.cwd(),
     nowMs: Date.now(),
+  }
+}
+
+function openOutput(path: string): number {
+  try {
+    return openSync(path, 'w', 0o644)
+  } catch (cause) {
+    throw unwritable(path, cause)
   }
 }
 

@@ -6,6 +6,7 @@ import { CountersignError } from '@countersign/core/failure'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import type { Invocation } from '../command/invocation.ts'
+import { inFile } from '../failure/in-file.ts'
 import type { PolicyReport } from '../report/schema.ts'
 import { readInput } from '../terminal/input.ts'
 
@@ -40,7 +41,7 @@ export async function selectTrust({ flags, terminal }: Invocation, keyed: boolea
       })
     }
     if (path === publicGood) return (await import('./seed.ts')).namedSeedTrust(terminal.nowMs)
-    const root = parseTrustedRoot(await readInput(path, maxBytes))
+    const root = await inFile(path, async () => parseTrustedRoot(await readInput(path, maxBytes)))
     return { root, named: true, report: { source: flags.source('trusted-root') ?? 'flag', name: path } }
   }
   if (pem.length > 0) {

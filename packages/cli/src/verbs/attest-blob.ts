@@ -12,28 +12,35 @@ import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { blobSource } from '../signing/blob-source.ts'
 import { signerFromFlags } from '../signing/signer.ts'
-import { statementSource } from '../signing/statement-source.ts'
+import { asMistake, statementSource } from '../signing/statement-source.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 
 /** Attests something about a file, or about a digest. */
 export async function attestBlobVerb(invocation: Invocation): Promise<Conclusion> {
-  const { flags, subjects, terminal } = invocation
+  const { flags, subjects } = invocation
   const [file] = subjects
   const hash = flags.text('hash')
   const source = await statementSource(invocation)
   const signer = await signerFromFlags(invocation)
-  let attested: AttestedBlob
-  if (hash !== undefined) attested = await attestDigest(hashDigest(hash), file, source, signer)
-  else if (file !== undefined) {
-    const blob = await blobSource(terminal, file, 'attesting')
-    attested = await attestBlob(blob.source, { source, signer }).finally(blob.end)
-  } else if (source.kind === 'statement') attested = await attestDigest(undefined, undefined, source, signer)
-  else
-    throw new CountersignError('usage', 'it is not said which file to attest', { hint: 'Name the file, or give its SHA-256 with --hash.' })
+  const attested = await attestOne(invocation, source, signer).catch((thrown: unknown) => {
+    throw asMistake(thrown, source)
+  })
   const files = await writeFiles(invocation, attested)
   return {
     subjects: [{ subject: file ?? hash ?? 'statement', ok: true, digest: attested.digest, ...(files.length === 0 ? {} : { files }) }],
   }
+}
+
+async function attestOne({ flags, subjects, terminal }: Invocation, source: StatementSource, signer: Signer): Promise<AttestedBlob> {
+  const [file] = subjects
+  const hash = flags.text('hash')
+  if (hash !== undefined) return attestDigest(hashDigest(hash), file, source, signer)
+  if (file !== undefined) {
+    const blob = await blobSource(terminal, file, 'attesting')
+    return attestBlob(blob.source, { source, signer }).finally(blob.end)
+  }
+  if (source.kind === 'statement') return attestDigest(undefined, undefined, source, signer)
+  throw new CountersignError('usage', 'it is not said which file to attest', { hint: 'Name the file, or give its SHA-256 with --hash.' })
 }
 
 function hashDigest(hex: string): Digest {

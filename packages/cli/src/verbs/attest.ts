@@ -7,7 +7,7 @@ import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { forEachImage, reportEvents, writeBundleFile } from '../signing/image-signing.ts'
 import { type BegunSigner, layoutFromFlags } from '../signing/signer.ts'
-import { statementSource } from '../signing/statement-source.ts'
+import { asMistake, statementSource } from '../signing/statement-source.ts'
 
 /** Attests something about images. */
 export async function attest(invocation: Invocation, key: BegunSigner): Promise<Conclusion> {
@@ -31,6 +31,8 @@ export async function attest(invocation: Invocation, key: BegunSigner): Promise<
       upload,
       replace: flags.boolean('replace', false),
       onEvent: reportEvents(terminal, 'attestation'),
+    }).catch((thrown: unknown) => {
+      throw asMistake(thrown, source)
     })
     const files = await writeBundleFile(invocation, signed)
     if (!upload && files.length === 0) printAttestations(invocation, signed)

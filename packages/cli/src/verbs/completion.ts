@@ -153,7 +153,7 @@ function fish(commands: readonly Command[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Single quotes and colons would end a word in one of the shells. */
+/** A single quote would end the word; of colons only the first, behind the name, means something to zsh. */
 function quoted(text: string): string {
-  return text.replaceAll("'", '’').replaceAll(':', ' -')
+  return text.replaceAll("'", '’')
 }

@@ -25,7 +25,7 @@ export function downloadSignature(invocation: Invocation): Promise<Conclusion> {
 /** Prints every attestation as it is stored. */
 export function downloadAttestation(invocation: Invocation): Promise<Conclusion> {
   const type = invocation.flags.text('predicate-type')
-  const wanted = type === undefined ? undefined : predicateTypeNamed(type)
+  const wanted = type === undefined ? undefined : predicateTypeNamed(type, '--predicate-type')
   return download(
     invocation,
     'no_attestation',

@@ -2,6 +2,7 @@
 import { importPrivateKey } from '@countersign/sdk/keys/import-key'
 import { CountersignError } from '@countersign/core/failure'
 import type { Invocation } from '../command/invocation.ts'
+import { inFile } from '../failure/in-file.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { newPassword } from '../signing/password.ts'
 import { storeKeyPair } from '../signing/store-key-pair.ts'
@@ -16,13 +17,10 @@ export async function importKeyPairVerb(invocation: Invocation): Promise<Conclus
   const path = flags.required('key', 'Name the private key to import: --key FILE.')
   const pem = await readInput(path, maxBytes)
   const inputPassword = await passwordOfInput(invocation, pem)
-  return storeKeyPair(invocation, flags.text('output-key-prefix') ?? 'import-cosign', async () =>
-    importPrivateKey({
-      pem,
-      ...(inputPassword === undefined ? {} : { inputPassword }),
-      password: await newPassword(terminal, 'Password for the imported private key'),
-    }),
-  )
+  return storeKeyPair(invocation, flags.text('output-key-prefix') ?? 'import-cosign', async () => {
+    const password = await newPassword(terminal, 'Password for the imported private key')
+    return inFile(path, () => importPrivateKey({ pem, ...(inputPassword === undefined ? {} : { inputPassword }), password }))
+  })
 }
 
 /** A PKCS#8 file may be encrypted itself; its password is another than the new one. */

@@ -27,12 +27,12 @@ export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
     try {
       reports.push(await signOne(invocation, subject, signer))
     } catch (thrown) {
+      // What is wrong with the key is wrong for every file: it is said once.
+      await signer
       const failure = asFailure(thrown)
       terminal.err(failureMessage(failureText(failure), subjects.length > 1 ? subject : undefined))
       if (verbose) terminal.err(causeChain(failure))
       reports.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
-      // What is wrong with the key is wrong for every file.
-      await signer
     }
   }
   return { subjects: reports }

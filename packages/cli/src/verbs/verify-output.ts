@@ -72,6 +72,7 @@ function checksText(typed: string, verification: ImageVerification, demands: Dem
     text += '  - No entry in a transparency log was demanded\n'
   }
   const others = verification.rejected.length
-  if (others > 0) text += `${others} other signature${others === 1 ? ' was' : 's were'} not accepted; --report text says why.\n`
+  const what = demands.policy.content.kind === 'attestation' ? 'attestation' : 'signature'
+  if (others > 0) text += `${others} other ${what}${others === 1 ? ' was' : 's were'} not accepted; --report text says why.\n`
   return text
 }

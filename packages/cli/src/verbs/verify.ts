@@ -12,6 +12,7 @@ import { attestationDemand } from '../demands/predicate-type.ts'
 import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import { acceptedReport, rejectedReport } from '../report/evidence.ts'
+import { headline, othersLine } from '../report/headline.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { beginProgress } from '../terminal/progress.ts'
 import { type OutputForm, printReadable, printVerification } from './verify-output.ts'
@@ -51,11 +52,15 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   progress.end()
   run.close()
   const reports: SubjectReport[] = []
-  for (const result of results) reports.push(await concludeImage(invocation, result, demands, form))
+  // On a terminal the reports come first and the errors last, where they are looked for.
+  const errors: string[] = []
+  const say = form === 'readable' ? (text: string): void => void errors.push(text) : terminal.err
+  for (const result of results) reports.push(await concludeImage(invocation, result, { demands, form, say }))
   if (form === 'readable' && !invocation.reportOnStdout) {
     const { policyText } = await import('../report/text.ts')
     terminal.err(policyText(demands.report))
   }
+  for (const text of errors) terminal.err(text)
   return { subjects: reports, policy: demands.report }
 }
 
@@ -109,10 +114,12 @@ function inParallel<Item, Result>(
   })
 }
 
-async function concludeImage(invocation: Invocation, result: Settled, demands: Demands, form: OutputForm): Promise<SubjectReport> {
+type Printing = { readonly demands: Demands; readonly form: OutputForm; readonly say: (text: string) => void }
+
+async function concludeImage(invocation: Invocation, result: Settled, { demands, form, say }: Printing): Promise<SubjectReport> {
   const { terminal, verbose } = invocation
   const { subject, verification } = result
-  const failure = result.thrown === undefined ? verification?.failure : failureText(result.thrown)
+  const failure = result.thrown === undefined ? verification && headline(verification) : failureText(result.thrown)
   const report: SubjectReport = {
     subject,
     ok: verification?.ok === true,
@@ -127,9 +134,12 @@ async function concludeImage(invocation: Invocation, result: Settled, demands: D
   }
   if (form === 'readable') await printReadable(invocation, report)
   else if (verification?.ok === true) printVerification(invocation, subject, verification, demands, form)
-  if (failure !== undefined) terminal.err(failureMessage(failure, subject))
-  else
+  if (failure !== undefined) {
+    say(failureMessage(failure, subject))
+    if (form !== 'readable' && !invocation.reportOnStdout && verification !== undefined)
+      say(othersLine(verification, demands.policy.content.kind === 'attestation' ? 'attestation' : 'signature'))
+  } else
     for (const error of verification?.unreadable ?? []) terminal.warn(`WARNING: ${subject}: not everything could be read: ${error.message}`)
-  if (verbose) terminal.err([result.thrown, ...(verification?.unreadable ?? [])].map(causeChain).join(''))
+  if (verbose) say([result.thrown, ...(verification?.unreadable ?? [])].map(causeChain).join(''))
   return report
 }
