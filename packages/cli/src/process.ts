@@ -2,16 +2,16 @@
 import { exitCodeOf } from './failure/exit-code.ts'
 import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
 import { outcomeOf } from '@countersign/core/failure'
+import { run } from './run.ts'
+import { openedStreams, standardStream } from './terminal/streams.ts'
 
 /** Runs a command line in this process and ends it with the exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe)
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
   process.once('uncaughtException', (thrown) => process.exit(reportThrown(thrown, argv)))
   let code: number
   try {
-    const { run } = await import('./run.ts')
     code = await run(argv)
   } catch (thrown) {
     code = reportThrown(thrown, argv)
@@ -24,14 +24,9 @@ export async function runCommandLine(argv: readonly string[]): Promise<void> {
 /** The last resort: one message, and the exit code of the failure. */
 function reportThrown(thrown: unknown, argv: readonly string[]): number {
   const failure = asFailure(thrown)
-  process.stderr.write(failureMessage(failureText(failure)))
-  if (argv.includes('-d') || argv.includes('--verbose')) process.stderr.write(causeChain(failure))
+  standardStream('stderr').write(failureMessage(failureText(failure)))
+  if (argv.includes('-d') || argv.includes('--verbose')) standardStream('stderr').write(causeChain(failure))
   return exitCodeOf(outcomeOf(failure.code))
-}
-
-/** A reader that went away (`| head`) is no failure: the work goes on and the exit code stays true. */
-function ignoreBrokenPipe(error: Error & { readonly code?: string }): void {
-  if (error.code !== 'EPIPE') throw error
 }
 
 /** Waits until what was written has left the process: writes to a pipe may be pending, and one that failed says so a turn later. */
@@ -44,5 +39,5 @@ async function drained(): Promise<unknown> {
       if (stream.destroyed || stream.writableLength === 0) resolve()
       else stream.write('', () => resolve())
     })
-  return Promise.all([flush(process.stdout), flush(process.stderr)])
+  return Promise.all(openedStreams().map(flush))
 }

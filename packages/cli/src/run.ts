@@ -12,6 +12,8 @@ import { globalFlags } from './flags/global.ts'
 import { noticeIdleFlags, refuseFlags } from './flags/idle.ts'
 import { type Conclusion, conclusionOutcome } from './report/conclusion.ts'
 import { type ReportTarget, reportTarget, reportTargets } from './report/target.ts'
+import { profileValues } from './profile/profile.ts'
+import { standardStream } from './terminal/streams.ts'
 import { processTerminal, type Terminal } from './terminal/terminal.ts'
 
 /** Runs one command line; answers the exit code. Throws only what stands before any verb: an unknown verb or flag. */
@@ -20,7 +22,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (words.length === 0) {
     const { helpOfAll } = await import('./command/help.ts')
     if (rest.includes('--version')) return run(['version'])
-    process.stdout.write(helpOfAll(verbs))
+    standardStream('stdout').write(helpOfAll(verbs))
     return 0
   }
   const verb = verbs.find((candidate) => candidate.name === words.join(' '))
@@ -28,7 +30,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const command = await verb.load()
   if (help) {
     const { helpOf } = await import('./command/help.ts')
-    process.stdout.write(helpOf(command))
+    standardStream('stdout').write(helpOf(command))
     return 0
   }
   return runVerb(command, rest)
@@ -72,7 +74,7 @@ async function groupOrUnknown(words: readonly string[], help: boolean): Promise<
   const group: readonly Verb[] = verbs.filter((verb) => verb.name.startsWith(`${first} `))
   if (group.length > 0 && second === undefined) {
     const { helpOfAll } = await import('./command/help.ts')
-    process.stdout.write(helpOfAll(group))
+    standardStream('stdout').write(helpOfAll(group))
     if (help) return 0
     throw new CountersignError('usage', `"${first}" needs one more word`, {
       hint: `Use one of: ${group.map((verb) => verb.name).join(', ')}.`,
@@ -138,7 +140,6 @@ async function parseOrReport(command: Command, argv: readonly string[]): Promise
 }
 
 async function readFlags(command: Command, parsed: ParsedArguments, terminal: Terminal): Promise<FlagValues> {
-  const { profileValues } = await import('./profile/profile.ts')
   const profile = await profileValues(command, parsed, terminal)
   return flagValues(parsed, environmentValues(command, terminal.environment), profile)
 }

@@ -3,6 +3,7 @@ import { type CountersignError, type Outcome, unreachable } from '@countersign/c
 import { failureText } from '../failure/message.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 import { paint } from '../terminal/paint.ts'
+import { standardStream } from '../terminal/streams.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
 import { type Conclusion, failureReport } from './conclusion.ts'
@@ -22,7 +23,7 @@ export type RunResult = {
 /** Writes the report to its file, or to stdout. */
 export async function writeReport(result: RunResult, target: ReportTarget): Promise<void> {
   const text = await formatted(buildReport(result), target, result.terminal)
-  if (target.file === undefined) process.stdout.write(text)
+  if (target.file === undefined) standardStream('stdout').write(text)
   else await writeWhole(target.file, text)
 }
 

@@ -11,6 +11,8 @@ export type SigningBody = (invocation: Invocation, key: BegunSigner) => Promise<
 export function keyFirst(load: () => Promise<SigningBody>): Body {
   return async (invocation) => {
     const key = beginSigner(invocation)
+    // Loading keeps this thread busy: not before another one has the key. What is wrong with it, the body says in its turn.
+    await key.catch(() => undefined)
     const body = await load()
     return body(invocation, key)
   }

@@ -51,8 +51,9 @@ async function readAndOpen({ flags, terminal }: Invocation): BegunSigner {
 /** A signing config that names no service is fine: it says that the registry alone is contacted. */
 async function refuseServices(path: string | undefined): Promise<void> {
   if (path === undefined) return
+  const bytes = await inFile(path, () => readInput(path, maxConfigBytes))
   const { parseSigningConfig } = await import('@countersign/core/trust/signing-config')
-  const config = await inFile(path, async () => parseSigningConfig(await readInput(path, maxConfigBytes)))
+  const config = await inFile(path, async () => parseSigningConfig(bytes))
   const named = [
     ['certificate authority', config.caUrls],
     ['transparency log', config.logUrls],

@@ -6,6 +6,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { printable } from '../failure/message.ts'
 import { unwritable } from './output-file.ts'
+import { standardStream } from './streams.ts'
 
 /** Where output goes and where a person may be. */
 export type Terminal = {
@@ -36,12 +37,11 @@ export type TerminalOptions = { readonly outputFile?: string | undefined; readon
 export function processTerminal(options: TerminalOptions): Terminal {
   const warnings: string[] = []
   const file = options.outputFile === undefined || options.outputFile === '' ? undefined : openOutput(options.outputFile)
-  const outIsTerminal = file === undefined && process.stdout.isTTY
-  const err = (text: string): void => void process.stderr.write(text)
+  const err = (text: string): void => void standardStream('stderr').write(text)
   return {
     out: (text) => {
       if (options.silent) return
-      if (file === undefined) process.stdout.write(text)
+      if (file === undefined) standardStream('stdout').write(text)
       else writeSync(file, typeof text === 'string' ? Buffer.from(text) : text)
     },
     err,
@@ -51,10 +51,19 @@ export function processTerminal(options: TerminalOptions): Terminal {
       err(`${printable(line)}\n`)
     },
     warnings,
-    outIsTerminal,
-    errIsTerminal: process.stderr.isTTY,
-    inIsTerminal: process.stdin.isTTY,
-    colour: outIsTerminal && colourWanted(process.env),
+    // Looked at only by those who ask: each opens its stream.
+    get outIsTerminal() {
+      return file === undefined && standardStream('stdout').isTTY
+    },
+    get errIsTerminal() {
+      return standardStream('stderr').isTTY
+    },
+    get inIsTerminal() {
+      return process.stdin.isTTY
+    },
+    get colour() {
+      return this.outIsTerminal && colourWanted(process.env)
+    },
     environment: process.env,
     workingFolder: process.cwd(),
     nowMs: Date.now(),
