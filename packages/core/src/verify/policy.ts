@@ -12,8 +12,8 @@ export type TrustedKey = {
 }
 
 /**
- * How a name in a certificate must compare. Exact names compare as bytes. In a glob (`glob.ts`) `*` ends at a `/` and `**` does not: the names that
- * `https://github.com/acme/*` admits are one level deep. A pattern is RE2, anchored as `^(?:P)$`.
+ * How a name in a certificate must compare. Exact names compare as bytes. In a glob (`glob.ts`) one star stands for anything up to the next
+ * slash, two stars for slashes too. A pattern is RE2, anchored as `^(?:P)$`.
  */
 export type NameMatch =
   | { readonly kind: 'exact'; readonly value: string }
