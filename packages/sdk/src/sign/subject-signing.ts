@@ -16,9 +16,9 @@ import { isInLegacyTag, isLegacyLayout } from '../discover/layouts.ts'
 import { defaultDiscoveryLimits } from '../discover/limits.ts'
 import { newContentCache, startReading } from '../discover/reading.ts'
 import type { Repository } from '../registry/repository.ts'
+import { sha256Digest } from '../registry/verified-stream.ts'
 import { writeBundle } from '../write/bundle-writer.ts'
 import { legacyLayerMediaType, type LegacyLayer, writeLegacyLayer } from '../write/legacy-writer.ts'
-import { sha256 } from '../write/document.ts'
 import type { MergeOptions, WriteOptions } from '../write/merge.ts'
 import { isPassing, patiently, randomPause } from '../write/patience.ts'
 import { completeWrite } from './complete.ts'
@@ -159,7 +159,7 @@ async function writeAsLegacy(signing: Signing, signed: Signed, before: Discovery
     [legacyAnnotation.signature]: signed.signature === undefined ? '' : bytesToBase64(signed.signature),
     ...(kind === 'att' ? { [annotationKeys.attestationPredicateType]: plan.predicateType } : {}),
   }
-  const descriptor = { mediaType: legacyLayerMediaType[kind], size: signed.bytes.length, digest: sha256(signed.bytes), annotations }
+  const descriptor = { mediaType: legacyLayerMediaType[kind], size: signed.bytes.length, digest: sha256Digest(signed.bytes), annotations }
   const layer: LegacyLayer = { bytes: signed.bytes, descriptor, created: createdAt(signing) }
   if (!signing.replace || kind === 'sig') return writeLegacyLayer(repository, subject.digest, kind, layer, options)
   const { dropReplaced } = await import('./replace.ts')

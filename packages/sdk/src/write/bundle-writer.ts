@@ -3,13 +3,13 @@ import { CountersignError, outcomeOf } from '@countersign/core/failure'
 import { fallbackTag, referrerDescriptor } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
 import type { Digest } from '@countersign/core/digest'
-import type { ReferrersAnswer, Repository, StoredManifest } from '../registry/repository.ts'
-import { parseStoredManifest } from '../discover/entity.ts'
+import type { ReferrersAnswer, Repository } from '../registry/repository.ts'
 import { writerTag } from '../discover/writer-tag.ts'
 import { claimOwnTag } from './conditions.ts'
 import { bundleManifest, type BundleManifestParts, type Document, emptyConfig, fallbackIndex } from './document.ts'
 import { patiently } from './patience.ts'
 import { mergeContribution, type SharedDocument, type WriteOptions } from './merge.ts'
+import { readContributed, readShared } from './stored-document.ts'
 
 /** Where a bundle was written. */
 export type WrittenBundle = {
@@ -106,57 +106,17 @@ async function isListed(repository: Repository, subject: Digest, manifest: Diges
 }
 
 function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Descriptor> {
+  const tag = fallbackTag(subject)
   return {
     kind: 'bundle',
-    tag: fallbackTag(subject),
-    entries: (stored) => indexEntries(subject, stored),
+    tag,
+    entries: (stored) => new Map(readShared(stored, tag, 'index').manifests.map((entry) => [entry.digest, entry])),
     contributed: (stored) => {
-      const manifest = asReferrer(stored, subject)
-      const entries = new Map<Digest, Descriptor>()
-      if (manifest !== undefined) {
-        entries.set(stored.digest, referrerDescriptor({ ...stored, size: stored.bytes.length }, manifest))
-      }
-      return entries
+      const manifest = readContributed(stored)
+      if (manifest?.subject?.digest !== subject) return new Map()
+      return new Map([[stored.digest, referrerDescriptor({ ...stored, size: stored.bytes.length }, manifest)]])
     },
     build: async (entries) => fallbackIndex([...entries.values()].map((entry) => corrected(entry, known))),
-  }
-}
-
-function indexEntries(subject: Digest, stored: StoredManifest | undefined): Map<Digest, Descriptor> {
-  if (stored === undefined) return new Map()
-  const tag = fallbackTag(subject)
-  let index: ImageManifest | ImageIndex | undefined
-  try {
-    index = parseStoredManifest(stored)
-  } catch (cause) {
-    throw occupied(tag, 'something that does not parse', cause)
-  }
-  if (index?.kind !== 'index')
-    throw occupied(tag, index === undefined ? `a ${stored.mediaType}` : 'an image (`cosign copy` leaves one there)')
-  return new Map(index.manifests.map((descriptor) => [descriptor.digest, descriptor]))
-}
-
-function occupied(tag: string, found: string, cause?: unknown): CountersignError {
-  return new CountersignError(
-    'manifest_malformed',
-    `the fallback tag ${tag} holds ${found}, not an index of referrers; it was left as it is`,
-    {
-      expected: 'an OCI image index',
-      found,
-      hint: `Look at the tag ${tag}, delete it or move it to another name, and sign again.`,
-      ...(cause === undefined ? {} : { cause }),
-    },
-  )
-}
-
-function asReferrer(stored: StoredManifest, subject: Digest): ImageManifest | undefined {
-  try {
-    const manifest = parseStoredManifest(stored)
-    return manifest?.kind === 'manifest' && manifest.subject?.digest === subject ? manifest : undefined
-  } catch (cause) {
-    // Someone else's tag with a name like ours: not ours to merge, and discovery reports it as malformed.
-    if (cause instanceof CountersignError) return undefined
-    throw cause
   }
 }
 

@@ -1,9 +1,9 @@
 /** The manifests that writing makes: bytes, media type and digest together. */
-import { createHash } from 'node:crypto'
 import { utf8 } from '@countersign/core/bytes'
 import type { Digest } from '@countersign/core/digest'
 import { annotationKeys, mediaTypes } from '@countersign/core/oci/layouts'
 import type { Descriptor } from '@countersign/core/oci/model'
+import { sha256Digest } from '../registry/verified-stream.ts'
 
 /** A manifest ready to be stored. */
 export type Document = { readonly bytes: Uint8Array; readonly mediaType: string; readonly digest: Digest }
@@ -17,15 +17,10 @@ const empty = {
   size: 2,
 } as const
 
-/** SHA-256 of bytes, as a digest. */
-export function sha256(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest
-}
-
 /** A JSON document with its digest. */
 export function document(mediaType: string, value: unknown): Document {
   const bytes = utf8(JSON.stringify(value))
-  return { bytes, mediaType, digest: sha256(bytes) }
+  return { bytes, mediaType, digest: sha256Digest(bytes) }
 }
 
 /** What a bundle manifest says beside the bundle itself. */
@@ -46,7 +41,7 @@ export function bundleManifest(parts: BundleManifestParts): Document {
     mediaType: mediaTypes.ociManifest,
     artifactType: mediaTypes.bundle,
     config: empty,
-    layers: [{ mediaType: mediaTypes.bundle, digest: sha256(bundle), size: bundle.length }],
+    layers: [{ mediaType: mediaTypes.bundle, digest: sha256Digest(bundle), size: bundle.length }],
     subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
     annotations: {
       [annotationKeys.bundleContent]: 'dsse-envelope',
@@ -74,7 +69,7 @@ export function legacyConfig(layers: readonly Descriptor[]): Uint8Array {
  * that `clean` can tell its age.
  */
 export function legacyManifest(config: Uint8Array, layers: readonly Descriptor[], created?: string): Document {
-  const descriptor = { mediaType: mediaTypes.ociConfig, size: config.length, digest: sha256(config) }
+  const descriptor = { mediaType: mediaTypes.ociConfig, size: config.length, digest: sha256Digest(config) }
   const annotations = created === undefined ? {} : { annotations: { [annotationKeys.created]: created } }
   return document(mediaTypes.ociManifest, {
     schemaVersion: 2,

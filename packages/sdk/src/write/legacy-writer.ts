@@ -1,16 +1,15 @@
 /** Writes cosign's legacy layout: one manifest under `.sig` or `.att`, one layer for each signature. */
-import { CountersignError } from '@countersign/core/failure'
 import type { Digest } from '@countersign/core/digest'
 import { legacyTag, mediaTypes } from '@countersign/core/oci/layouts'
-import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
-import type { Repository, StoredManifest } from '../registry/repository.ts'
-import { parseStoredManifest } from '../discover/entity.ts'
+import type { Descriptor } from '@countersign/core/oci/model'
+import type { Repository } from '../registry/repository.ts'
 import { layerKey } from '../discover/layer-key.ts'
 import { writerTag } from '../discover/writer-tag.ts'
 import { claimOwnTag } from './conditions.ts'
 import { type Document, legacyConfig, legacyManifest } from './document.ts'
 import { patiently } from './patience.ts'
 import { mergeContribution, type SharedDocument, type WriteOptions } from './merge.ts'
+import { readContributed, readShared } from './stored-document.ts'
 
 /** `.sig` holds simple-signing payloads, `.att` DSSE envelopes. */
 export type LegacyKind = 'sig' | 'att'
@@ -74,7 +73,7 @@ function mergeClaimed(
   options: LegacyOptions,
 ): Promise<Digest> {
   const content = layerKey(own.layer)
-  const shared = sharedManifest(repository, subject, kind, content, options.drop)
+  const shared = sharedManifest(repository, subject, kind, options.drop)
   return mergeContribution(repository, subject, { manifest: own.manifest, content, claim: own.claim }, shared, options)
 }
 
@@ -82,16 +81,16 @@ function sharedManifest(
   repository: Repository,
   subject: Digest,
   kind: LegacyKind,
-  own: Digest,
   drop: LegacyOptions['drop'],
 ): SharedDocument<Descriptor> {
   const tag = legacyTag(subject, kind)
   return {
     kind,
     tag,
-    entries: (stored) => (stored === undefined ? new Map() : layersOf(stored, tag)),
-    contributed: (stored) => contributedLayers(stored, kind),
-    ...(drop === undefined ? {} : { dropped: (key: Digest, layer: Descriptor) => key !== own && drop(layer) }),
+    entries: (stored) => byKey(readShared(stored, tag, 'manifest').layers),
+    contributed: (stored) =>
+      byKey((readContributed(stored)?.layers ?? []).filter((layer) => layer.mediaType === legacyLayerMediaType[kind])),
+    ...(drop === undefined ? {} : { dropped: drop }),
     build: async (entries) => {
       const layers = [...entries.values()]
       const config = legacyConfig(layers)
@@ -101,41 +100,12 @@ function sharedManifest(
   }
 }
 
-function layersOf(stored: StoredManifest, tag: string): Map<Digest, Descriptor> {
-  let manifest: ImageManifest | ImageIndex | undefined
-  try {
-    manifest = parseStoredManifest(stored)
-  } catch (cause) {
-    throw occupied(tag, 'something that does not parse', cause)
-  }
-  if (manifest?.kind !== 'manifest') throw occupied(tag, `a ${stored.mediaType}`)
-  return new Map(manifest.layers.map((layer) => [layerKey(layer), layer]))
-}
-
-function contributedLayers(stored: StoredManifest, kind: LegacyKind): Map<Digest, Descriptor> {
-  const mediaType = legacyLayerMediaType[kind]
-  try {
-    const manifest = parseStoredManifest(stored)
-    const layers = manifest?.kind === 'manifest' ? manifest.layers.filter((layer) => layer.mediaType === mediaType) : []
-    return new Map(layers.map((layer) => [layerKey(layer), layer]))
-  } catch (cause) {
-    // Someone else's tag with a name like ours: not ours to merge, and discovery reports it as malformed.
-    if (cause instanceof CountersignError) return new Map()
-    throw cause
-  }
+function byKey(layers: readonly Descriptor[]): ReadonlyMap<Digest, Descriptor> {
+  return new Map(layers.map((layer) => [layerKey(layer), layer]))
 }
 
 /** Media type of a layer in each legacy manifest. */
 export const legacyLayerMediaType: Readonly<Record<LegacyKind, string>> = {
   sig: mediaTypes.simpleSigning,
   att: mediaTypes.envelope,
-}
-
-function occupied(tag: string, found: string, cause?: unknown): CountersignError {
-  return new CountersignError('manifest_malformed', `the tag ${tag} holds ${found}, not a manifest of signatures; it was left as it is`, {
-    expected: 'an OCI image manifest',
-    found,
-    hint: `Look at the tag ${tag}, delete it or move it to another name, and sign again.`,
-    ...(cause === undefined ? {} : { cause }),
-  })
 }

@@ -28,11 +28,11 @@ export type SharedDocument<Entry> = {
   readonly kind: WriterTagKind
   readonly tag: string
   /** Entries of the stored document. Throws `manifest_malformed` for what must not be overwritten. */
-  readonly entries: (stored: StoredManifest | undefined) => ReadonlyMap<Digest, Entry>
+  readonly entries: (stored: StoredManifest) => ReadonlyMap<Digest, Entry>
   /** Entries that a writer tag's manifest brings. */
   readonly contributed: (manifest: StoredManifest) => ReadonlyMap<Digest, Entry>
-  /** True for an entry that must leave the document (`attest --replace`). */
-  readonly dropped?: (key: Digest, entry: Entry) => boolean
+  /** True for an entry of others that must leave the document (`attest --replace`). */
+  readonly dropped?: (entry: Entry) => boolean
   /** Makes the document, and stores what it refers to. */
   readonly build: (entries: ReadonlyMap<Digest, Entry>) => Promise<Document>
 }
@@ -112,9 +112,9 @@ async function readRound<Entry>(
 ): Promise<Round<Entry>> {
   const [tags, stored] = await Promise.all([writerTagsOf(repository, subject, shared.kind), repository.manifest({ tag: shared.tag })])
   const learn = (entries: ReadonlyMap<Digest, Entry>): void => {
-    for (const [key, entry] of entries) if (!known.has(key) && shared.dropped?.(key, entry) !== true) known.set(key, entry)
+    for (const [key, entry] of entries) if (!known.has(key) && shared.dropped?.(entry) !== true) known.set(key, entry)
   }
-  const entries = shared.entries(stored)
+  const entries = stored === undefined ? new Map<Digest, Entry>() : shared.entries(stored)
   learn(entries)
   const halves = new Set([...known.keys()].map(halfOf))
   const unread = [...tags].filter(([half]) => !halves.has(half) && !readTags.has(half))
