@@ -93,7 +93,8 @@ async function writeFiles({ flags, terminal }: Invocation, attested: AttestedBlo
     terminal.err(`Wrote ${what} to file ${path}\n`)
     files.push(path)
   }
-  if (flags.text('bundle') === undefined && flags.text('output-signature') === undefined) {
+  // Beside a legacy bundle cosign prints the envelope too.
+  if ((legacy || flags.text('bundle') === undefined) && flags.text('output-signature') === undefined) {
     terminal.out(`${Buffer.from(attested.envelope).toString('utf8')}\n`)
   }
   return files

@@ -57,7 +57,7 @@ async function signOne(invocation: Invocation, subject: string, signer: Promise<
   const { source, end } = await blobSource(terminal, subject, 'signing')
   const signed = await signBlob(source, signer).finally(end)
   const legacy = flags.text('new-bundle-format') === 'false'
-  const bundlePath = flags.text('bundle') ?? (subjects.length > 1 ? `${subject}.sigstore.json` : undefined)
+  const bundlePath = flags.text('bundle') ?? (subjects.length > 1 && !legacy ? `${subject}.sigstore.json` : undefined)
   const files: string[] = []
   if (bundlePath !== undefined) {
     await writeWhole(
@@ -67,16 +67,12 @@ async function signOne(invocation: Invocation, subject: string, signer: Promise<
     terminal.err(`Wrote bundle to file ${bundlePath}\n`)
     files.push(bundlePath)
   }
-  files.push(...(await writeSignature(invocation, signed, bundlePath)))
+  files.push(...(await writeSignature(invocation, signed, bundlePath === undefined || legacy)))
   return { subject, ok: true, digest: signed.digest, ...(files.length === 0 ? {} : { files }) }
 }
 
-/** The detached signature: to its file, or to stdout when it goes nowhere else. */
-async function writeSignature(
-  { flags, terminal }: Invocation,
-  signed: SignedBlob,
-  bundlePath: string | undefined,
-): Promise<readonly string[]> {
+/** The detached signature: to its file, or to stdout when it goes nowhere else; beside a legacy bundle cosign prints it too. */
+async function writeSignature({ flags, terminal }: Invocation, signed: SignedBlob, print: boolean): Promise<readonly string[]> {
   const path = flags.text('output-signature')
   const base64 = flags.boolean('b64', true)
   const text = Buffer.from(signed.signature).toString('base64')
@@ -85,6 +81,6 @@ async function writeSignature(
     terminal.err(`Wrote signature to file ${path}\n`)
     return [path]
   }
-  if (bundlePath === undefined) terminal.out(base64 ? `${text}\n` : signed.signature)
+  if (print) terminal.out(base64 ? `${text}\n` : signed.signature)
   return []
 }
