@@ -13,6 +13,8 @@ export type Flag = {
   readonly help: string
   /** What the help calls the value. */
   readonly value?: string
+  /** The values that the flag takes, or the usual ones, for completion. */
+  readonly choices?: readonly string[]
   /** What holds when the flag is absent, for the help only. */
   readonly default?: string
   readonly hidden?: true

@@ -22,6 +22,7 @@ export const generateKeyPairCommand: Command = {
       kind: 'text',
       value: 'TYPE',
       help: 'ecdsa-p256, ecdsa-p384, ecdsa-p521, rsa-2048, rsa-3072, rsa-4096 or ed25519',
+      choices: ['ecdsa-p256', 'ecdsa-p384', 'ecdsa-p521', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'],
       default: 'ecdsa-p256',
       commandLineOnly: true,
     },

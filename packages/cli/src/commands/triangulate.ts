@@ -15,7 +15,14 @@ export const triangulateCommand: Command = {
     { text: 'What is the digest?', line: 'countersign triangulate --type digest registry.example/app:1.2' },
   ],
   flags: [
-    { name: 'type', kind: 'text', value: 'TYPE', help: 'signature, attestation, sbom or digest', default: 'signature' },
+    {
+      name: 'type',
+      kind: 'text',
+      value: 'TYPE',
+      help: 'signature, attestation, sbom or digest',
+      choices: ['signature', 'attestation', 'sbom', 'digest'],
+      default: 'signature',
+    },
     signatureRepositoryFlag,
     ...registryFlags,
   ],

@@ -8,6 +8,7 @@ export const globalFlags: readonly Flag[] = [
     kind: 'list',
     value: 'FORMAT[=FILE]',
     help: 'the full evidence as text, json, sarif or junit; without FILE in place of the other output',
+    choices: ['text', 'json', 'sarif', 'junit'],
     commandLineOnly: true,
   },
   {

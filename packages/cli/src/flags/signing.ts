@@ -89,7 +89,14 @@ export const signingFlags: readonly Flag[] = [
 
 /** `sign` and `attest`: what becomes of the signature in the registry. */
 export const imageSigningFlags: readonly Flag[] = [
-  { name: 'layout', kind: 'text', value: 'LAYOUT', help: 'bundle, legacy (tags .sig and .att) or both', default: 'bundle' },
+  {
+    name: 'layout',
+    kind: 'text',
+    value: 'LAYOUT',
+    help: 'bundle, legacy (tags .sig and .att) or both',
+    choices: ['bundle', 'legacy', 'both'],
+    default: 'bundle',
+  },
   {
     name: 'attachment-tag-prefix',
     kind: 'text',
@@ -97,6 +104,20 @@ export const imageSigningFlags: readonly Flag[] = [
     help: 'prefix of the tag',
     refused: { code: 'not_supported', hint: 'Sign without it; tags are named as everybody names them.' },
   },
+]
+
+/** The short names of predicate types. Spelled out: flags are read on every run, and the table of types would bring its parser along. */
+export const predicateNames: readonly string[] = [
+  'slsaprovenance',
+  'slsaprovenance02',
+  'slsaprovenance1',
+  'link',
+  'spdx',
+  'spdxjson',
+  'cyclonedx',
+  'vuln',
+  'openvex',
+  'custom',
 ]
 
 /** `--type`, `--predicate` and `--statement` of the verbs that attest. */
@@ -112,7 +133,8 @@ export const statementFlags: readonly Flag[] = [
     name: 'type',
     kind: 'text',
     value: 'TYPE',
-    help: 'slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI',
+    help: `${predicateNames.join(', ')}, or a URI`,
+    choices: predicateNames,
     default: 'custom',
   },
   { name: 'statement', kind: 'text', value: 'FILE', help: 'a whole in-toto statement, signed byte for byte', commandLineOnly: true },

@@ -1,6 +1,6 @@
 /** Flags of the verbs that verify. */
 import type { Flag } from '../command/model.ts'
-import { hardwareKeyFlags } from './signing.ts'
+import { hardwareKeyFlags, predicateNames } from './signing.ts'
 
 function identityFlag(name: string, help: string): Flag {
   return { name, kind: 'text', value: 'NAME', help }
@@ -69,7 +69,15 @@ export const demandFlags: readonly Flag[] = [
 export const imageDemandFlags: readonly Flag[] = [
   { name: 'annotations', short: 'a', kind: 'csv', value: 'KEY=VALUE', help: 'annotations that must have been signed' },
   { name: 'check-claims', kind: 'boolean', help: 'whether the signature must name this image', default: 'true', commandLineOnly: true },
-  { name: 'output', short: 'o', kind: 'text', value: 'json|text', help: "cosign's output, also on a terminal", commandLineOnly: true },
+  {
+    name: 'output',
+    short: 'o',
+    kind: 'text',
+    value: 'json|text',
+    help: "cosign's output, also on a terminal",
+    choices: ['json', 'text'],
+    commandLineOnly: true,
+  },
   { name: 'local-image', kind: 'boolean', help: 'IMAGE is a folder written by "cosign save"; the same as oci:DIR', commandLineOnly: true },
   {
     name: 'attachment',
@@ -107,6 +115,7 @@ export const attestationTypeFlag: Flag = {
   name: 'type',
   kind: 'text',
   value: 'TYPE',
-  help: 'slsaprovenance, slsaprovenance02, slsaprovenance1, link, spdx, spdxjson, cyclonedx, vuln, openvex, custom, or a URI',
+  help: `${predicateNames.join(', ')}, or a URI`,
+  choices: predicateNames,
   default: 'custom',
 }

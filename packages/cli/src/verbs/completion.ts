@@ -68,6 +68,15 @@ function flagWords(command: Command): readonly Word[] {
   )
 }
 
+/** `VERB --FLAG` of every flag whose values are known, with the values. */
+function valueWords(commands: readonly Command[]): readonly (readonly [string, string])[] {
+  return commands.flatMap((command) =>
+    [...command.flags, ...globalFlags].flatMap((flag) =>
+      flag.choices === undefined ? [] : [[`${command.name} --${flag.name}`, flag.choices.join(' ')] as const],
+    ),
+  )
+}
+
 function bash(commands: readonly Command[]): string {
   const cases = commands.map(
     (command) =>
@@ -75,6 +84,7 @@ function bash(commands: readonly Command[]): string {
         .map((word) => word.name)
         .join(' ')}' ;;`,
   )
+  const values = valueWords(commands).map(([place, words]) => `    '${place}') words='${words}' ;;`)
   const groups = groupNames().map(
     (name) =>
       `    '${name}') words='${secondWords(name)
@@ -83,7 +93,9 @@ function bash(commands: readonly Command[]): string {
   )
   return `# bash completion of countersign
 _countersign() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" words='' verb="\${COMP_WORDS[1]}"
+  local current="\${COMP_WORDS[COMP_CWORD]}" words='' verb="\${COMP_WORDS[1]}" flag="\${COMP_WORDS[COMP_CWORD-1]}"
+  # An equals sign is a word of its own.
+  if [ "$current" = '=' ]; then current=''; elif [ "$flag" = '=' ]; then flag="\${COMP_WORDS[COMP_CWORD-2]}"; fi
   case "$verb" in ${groupNames().join('|')}) if [ "$COMP_CWORD" -gt 2 ]; then verb="$verb \${COMP_WORDS[2]}"; fi ;; esac
   if [ "$COMP_CWORD" -eq 1 ]; then
     COMPREPLY=($(compgen -W '${firstWords()
@@ -91,6 +103,10 @@ _countersign() {
       .join(' ')}' -- "$current"))
     return
   fi
+  case "$verb $flag" in
+${values.join('\n')}
+  esac
+  if [ -n "$words" ]; then COMPREPLY=($(compgen -W "$words" -- "$current")); return; fi
   case "$verb" in
 ${[...groups, ...cases].join('\n')}
   esac
@@ -144,7 +160,7 @@ function fish(commands: readonly Command[]): string {
       .join('; and ')
     for (const flag of [...command.flags, ...globalFlags]) {
       if (flag.hidden === true) continue
-      const takes = flag.kind === 'boolean' ? '' : ' -r'
+      const takes = flag.kind === 'boolean' ? '' : flag.choices === undefined ? ' -r' : ` -x -a '${flag.choices.join(' ')}'`
       const short = flag.short === undefined ? '' : ` -s ${flag.short}`
       lines.push(`complete -c countersign -n '${seen}' -l ${flag.name}${short}${takes} -d '${quoted(flag.help)}'`)
     }
