@@ -4,7 +4,9 @@ import { CountersignError } from '@countersign/core/failure'
 import type { KeyPairPem } from '@countersign/sdk/keys/generate'
 import { writeKeyPair } from '@countersign/sdk/keys/key-files'
 import type { Invocation } from '../command/invocation.ts'
+import { systemCode } from '../failure/system.ts'
 import type { Conclusion } from '../report/conclusion.ts'
+import { unwritable } from '../terminal/output-file.ts'
 import { confirm } from '../terminal/prompt.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -12,7 +14,14 @@ import type { Terminal } from '../terminal/terminal.ts'
 export async function storeKeyPair({ flags, terminal }: Invocation, prefix: string, make: () => Promise<KeyPairPem>): Promise<Conclusion> {
   const files = { privatePath: `${prefix}.key`, publicPath: `${prefix}.pub` }
   const force = flags.boolean('yes', false) || (await mayOverwrite(terminal, [files.privatePath, files.publicPath]))
-  await writeKeyPair(files, await make(), { force })
+  const pair = await make()
+  await writeKeyPair(files, pair, { force }).catch((cause: unknown) => {
+    // The names that the person knows and the reason, not the temporary name that failed first.
+    const system = cause instanceof CountersignError && cause.code === 'io_failed' ? cause.cause : cause
+    throw systemCode(system) === undefined || systemCode(system) === 'EEXIST'
+      ? cause
+      : unwritable(`${files.privatePath} and ${files.publicPath}`, system)
+  })
   terminal.err(`Private key written to ${files.privatePath}\nPublic key written to ${files.publicPath}\n`)
   return { subjects: [{ subject: prefix, ok: true, files: [files.privatePath, files.publicPath] }] }
 }
