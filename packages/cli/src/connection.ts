@@ -2,6 +2,7 @@
 import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import { CountersignError } from '@countersign/core/failure'
 import type { Connection } from '@countersign/sdk/connection'
+import type { ImagePlaces } from '@countersign/sdk/sign/repositories'
 import type { FlagValues } from './command/flag-values.ts'
 import type { Invocation } from './command/invocation.ts'
 import { durationMs } from './command/parse.ts'
@@ -37,6 +38,11 @@ export function connectionFromFlags({ flags, terminal }: Invocation): Connection
 
 function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]: string })
+}
+
+/** An image, the repository that keeps its signatures, and how to reach both. */
+export function imagePlaces(invocation: Invocation, image: ImageReference): ImagePlaces & { readonly connection: Connection } {
+  return { image, ...signatureRepository(invocation.flags), connection: connectionFromFlags(invocation) }
 }
 
 /** The repository that keeps the signatures, when it is another than the image's. */

@@ -1,10 +1,9 @@
 /** What came beside a file: `--bundle`, or `--signature` with what it lacks, or the bundle beside the file. */
-import { access } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
 import { decodePem } from '@countersign/core/pem'
-import { readBoundedUrl } from './download.ts'
+import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
 import type { Invocation } from '../command/invocation.ts'
-import { readInput } from '../terminal/input.ts'
+import { fileExists, readInput } from '../terminal/input.ts'
 
 /** The evidence of one file, unverified. */
 export type BlobEvidence = {
@@ -28,7 +27,7 @@ export async function readBlobEvidence(
     throw new CountersignError('usage', '--bundle and --signature contradict each other', { hint: 'Give one of them.' })
   }
   const path = bundle ?? (signature === undefined ? await besideFile(file) : undefined)
-  const evidence = path === undefined ? await readSignature(signature ?? '') : await readInput(path, maxBytes)
+  const evidence = path === undefined ? await readSignature(invocation, signature ?? '') : await readInput(path, maxBytes)
   const certificate = flags.text('certificate')
   const timestamp = flags.text('rfc3161-timestamp')
   return {
@@ -43,22 +42,14 @@ async function besideFile(file: string | undefined): Promise<string> {
   const hint = 'Name the bundle with --bundle, or the detached signature with --signature.'
   if (file === undefined || file === '-') throw new CountersignError('usage', 'it is not said where the signature is', { hint })
   const path = `${file}.sigstore.json`
-  const there = await access(path).then(
-    () => true,
-    () => false,
-  )
-  if (there) return path
+  if (await fileExists(path)) return path
   throw new CountersignError('no_signature', `${file} has no signature beside it`, { expected: path, hint })
 }
 
 /** cosign takes a path, a URL, or the signature itself in base64. */
-async function readSignature(text: string): Promise<Uint8Array> {
-  if (text.startsWith('https://')) return readBoundedUrl(text, maxPartBytes)
-  const isFile = await access(text).then(
-    () => true,
-    () => false,
-  )
-  if (!isFile && text.length >= 64 && /^[A-Za-z0-9+/]+={0,2}$/.test(text)) return Buffer.from(text)
+async function readSignature({ terminal }: Invocation, text: string): Promise<Uint8Array> {
+  if (text.startsWith('https://')) return nodeKeyIo(terminal.environment).download(new URL(text), maxPartBytes)
+  if (!(await fileExists(text)) && text.length >= 64 && /^[A-Za-z0-9+/]+={0,2}$/.test(text)) return Buffer.from(text)
   return readInput(text, maxPartBytes)
 }
 

@@ -3,14 +3,14 @@ import { unreachable } from '@countersign/core/failure'
 import type { ImageReference } from '@countersign/core/oci/reference'
 import type { SignedSubject, SignEvent } from '@countersign/sdk/sign/requests'
 import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
-import type { ImageRepositories } from '@countersign/sdk/sign/repositories'
+import { type ImageRepositories, openImageRepositories } from '@countersign/sdk/sign/repositories'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import { connectionFromFlags, signatureRepository } from '../connection.ts'
 import { needsPrompt } from './password.ts'
 import type { BegunSigner } from './signer.ts'
 import type { Invocation } from '../command/invocation.ts'
-import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
-import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import type { Conclusion } from '../report/conclusion.ts'
+import { failedSubject } from '../report/failed-subject.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -37,12 +37,8 @@ async function openSession(invocation: Invocation, key: BegunSigner): Promise<Se
   if (needsPrompt(invocation.terminal)) await signer
   signer.catch(() => undefined)
   const run = createRegistryRun(connectionFromFlags(invocation))
-  const elsewhere = signatureRepository(invocation.flags).signatureRepository
-  const repositories = async (image: ImageReference): Promise<ImageRepositories> => {
-    const found = await run.open(image.place)
-    return { images: found, signatures: elsewhere === undefined ? found : await run.open(elsewhere.place) }
-  }
-  return { signer, run, repositories }
+  const elsewhere = signatureRepository(invocation.flags)
+  return { signer, run, repositories: (image) => openImageRepositories(run, { image, ...elsewhere }) }
 }
 
 /** Signs each image; one that fails does not keep the others from being signed, but the exit code tells. */
@@ -52,7 +48,6 @@ export async function forEachImage(
   images: readonly TypedImage[],
   work: (image: ImageReference, signer: Promise<Signer>, repositories: ImageRepositories) => Promise<SignedImage>,
 ): Promise<Conclusion> {
-  const { terminal, verbose } = invocation
   const session = await openSession(invocation, key)
   const subjects: SubjectReport[] = []
   try {
@@ -62,10 +57,7 @@ export async function forEachImage(
       } catch (thrown) {
         // What is wrong with the key is wrong for every image: it is said once.
         await session.signer
-        const failure = asFailure(thrown)
-        terminal.err(failureMessage(failureText(failure), subject))
-        if (verbose) terminal.err(causeChain(failure))
-        subjects.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
+        subjects.push(failedSubject(invocation, subject, thrown, subject))
       }
     }
   } finally {

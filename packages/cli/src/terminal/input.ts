@@ -1,7 +1,15 @@
 /** Small inputs read whole: files, and stdin as `-`. */
-import { open } from 'node:fs/promises'
+import { access, open } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
 import { becauseOf, systemCode } from '../failure/system.ts'
+
+/** Whether there is a file, folder or pipe of this name. */
+export function fileExists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}
 
 /** The bytes of a file or of stdin. Throws `file_not_found`, `io_failed`, `limit_exceeded` beyond `maxBytes`: `/dev/zero` is a file too. */
 export async function readInput(path: string, maxBytes: number): Promise<Uint8Array> {

@@ -1,61 +1,55 @@
 /** `countersign download signature`, `download attestation` and `download sbom`. */
+import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { legacyTag } from '@countersign/core/oci/layouts'
 import { parseManifest } from '@countersign/core/oci/manifest'
 import { parseReference } from '@countersign/core/oci/reference'
-import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
-import { discoverSignatures } from '@countersign/sdk/discover/discover'
-import type { Discovery } from '@countersign/sdk/discover/found'
-import type { Repository, RepositoryReader } from '@countersign/sdk/registry/repository'
-import type { Digest } from '@countersign/core/digest'
+import { downloadAttestations, type Downloaded, downloadSignatures } from '@countersign/sdk/discover/accessories'
+import type { RepositoryReader } from '@countersign/sdk/registry/repository'
+import { withImageRepositories } from '@countersign/sdk/sign/repositories'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { imagePlaces } from '../connection.ts'
 import { predicateTypeNamed } from '../demands/predicate-type.ts'
-import { resolvePlatform } from '../images/resolve.ts'
-import { type Claim, claimOf } from '../images/claim.ts'
 import { failureText } from '../failure/message.ts'
+import { resolvePlatform } from '../images/resolve.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import { storedSignature } from '../report/stored.ts'
 
 /** Prints every signature as it is stored. */
 export function downloadSignature(invocation: Invocation): Promise<Conclusion> {
-  return download(invocation, 'no_signature', (claim) => claim.kind !== 'attestation')
+  return download(invocation, 'no_signature', downloadSignatures)
 }
 
 /** Prints every attestation as it is stored. */
 export function downloadAttestation(invocation: Invocation): Promise<Conclusion> {
-  const type = invocation.flags.text('predicate-type')
-  const wanted = type === undefined ? undefined : predicateTypeNamed(type, '--predicate-type')
-  return download(
-    invocation,
-    'no_attestation',
-    (claim) => claim.kind === 'attestation' && (wanted === undefined || claim.predicateType === wanted),
-  )
+  const name = invocation.flags.text('predicate-type')
+  const type = name === undefined ? undefined : predicateTypeNamed(name, '--predicate-type')
+  return download(invocation, 'no_attestation', (repository, image) => downloadAttestations(repository, image, type))
 }
 
 async function download(
   invocation: Invocation,
   none: 'no_signature' | 'no_attestation',
-  wanted: (claim: Claim) => boolean,
+  find: (repository: RepositoryReader, image: { readonly digest: Digest }) => Promise<Downloaded>,
 ): Promise<Conclusion> {
-  const { subjects, terminal } = invocation
+  const { flags, subjects, terminal } = invocation
   const [subject = ''] = subjects
-  return inRepositories(invocation, async (images, signatures) => {
-    const image = await resolvePlatform(images, parseReference(subject), invocation.flags.text('platform'))
-    const discovery = await discoverSignatures(signatures, image)
-    const found = discovery.found.filter((entity) => wanted(claimOf(entity)))
-    for (const entity of found) terminal.out(`${storedSignature(entity)}\n`)
-    if (found.length === 0) throw nothing(discovery, none, image.digest)
-    for (const failure of discovery.unreadable) terminal.warn(`WARNING: there may be more: ${failure.message}`)
-    const unreadable = discovery.unreadable.map((failure) => failureReport(failureText(failure)))
-    return { subjects: [{ subject, ok: true, digest: image.digest, content: found.map((entity) => storedSignature(entity)), unreadable }] }
+  const reference = parseReference(subject)
+  return withImageRepositories(imagePlaces(invocation, reference), async ({ images, signatures }) => {
+    const { digest } = await resolvePlatform(images, reference, flags.text('platform'))
+    const { found, unreadable } = await find(signatures, { digest })
+    const content = found.map(storedSignature)
+    for (const line of content) terminal.out(`${line}\n`)
+    // Nothing found is "unsigned" only when everything could be read.
+    if (found.length === 0)
+      throw (
+        unreadable[0] ?? new CountersignError(none, `no ${none === 'no_signature' ? 'signature' : 'attestation'} of ${digest} was found`)
+      )
+    for (const failure of unreadable) terminal.warn(`WARNING: there may be more: ${failure.message}`)
+    return {
+      subjects: [{ subject, ok: true, digest, content, unreadable: unreadable.map((failure) => failureReport(failureText(failure))) }],
+    }
   })
-}
-
-/** Nothing found is "unsigned" only when everything could be read. */
-function nothing(discovery: Discovery, none: 'no_signature' | 'no_attestation', digest: Digest): CountersignError {
-  const [open] = discovery.unreadable
-  return open ?? new CountersignError(none, `no ${none === 'no_signature' ? 'signature' : 'attestation'} of ${digest} was found`)
 }
 
 const maxSbomBytes = 128 * 1024 * 1024
@@ -65,8 +59,9 @@ export async function downloadSbom(invocation: Invocation): Promise<Conclusion> 
   const { flags, subjects, terminal } = invocation
   const [subject = ''] = subjects
   terminal.warn('WARNING: an attached SBOM is not signed: anybody who may write to the repository can have put it there.')
-  return inRepositories(invocation, async (images, signatures) => {
-    const image = await resolvePlatform(images, parseReference(subject), flags.text('platform'))
+  const reference = parseReference(subject)
+  return withImageRepositories(imagePlaces(invocation, reference), async ({ images, signatures }) => {
+    const image = await resolvePlatform(images, reference, flags.text('platform'))
     const tag = legacyTag(image.digest, 'sbom')
     const stored = await signatures.manifest({ tag })
     const manifest = stored === undefined ? undefined : parseManifest(stored.bytes, stored.mediaType)
@@ -91,19 +86,4 @@ export async function downloadSbom(invocation: Invocation): Promise<Conclusion> 
       ],
     }
   })
-}
-
-/** Opens the repository of the image and that of its signatures, and ends the run. */
-export async function inRepositories(
-  invocation: Invocation,
-  work: (images: RepositoryReader, signatures: Repository) => Promise<Conclusion>,
-): Promise<Conclusion> {
-  const run: RegistryRun = createRegistryRun(connectionFromFlags(invocation))
-  try {
-    const { place } = parseReference(invocation.subjects[0] ?? '')
-    const elsewhere = signatureRepository(invocation.flags).signatureRepository
-    return await work(await run.open(place), await run.open(elsewhere?.place ?? place))
-  } finally {
-    run.close()
-  }
 }

@@ -1,5 +1,4 @@
 /** `countersign inspect`. */
-import { access } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
@@ -10,7 +9,7 @@ import { printable } from '../failure/message.ts'
 import { describe } from '../inspect/describe.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import type { JsonValue } from '@countersign/core/json/parse'
-import { readInput } from '../terminal/input.ts'
+import { fileExists, readInput } from '../terminal/input.ts'
 
 const maxBytes = 128 * 1024 * 1024
 
@@ -27,13 +26,7 @@ export async function inspect(invocation: Invocation): Promise<Conclusion> {
 
 /** A file when there is one of that name, else an image. */
 async function read(invocation: Invocation, subject: string): Promise<{ readonly bytes: Uint8Array; readonly digest?: string }> {
-  const isFile =
-    subject === '-' ||
-    (await access(subject).then(
-      () => true,
-      () => false,
-    ))
-  if (isFile) return { bytes: await readInput(subject, maxBytes) }
+  if (subject === '-' || (await fileExists(subject))) return { bytes: await readInput(subject, maxBytes) }
   if (!subject.includes(':') && !subject.includes('@')) throw new CountersignError('file_not_found', `no such file: ${subject}`)
   const reference = parseReference(subject)
   const run = createRegistryRun(connectionFromFlags(invocation))

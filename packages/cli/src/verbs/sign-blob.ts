@@ -6,8 +6,8 @@ import { signBlob } from '@countersign/sdk/blob/sign'
 import type { SignedBlob } from '@countersign/sdk/sign/requests'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
-import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
-import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import type { Conclusion } from '../report/conclusion.ts'
+import { failedSubject } from '../report/failed-subject.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { blobSource } from '../signing/blob-source.ts'
 import { signerFromFlags } from '../signing/signer.ts'
@@ -15,7 +15,7 @@ import { writeWhole } from '../terminal/output-file.ts'
 
 /** Signs files, each read once. */
 export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
-  const { subjects, terminal, verbose } = invocation
+  const { subjects } = invocation
   checkFiles(invocation)
   const signer = signerFromFlags(invocation)
   // Awaited by every file; here only so that a failure before the first is not "unhandled".
@@ -29,10 +29,7 @@ export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
     } catch (thrown) {
       // What is wrong with the key is wrong for every file: it is said once.
       await signer
-      const failure = asFailure(thrown)
-      terminal.err(failureMessage(failureText(failure), subjects.length > 1 ? subject : undefined))
-      if (verbose) terminal.err(causeChain(failure))
-      reports.push({ subject, ok: false, failure: failureReport(failureText(failure)) })
+      reports.push(failedSubject(invocation, subject, thrown, subjects.length > 1 ? subject : undefined))
     }
   }
   return { subjects: reports }

@@ -5,13 +5,13 @@ import { signaturePredicateType } from '@countersign/core/statement/statement'
 import type { Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
-import type { BlobSource } from '@countersign/sdk/sign/requests'
 import type { Invocation } from '../command/invocation.ts'
 import { type BlobEvidence, readBlobEvidence } from '../demands/blob-evidence.ts'
 import { type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
-import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
+import { failureMessage } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
+import { failedSubject } from '../report/failed-subject.ts'
 import { acceptedReport, rejectedReport } from '../report/evidence.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { blobSource } from '../signing/blob-source.ts'
@@ -70,7 +70,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand, digest:
 type Task = { readonly artifact: string | undefined; readonly bundle: string | undefined; readonly given: boolean }
 
 async function verifyOne(invocation: Invocation, subject: string, task: Task, demands: Demands): Promise<SubjectReport> {
-  const { subjects, terminal, verbose } = invocation
+  const { subjects, terminal } = invocation
   const several = subjects.length > 1 ? subject : undefined
   try {
     const evidence = await readBlobEvidence(invocation, task.given ? subject : undefined, task.bundle)
@@ -88,10 +88,7 @@ async function verifyOne(invocation: Invocation, subject: string, task: Task, de
     terminal.err(failureMessage(verification, several))
     return { subject, ok: false, signatures: [rejectedReport(verification)], failure: failureReport(verification) }
   } catch (thrown) {
-    const failure = asFailure(thrown)
-    terminal.err(failureMessage(failureText(failure), several))
-    if (verbose) terminal.err(causeChain(failure))
-    return { subject, ok: false, failure: failureReport(failureText(failure)) }
+    return failedSubject(invocation, subject, thrown, several)
   }
 }
 
@@ -107,6 +104,5 @@ async function judge({ terminal }: Invocation, task: Task, evidence: BlobEvidenc
   const request = { ...evidence, policy, nowMs: terminal.nowMs, ...(trustedRoot === undefined ? {} : { trustedRoot }) }
   if (!task.given) return verifyBlobAttestation(task.artifact === undefined ? request : { ...request, artifact: task.artifact as Digest })
   const { source, end } = await blobSource(terminal, task.artifact ?? '-', 'verifying')
-  const artifact: BlobSource = source
-  return verifyBlobAttestation({ ...request, artifact }).finally(end)
+  return verifyBlobAttestation({ ...request, artifact: source }).finally(end)
 }

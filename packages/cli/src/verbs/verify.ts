@@ -3,6 +3,8 @@ import { CountersignError } from '@countersign/core/failure'
 import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
+import { gate } from '@countersign/sdk/discover/bounded'
+import { openImageRepositories } from '@countersign/sdk/sign/repositories'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
@@ -43,12 +45,14 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   }))
   const run = createRegistryRun(connectionFromFlags(invocation))
   const progress = beginProgress(terminal, 'verifying', images.length, 'images')
-  const pending = inParallel(images, Number(flags.text('max-workers') ?? '10') || 10, async ({ subject, image }) => {
-    const result = await settled(subject, () => verifyOne(run, invocation, image, demands))
-    progress.advance(1)
-    return result
-  })
-  const results = await Promise.all(pending)
+  const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
+  const results = await Promise.all(
+    images.map(async ({ subject, image }) => {
+      const result = await settled(subject, () => through(() => verifyOne(run, invocation, image, demands)))
+      progress.advance(1)
+      return result
+    }),
+  )
   progress.end()
   run.close()
   const reports: SubjectReport[] = []
@@ -69,16 +73,10 @@ async function verifyOne(
   run: RegistryRun,
   { flags, terminal }: Invocation,
   image: ImageReference,
-  demands: Demands,
+  { policy, trustedRoot }: Demands,
 ): Promise<ImageVerification> {
-  const elsewhere = signatureRepository(flags).signatureRepository
-  const images = await run.open(image.place)
-  const signatures = elsewhere === undefined ? images : await run.open(elsewhere.place)
-  const { policy, trustedRoot } = demands
-  return verifyImageIn(
-    { images, signatures },
-    { image, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }), nowMs: terminal.nowMs },
-  )
+  const repositories = await openImageRepositories(run, { image, ...signatureRepository(flags) })
+  return verifyImageIn(repositories, { image, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }), nowMs: terminal.nowMs })
 }
 
 /** How the result is printed: for people on a terminal, else as cosign does. */
@@ -97,21 +95,6 @@ async function settled(subject: string, work: () => Promise<ImageVerification>):
   } catch (thrown) {
     return { subject, thrown: asFailure(thrown) }
   }
-}
-
-/** Starts the work on every item, at most `width` at the same time, and keeps their order. */
-function inParallel<Item, Result>(
-  items: readonly Item[],
-  width: number,
-  work: (item: Item) => Promise<Result>,
-): readonly Promise<Result>[] {
-  const running: Promise<unknown>[] = []
-  return items.map((item, at) => {
-    const before = at < width ? Promise.resolve() : (running[at - width] ?? Promise.resolve())
-    const result = before.then(() => work(item))
-    running.push(result.catch(() => undefined))
-    return result
-  })
 }
 
 type Printing = { readonly demands: Demands; readonly form: OutputForm; readonly say: (text: string) => void }

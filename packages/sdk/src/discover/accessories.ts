@@ -18,6 +18,8 @@ export type Accessory = {
   readonly kind: 'signature' | 'attestation' | 'unreadable' | 'sbom' | 'artifact'
   /** Predicate type of a statement; else the media type of the layer, or the artifact type. */
   readonly type: string
+  /** Why it does not parse, where it does not. */
+  readonly detail?: string
   /** The blob that holds it; absent for other artifacts. */
   readonly blob?: Digest
   /** Bytes: of the blob where there is one, else of the manifest. */
@@ -44,6 +46,7 @@ export async function listTree(repository: RepositoryReader, subject: Pick<Descr
     manifest: found.origin.manifest,
     kind: claimOf(found),
     type: typeOf(found),
+    ...(found.parsed.ok ? {} : { detail: found.parsed.failure.message }),
     blob: found.origin.blob,
     size: found.bytes.length,
     places: found.origin.layouts,
