@@ -34,7 +34,14 @@ async function describeJson(bytes: Uint8Array): Promise<Description> {
   if ('_type' in media) return { kind: 'in-toto statement', says: await statementSays(bytes) }
   if ('critical' in media) return { kind: 'simple-signing payload', says: value }
   if ('schemaVersion' in media || type.includes('manifest') || type.includes('image.index')) return describeManifest(bytes)
-  return { kind: 'JSON', says: value }
+  return { kind: 'JSON', says: asWritten(bytes) }
+}
+
+/** A number that a double cannot hold is shown as it stands in the text: another one would be a lie. The text was parsed strictly before. */
+function asWritten(bytes: Uint8Array): JsonValue {
+  const keep = (_: string, value: JsonValue, context: { readonly source?: string }): JsonValue =>
+    typeof value === 'number' && /^-?[0-9]+$/.test(context.source ?? '') && !Number.isSafeInteger(value) ? (context.source ?? value) : value
+  return JSON.parse(Buffer.from(bytes).toString('utf8'), keep as (key: string, value: unknown) => unknown) as JsonValue
 }
 
 async function describeBundle(bytes: Uint8Array): Promise<Description> {
