@@ -7,9 +7,13 @@ import { fileExists, readInput } from '../terminal/input.ts'
 
 /** The evidence of one file, unverified. */
 export type BlobEvidence = {
-  readonly evidence: Uint8Array
-  readonly certificates?: readonly Uint8Array[]
-  readonly timestamps?: readonly Uint8Array[]
+  /** What the signature is called in messages: the file, where it is one. */
+  readonly name: string
+  readonly parts: {
+    readonly evidence: Uint8Array
+    readonly certificates?: readonly Uint8Array[]
+    readonly timestamps?: readonly Uint8Array[]
+  }
 }
 
 const maxBytes = 128 * 1024 * 1024
@@ -31,9 +35,12 @@ export async function readBlobEvidence(
   const certificate = flags.text('certificate')
   const timestamp = flags.text('rfc3161-timestamp')
   return {
-    evidence,
-    ...(certificate === undefined ? {} : { certificates: await readCertificates(certificate) }),
-    ...(timestamp === undefined ? {} : { timestamps: [await readTimestamp(timestamp)] }),
+    name: path ?? '--signature',
+    parts: {
+      evidence,
+      ...(certificate === undefined ? {} : { certificates: await readCertificates(certificate) }),
+      ...(timestamp === undefined ? {} : { timestamps: [await readTimestamp(timestamp)] }),
+    },
   }
 }
 

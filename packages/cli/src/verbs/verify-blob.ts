@@ -1,6 +1,6 @@
 /** `countersign verify-blob` and `countersign verify-blob-attestation`. */
 import { type Digest, parseDigest } from '@countersign/core/digest'
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, type FailureCode } from '@countersign/core/failure'
 import { signaturePredicateType } from '@countersign/core/statement/statement'
 import type { Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
@@ -74,7 +74,7 @@ async function verifyOne(invocation: Invocation, subject: string, task: Task, de
   const several = subjects.length > 1 ? subject : undefined
   try {
     const evidence = await readBlobEvidence(invocation, task.given ? subject : undefined, task.bundle)
-    const verification = asAbsence(await judge(invocation, task, evidence, demands), demands.policy.content)
+    const verification = namingEvidence(asAbsence(await judge(invocation, task, evidence, demands), demands.policy.content), evidence.name)
     if (verification.ok) {
       terminal.err(several === undefined ? 'Verified OK\n' : `${subject}: Verified OK\n`)
       const { artifact } = verification.evidence
@@ -99,9 +99,16 @@ function asAbsence(verification: Verification, content: ContentDemand): Verifica
   return verification.found === signaturePredicateType ? { ...verification, code: 'no_attestation' } : verification
 }
 
-async function judge({ terminal }: Invocation, task: Task, evidence: BlobEvidence, demands: Demands): Promise<Verification> {
+/** What does not parse is named: nothing in its text says which of the files it is. */
+function namingEvidence(verification: Verification, name: string): Verification {
+  const unread: readonly FailureCode[] = ['bundle_malformed', 'bundle_version_unsupported', 'dsse_malformed', 'dsse_signature_count']
+  if (verification.ok || !unread.includes(verification.code)) return verification
+  return { ...verification, detail: `${name}: ${verification.detail}` }
+}
+
+async function judge({ terminal }: Invocation, task: Task, beside: BlobEvidence, demands: Demands): Promise<Verification> {
   const { policy, trustedRoot } = demands
-  const request = { ...evidence, policy, nowMs: terminal.nowMs, ...(trustedRoot === undefined ? {} : { trustedRoot }) }
+  const request = { ...beside.parts, policy, nowMs: terminal.nowMs, ...(trustedRoot === undefined ? {} : { trustedRoot }) }
   if (!task.given) return verifyBlobAttestation(task.artifact === undefined ? request : { ...request, artifact: task.artifact as Digest })
   const { source, end } = await blobSource(terminal, task.artifact ?? '-', 'verifying')
   return verifyBlobAttestation({ ...request, artifact: source }).finally(end)

@@ -39,7 +39,7 @@ export async function verifyDetached(invocation: Invocation, content: ContentDem
   const made = buildSimpleSigning({ dockerReference, digest, annotations: {} })
   const payload = payloadFile === undefined ? made : await readInput(payloadFile, maxPayloadBytes)
   const verification = await verifyEntity({
-    entity: entityOf(await readBlobEvidence(invocation, undefined, undefined), payload),
+    entity: entityOf((await readBlobEvidence(invocation, undefined, undefined)).parts, payload),
     artifact: { kind: 'digest', digests: [digest] },
     policy: demands.policy,
     ...(demands.trustedRoot === undefined ? {} : { trustedRoot: demands.trustedRoot }),
@@ -59,7 +59,7 @@ export async function verifyDetached(invocation: Invocation, content: ContentDem
 }
 
 /** The detached signature, over the payload in place of a file. */
-function entityOf({ evidence, ...parts }: BlobEvidence, payload: Uint8Array): SignedEntity {
+function entityOf({ evidence, ...parts }: BlobEvidence['parts'], payload: Uint8Array): SignedEntity {
   const entity = readBlobEntity(evidence, parts)
   if (entity.content.kind !== 'message') {
     throw new CountersignError('usage', '--signature is a whole bundle or envelope', {
