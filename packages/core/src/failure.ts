@@ -125,6 +125,9 @@ const outcomes = {
   internal: 'failed',
 } as const
 
+/** From the gravest outcome to the mildest: what was tampered with outweighs what was forbidden, and that what is merely missing. */
+export const gravity: readonly Outcome[] = ['altered', 'denied', 'unacceptable', 'unsigned', 'not_found', 'unknown', 'failed', 'usage']
+
 /** The closed list of failure codes, stable across versions. */
 export type FailureCode = keyof typeof outcomes
 

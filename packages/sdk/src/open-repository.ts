@@ -4,6 +4,7 @@ import type { ImageReference } from '@countersign/core/oci/reference'
 import type { Connection } from './connection.ts'
 import type { Credential } from './credentials/credential.ts'
 import { findCredential } from './credentials/find.ts'
+import { unreadableFile } from './file-failure.ts'
 import type { HttpClient } from './http/client.ts'
 import type { RegistryTokens } from './registry/authorizer.ts'
 import type { Endpoint } from './registry/endpoint.ts'
@@ -160,7 +161,6 @@ async function readPem(file: string | undefined): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (cause) {
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new CountersignError(missing ? 'file_not_found' : 'io_failed', `cannot read ${file}`, { cause })
+    throw unreadableFile(file, cause)
   }
 }

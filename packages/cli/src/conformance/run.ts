@@ -10,6 +10,7 @@ import type { Artifact } from '@countersign/core/verify/artifact'
 import type { SignerDemand, VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyBundle } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
+import { unreadableFile } from '@countersign/sdk/file-failure'
 import { demandFreshSeed, readPublicGoodSeed } from '@countersign/sdk/trust/public-good-seed'
 import { readConformanceArguments, type ConformanceRequest } from './arguments.ts'
 
@@ -77,7 +78,7 @@ async function* readChunks(path: string): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of createReadStream(path)) yield chunk as Uint8Array
   } catch (cause) {
-    throw unreadable(path, cause)
+    throw unreadableFile(path, cause)
   }
 }
 
@@ -85,11 +86,6 @@ async function readBytes(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
-    throw unreadable(path, cause)
+    throw unreadableFile(path, cause)
   }
-}
-
-function unreadable(path: string, cause: unknown): CountersignError {
-  const missing = (cause as { readonly code?: unknown }).code === 'ENOENT'
-  return new CountersignError(missing ? 'file_not_found' : 'io_failed', `cannot read ${path}`, { cause })
 }

@@ -1,5 +1,5 @@
 /** Exit codes of the command: each outcome has one, and of several outcomes the gravest decides. */
-import type { Outcome } from '@countersign/core/failure'
+import { gravity, type Outcome } from '@countersign/core/failure'
 
 const codes: Readonly<Record<Outcome, number>> = {
   failed: 1,
@@ -11,9 +11,6 @@ const codes: Readonly<Record<Outcome, number>> = {
   unknown: 14,
   altered: 15,
 }
-
-/** From the gravest to the mildest: what was tampered with outweighs what was forbidden, and that what is merely missing. */
-const gravity: readonly Outcome[] = ['altered', 'denied', 'unacceptable', 'unsigned', 'not_found', 'unknown', 'failed', 'usage']
 
 /** The exit code of one outcome. */
 export function exitCodeOf(outcome: Outcome): number {

@@ -1,5 +1,6 @@
 /** A failure in words: one line that says what failed, what was expected and found; one line that says what to do next. */
 import { CountersignError, type FailureCode } from '@countersign/core/failure'
+import { systemCode } from '@countersign/sdk/file-failure'
 import { nextStep } from './next-step.ts'
 
 /** What a message is made of; errors and refusals both have it. */
@@ -15,10 +16,9 @@ export type FailureText = {
 export function asFailure(thrown: unknown): CountersignError {
   if (thrown instanceof CountersignError) return thrown
   const text = thrown instanceof Error ? thrown.message : String(thrown)
-  const system = thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined
-  if (system === 'ENOENT') return new CountersignError('file_not_found', text, { cause: thrown })
-  if (system !== undefined && /^E[A-Z]+$/.test(system)) return new CountersignError('io_failed', text, { cause: thrown })
-  return new CountersignError('internal', text, { cause: thrown })
+  const system = systemCode(thrown)
+  const code = system === undefined ? 'internal' : system === 'ENOENT' ? 'file_not_found' : 'io_failed'
+  return new CountersignError(code, text, { cause: thrown })
 }
 
 /** An error as the parts of a message. */
@@ -41,7 +41,7 @@ export function hintLine(failure: FailureText): string {
 
 /** The two lines, ready for stderr; `subject` names which of several images or files failed. */
 export function failureMessage(failure: FailureText, subject?: string): string {
-  const prefix = subject === undefined || failure.detail.startsWith(subject) ? '' : `${printable(subject)}: `
+  const prefix = subject === undefined || failure.detail.includes(subject) ? '' : `${printable(subject)}: `
   return `countersign: ${prefix}${failureLine(failure)}\n  ${hintLine(failure)}\n`
 }
 

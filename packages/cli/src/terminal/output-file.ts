@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
-import { becauseOf } from '../failure/system.ts'
+import { becauseOf } from '@countersign/sdk/file-failure'
 
 /**
  * Writes a file as a whole: under a temporary name, synced, then renamed, so that no reader ever sees half of it.

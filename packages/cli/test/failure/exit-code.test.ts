@@ -43,10 +43,10 @@ describe('a failure in words', () => {
     expect(failureMessage(failureText(failure))).toBe('countersign: signed with another key: expected a, found b\n  Use b.\n')
   })
 
-  it('names the subject only when the text does not begin with it', () => {
-    const failure = failureText(new CountersignError('file_not_found', 'x.txt does not exist', { hint: 'H.' }))
-    expect(failureMessage(failure, 'x.txt')).toBe('countersign: x.txt does not exist\n  H.\n')
-    expect(failureMessage(failure, 'image')).toBe('countersign: image: x.txt does not exist\n  H.\n')
+  it('names the subject only when the text does not', () => {
+    const failure = failureText(new CountersignError('file_not_found', 'no such file: x.txt', { hint: 'H.' }))
+    expect(failureMessage(failure, 'x.txt')).toBe('countersign: no such file: x.txt\n  H.\n')
+    expect(failureMessage(failure, 'image')).toBe('countersign: image: no such file: x.txt\n  H.\n')
   })
 
   it('forges no second line and moves no cursor, whatever a registry says', () => {

@@ -1,6 +1,6 @@
 /** Files and standard input as sources that are read once, in large pieces, with constant memory. */
 import { open } from 'node:fs/promises'
-import { CountersignError } from '@countersign/core/failure'
+import { unreadableFile } from '../file-failure.ts'
 import type { BlobSource } from '../sign/requests.ts'
 
 /** Large enough that the reading of the next piece hides behind the hashing of this one. */
@@ -52,7 +52,9 @@ export function bytesBlobSource(name: string, bytes: Uint8Array): BlobSource {
 
 /** Two buffers in turn: one is hashed while the other is filled. */
 async function* readFile(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const handle = await open(path, 'r').catch((cause: unknown) => asFailure(path, cause))
+  const handle = await open(path, 'r').catch((cause: unknown) => {
+    throw unreadableFile(path, cause)
+  })
   try {
     const { size } = await handle.stat()
     const length = Math.min(chunkBytes, Math.max(4_096, size + 1))
@@ -74,7 +76,7 @@ async function* readFile(path: string): AsyncGenerator<Uint8Array, void, void> {
       yield chunk
     }
   } catch (cause) {
-    throw asFailure(path, cause)
+    throw unreadableFile(path, cause)
   } finally {
     await handle.close()
   }
@@ -85,16 +87,6 @@ async function* readStdin(): AsyncGenerator<Uint8Array, void, void> {
   try {
     for await (const chunk of process.stdin) yield typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array)
   } catch (cause) {
-    throw asFailure('-', cause)
+    throw unreadableFile('-', cause)
   }
-}
-
-function asFailure(path: string, cause: unknown): never {
-  if (cause instanceof CountersignError) throw cause
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    throw new CountersignError('file_not_found', `${path} does not exist`, { cause, hint: 'Check the name of the file.' })
-  }
-  const found = typeof code === 'string' ? code : 'an unknown error'
-  throw new CountersignError('io_failed', `${path} cannot be read: ${code === 'EISDIR' ? 'it is a folder' : found}`, { cause, found })
 }

@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises'
 import { joinBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
+import { unreadableFile } from '../file-failure.ts'
 import type { HttpClient } from '../http/client.ts'
 import type { HttpRequest } from '../http/message.ts'
 import type { KeyIo } from './key-reference.ts'
@@ -14,8 +15,11 @@ export function nodeKeyIo(environment: Readonly<Record<string, string | undefine
   return { environment, readFile: readBoundedFile, download: (url, maxBytes) => download(url, maxBytes, environment) }
 }
 
-/** Reads as it comes and not by the size of the file: `/dev/stdin` and `<(…)` are files too, and some have no end. */
-async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array> {
+/**
+ * A file whole. It is read as it comes and not by its size: `/dev/stdin` and `<(…)` are files too, and some have no end. Throws `file_not_found`,
+ * `io_failed`, `limit_exceeded` beyond `maxBytes`.
+ */
+export async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = []
   let length = 0
   try {
@@ -26,11 +30,7 @@ async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Arr
       parts.push(part)
     }
   } catch (cause) {
-    if (cause instanceof CountersignError) throw cause
-    const missing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    throw new CountersignError(missing ? 'file_not_found' : 'io_failed', missing ? `no such file: ${path}` : `cannot read ${path}`, {
-      cause,
-    })
+    throw unreadableFile(path, cause)
   }
   return joinBytes(parts)
 }

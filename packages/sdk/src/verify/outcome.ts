@@ -1,6 +1,6 @@
 /** From many signatures to one outcome. */
 import type { Digest } from '@countersign/core/digest'
-import { CountersignError, type Outcome, outcomeOf } from '@countersign/core/failure'
+import { CountersignError, gravity, outcomeOf } from '@countersign/core/failure'
 import { isSignatureStatement, parseStatement } from '@countersign/core/statement/statement'
 import type { Refusal } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
@@ -38,9 +38,6 @@ export function countsFor(found: FoundEntity, demand: ContentDemand): boolean {
   const claim = claimOf(found)
   return demand.kind === 'any_content' || claim === 'unreadable' || claim === demand.kind
 }
-
-/** Of several, the gravest (design §4): altered, denied, unacceptable, unsigned, not found, could not tell, anything else. */
-const gravity: readonly Outcome[] = ['altered', 'denied', 'unacceptable', 'unsigned', 'not_found', 'unknown', 'failed', 'usage']
 
 /**
  * The one failure of an image without an accepted signature. What was proven altered is said first. Otherwise, while a place could not be

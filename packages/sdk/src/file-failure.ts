@@ -1,4 +1,6 @@
-/** What the operating system says, in words: an error code alone helps nobody. */
+/** What the operating system says about files, in words: an error code alone helps nobody. */
+import { CountersignError } from '@countersign/core/failure'
+
 const reasons: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the quota is used up',
@@ -21,4 +23,16 @@ export function systemCode(cause: unknown): string | undefined {
 export function becauseOf(cause: unknown): string {
   const reason = reasons[systemCode(cause) ?? '']
   return reason === undefined ? '' : `: ${reason}`
+}
+
+/** The failure of a file that could not be read: `file_not_found` or `io_failed`, with the reason. A failure of the platform stays what it is. */
+export function unreadableFile(path: string, cause: unknown): CountersignError {
+  if (cause instanceof CountersignError) return cause
+  const code = systemCode(cause)
+  if (code === 'ENOENT' || code === 'ENOTDIR') return new CountersignError('file_not_found', `no such file: ${path}`, { cause })
+  const reason = becauseOf(cause)
+  return new CountersignError('io_failed', `cannot read ${path}${reason}`, {
+    cause,
+    ...(reason === '' ? {} : { hint: 'Name a file that you may read.' }),
+  })
 }
