@@ -17,7 +17,7 @@ import { defaultDiscoveryLimits } from '../discover/limits.ts'
 import { newContentCache, startReading } from '../discover/reading.ts'
 import type { Repository } from '../registry/repository.ts'
 import { sha256Digest } from '../registry/verified-stream.ts'
-import { writeBundle } from '../write/bundle-writer.ts'
+import { beginConfig, writeBundle } from '../write/bundle-writer.ts'
 import { legacyLayerMediaType, type LegacyLayer, writeLegacyLayer } from '../write/legacy-writer.ts'
 import type { MergeOptions, WriteOptions } from '../write/merge.ts'
 import { isPassing, patiently, randomPause } from '../write/patience.ts'
@@ -64,7 +64,7 @@ type OneLayout = 'bundle' | 'legacy'
 export async function signSubject(request: SubjectSigning): Promise<readonly WrittenSignature[]> {
   const layouts: readonly OneLayout[] = request.layout === 'both' ? ['bundle', 'legacy'] : [request.layout]
   // The key may still be opening: what is there already is looked up meanwhile.
-  const [signer, before] = await Promise.all([request.signer, request.upload ? discoverPatiently(request) : undefined])
+  const [signer, before] = await Promise.all([request.signer, request.upload ? lookAhead(request) : undefined])
   const signing: Signing = { ...request, signer }
   if (before === undefined)
     return Promise.all(layouts.map(async (layout) => ({ layout, alreadyThere: false, ...(await sign(signing, layout)) })))
@@ -73,6 +73,15 @@ export async function signSubject(request: SubjectSigning): Promise<readonly Wri
     written.push((await keepExisting(signing, layout, before)) ?? (await write(signing, layout, before)))
   }
   return written
+}
+
+/** What is there, and where that is nothing yet, the config of the first bundle on its way: the same two bytes for everybody. */
+type Ahead = Discovery & { readonly config?: Promise<unknown> }
+
+async function lookAhead(request: SubjectSigning): Promise<Ahead> {
+  const before = await discoverPatiently(request)
+  const isFirst = before.found.length === 0 && before.unreadable.length === 0 && request.layout !== 'legacy'
+  return isFirst ? { ...before, config: beginConfig(request.repository) } : before
 }
 
 /** Looks again, a few times, where a registry may have failed only because other writers are at work on the same image. */
@@ -130,7 +139,7 @@ function storedForm(found: FoundEntity): Signed {
   return content?.kind === 'simple-signing' ? { bytes: found.bytes, signature: content.signature } : { bytes: found.bytes }
 }
 
-async function write(signing: Signing, layout: OneLayout, before: Discovery): Promise<WrittenSignature> {
+async function write(signing: Signing, layout: OneLayout, before: Ahead): Promise<WrittenSignature> {
   const signed = await sign(signing, layout)
   signing.onEvent({ kind: 'signed', digest: signing.subject.digest })
   const options = { ...signing.merge, whenStored: (manifest: Digest) => readBack(signing, layout, manifest) }
@@ -139,11 +148,12 @@ async function write(signing: Signing, layout: OneLayout, before: Discovery): Pr
   return { layout, manifest, alreadyThere: false, ...signed }
 }
 
-async function writeAsBundle(signing: Signing, signed: Signed, before: Discovery, options: WriteOptions): Promise<Digest> {
+async function writeAsBundle(signing: Signing, signed: Signed, before: Ahead, options: WriteOptions): Promise<Digest> {
   const { repository, subject, plan } = signing
   const parts = { subject, bundle: signed.bytes, predicateType: plan.predicateType, created: createdAt(signing) }
-  const { manifests: known, referrers } = before
-  const written = await writeBundle(repository, parts, { ...options, known, ...(referrers === undefined ? {} : { referrers }) })
+  const { manifests: known, referrers, config } = before
+  const seen = { known, ...(referrers === undefined ? {} : { referrers }), ...(config === undefined ? {} : { config }) }
+  const written = await writeBundle(repository, parts, { ...options, ...seen })
   if (written.fallbackTag !== undefined) signing.onEvent({ kind: 'fallback_index', tag: written.fallbackTag })
   return written.manifest
 }

@@ -28,6 +28,16 @@ export type BundleOptions = WriteOptions & {
   readonly known?: KnownManifests
   /** What the referrers API has just answered; absent when that is not known. */
   readonly referrers?: ReferrersAnswer['kind']
+  /** The empty config, where the caller has begun to upload it. */
+  readonly config?: Promise<unknown>
+}
+
+/** Begins to upload what every bundle manifest has as its config, for a caller who has time before there is a bundle. */
+export function beginConfig(repository: Repository): Promise<unknown> {
+  const config = repository.putBlob(emptyConfig)
+  // Who never comes to write never awaits it; who does, meets its failure then.
+  config.catch(() => undefined)
+  return config
 }
 
 /**
@@ -42,8 +52,9 @@ export type BundleOptions = WriteOptions & {
 export async function writeBundle(repository: Repository, parts: BundleManifestParts, options: BundleOptions = {}): Promise<WrittenBundle> {
   const manifest = bundleManifest(parts)
   const subject = parts.subject.digest
-  const putBlobs = (): Promise<unknown> => Promise.all([repository.putBlob(emptyConfig), repository.putBlob(parts.bundle, { isNew: true })])
-  await patiently(putBlobs, options.pause)
+  const putBlobs = (config: Promise<unknown> = repository.putBlob(emptyConfig)): Promise<unknown> =>
+    Promise.all([config, repository.putBlob(parts.bundle, { isNew: true })])
+  await patiently((attempt) => putBlobs(attempt === 1 ? options.config : undefined), options.pause)
   if (options.referrers !== 'unsupported') {
     await patiently(async (attempt) => {
       if (attempt > 1) await putBlobs()
