@@ -59,6 +59,12 @@ describe('with a key', () => {
     }
   })
 
+  it('--check-claims=false waives by name that the signature is of this image, and the report says so', async () => {
+    const { policy, report } = await demands('--key', key, '--check-claims=false')
+    expect(policy.claims).toEqual({ kind: 'waived_UNSAFE', reason: '--check-claims=false' })
+    expect(report.demands.claims).toBe('waived: --check-claims=false')
+  })
+
   it('--require-tlog needs a trusted root that is named: none is taken from the machine', async () => {
     await expect(demands('--key', key, '--require-tlog')).rejects.toMatchObject({ code: 'trust_missing' })
   })

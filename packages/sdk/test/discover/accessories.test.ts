@@ -48,6 +48,21 @@ describe('the tree of an image', () => {
     expect(accessories.every(({ size }) => size > 0)).toBe(true)
   })
 
+  it('lists nothing that is about another image, whatever list names it', async () => {
+    const [repository, subject] = await furnished()
+    const other = await pushImage(repository, 'other', 'v2')
+    const named = { mediaType: other.mediaType, digest: other.digest, size: other.size }
+    const config = { mediaType: 'text/plain', digest: await repository.putBlob(utf8('about another')), size: 13 }
+    const foreign = utf8(JSON.stringify({ schemaVersion: 2, mediaType: manifestType, config, layers: [], subject: named }))
+    await repository.putManifest({ digest: sha256Digest(foreign) }, foreign, manifestType)
+    const entry = { mediaType: manifestType, digest: sha256Digest(foreign), size: foreign.length }
+    const index = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [entry] }
+    await repository.putManifest({ tag: `sha256-${subject.digest.slice(7)}` }, utf8(JSON.stringify(index)), index.mediaType)
+    const { accessories } = await listTree(repository, subject)
+    expect(accessories.map(({ manifest }) => manifest)).not.toContain(sha256Digest(foreign))
+    expect(accessories).toHaveLength(6)
+  })
+
   it('says what could not be read', async () => {
     const [repository, subject] = await furnished()
     const referrers = async (): Promise<never> => {
