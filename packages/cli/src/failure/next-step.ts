@@ -28,6 +28,7 @@ const byCode: { readonly [code in FailureCode]?: string } = {
   key_password_wrong: 'Check COUNTERSIGN_PASSWORD, or type the password at the prompt.',
   key_password_missing: 'Set COUNTERSIGN_PASSWORD, or run on a terminal to be asked.',
   key_unsupported: 'Use a key of a supported type: ECDSA P-256, P-384, P-521, RSA 2048 to 4096, Ed25519.',
+  pem_malformed: 'Give a PEM file: "countersign inspect FILE" says what a file is.',
   key_malformed: 'Give a PEM file: "countersign inspect FILE" says what a file is.',
   predicate_malformed: 'Give JSON; for the types custom and spdx any text will do.',
   file_not_found: 'Check the path.',
