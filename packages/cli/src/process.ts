@@ -1,24 +1,32 @@
 /** The life of one run as a process: signals, broken pipes, the exit code. */
 import { exitCodeOf } from './failure/exit-code.ts'
 import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
-import { outcomeOf } from '@countersign/core/failure'
+import { CountersignError, outcomeOf } from '@countersign/core/failure'
 import { run } from './run.ts'
 import { openedStreams, standardStream } from './terminal/streams.ts'
 
 /** Runs a command line in this process and ends it with the exit code. */
-export async function runCommandLine(argv: readonly string[]): Promise<void> {
+export async function runCommandLine(argv: readonly string[], body: typeof run = run): Promise<void> {
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
   process.once('uncaughtException', (thrown) => process.exit(reportThrown(thrown, argv)))
+  // Node ends a run that waits for nothing any more with 13, which here is "policy denied".
+  process.once('beforeExit', () => process.exit(reportThrown(endedEarly(), argv)))
   let code: number
   try {
-    code = await run(argv)
+    code = await body(argv)
   } catch (thrown) {
     code = reportThrown(thrown, argv)
   }
   await drained()
   // Idle connections of the pool and an open stdin would keep the process alive.
   process.exit(code)
+}
+
+function endedEarly(): CountersignError {
+  return new CountersignError('internal', 'the command ended before its work was done', {
+    hint: 'Nothing that it did not report is done. Please report this, with the command line.',
+  })
 }
 
 /** The last resort: one message, and the exit code of the failure. */
