@@ -1,7 +1,8 @@
 /** `countersign verify-attestation`: flags and help. */
 import type { Command } from '../command/model.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
-import { attestationTypeFlag, demandFlags, imageDemandFlags, signerFlags } from '../flags/verifying.ts'
+import { attestationTypeFlag } from '../flags/attestation-type.ts'
+import { demandFlags, imageDemandFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies attestations of images. */
 export const verifyAttestationCommand: Command = {

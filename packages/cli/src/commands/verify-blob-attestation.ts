@@ -1,6 +1,7 @@
 /** `countersign verify-blob-attestation`: flags and help. */
 import type { Command } from '../command/model.ts'
-import { attestationTypeFlag, blobDemandFlags, demandFlags, signerFlags } from '../flags/verifying.ts'
+import { attestationTypeFlag } from '../flags/attestation-type.ts'
+import { blobDemandFlags, demandFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies attestations of files. */
 export const verifyBlobAttestationCommand: Command = {

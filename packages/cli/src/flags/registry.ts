@@ -38,3 +38,12 @@ export const referrersModeFlag: Flag = {
   help: 'legacy or oci-1-1',
   idle: 'the referrers API is used where the registry has it, and the fallback tag where it has not',
 }
+
+/** cosign's prefix of the tags `.sig` and `.att`; ours have the names that everybody looks for. */
+export const attachmentTagPrefixFlag: Flag = {
+  name: 'attachment-tag-prefix',
+  kind: 'text',
+  hidden: true,
+  help: 'prefix of the tag',
+  refused: { code: 'not_supported', hint: 'Leave it out; tags are named as everybody names them.' },
+}

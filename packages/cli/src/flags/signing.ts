@@ -1,7 +1,10 @@
 /** Flags of the verbs that sign. */
 import type { Flag } from '../command/model.ts'
+import { attestationTypeFlag } from './attestation-type.ts'
+import { attachmentTagPrefixFlag } from './registry.ts'
 
 const keyless = 'Sign with --key; certificates from an authority are not supported yet.'
+const ownCertificate = 'Sign without a certificate; certificates of your own are not supported yet.'
 const services = 'Sign without it; transparency logs and timestamps are not supported yet.'
 const hardware = 'Use a key file, env://VARIABLE or https:// reference; hardware keys are not supported yet.'
 
@@ -54,11 +57,11 @@ export const signingFlags: readonly Flag[] = [
   serviceFlag('fulcio-url', 'text', keyless),
   serviceFlag('timestamp-server-url', 'text', services),
   serviceFlag('issue-certificate', 'boolean', keyless),
-  serviceFlag('certificate', 'text', 'Sign without a certificate; certificates of your own are not supported yet.'),
-  { ...serviceFlag('cert', 'text', 'Sign without a certificate; certificates of your own are not supported yet.'), alias: 'certificate' },
-  serviceFlag('certificate-chain', 'text', 'Sign without a certificate; certificates of your own are not supported yet.'),
+  serviceFlag('certificate', 'text', ownCertificate),
+  { ...serviceFlag('cert', 'text', ownCertificate), alias: 'certificate' },
+  serviceFlag('certificate-chain', 'text', ownCertificate),
   {
-    ...serviceFlag('cert-chain', 'text', 'Sign without a certificate; certificates of your own are not supported yet.'),
+    ...serviceFlag('cert-chain', 'text', ownCertificate),
     alias: 'certificate-chain',
   },
   keylessFlag('fulcio-auth-flow'),
@@ -97,27 +100,7 @@ export const imageSigningFlags: readonly Flag[] = [
     choices: ['bundle', 'legacy', 'both'],
     default: 'bundle',
   },
-  {
-    name: 'attachment-tag-prefix',
-    kind: 'text',
-    hidden: true,
-    help: 'prefix of the tag',
-    refused: { code: 'not_supported', hint: 'Sign without it; tags are named as everybody names them.' },
-  },
-]
-
-/** The short names of predicate types. Spelled out: flags are read on every run, and the table of types would bring its parser along. */
-export const predicateNames: readonly string[] = [
-  'slsaprovenance',
-  'slsaprovenance02',
-  'slsaprovenance1',
-  'link',
-  'spdx',
-  'spdxjson',
-  'cyclonedx',
-  'vuln',
-  'openvex',
-  'custom',
+  attachmentTagPrefixFlag,
 ]
 
 /** `--type`, `--predicate` and `--statement` of the verbs that attest. */
@@ -129,13 +112,6 @@ export const statementFlags: readonly Flag[] = [
     help: 'predicate, JSON (custom and spdx: any text); - reads stdin',
     commandLineOnly: true,
   },
-  {
-    name: 'type',
-    kind: 'text',
-    value: 'TYPE',
-    help: `${predicateNames.join(', ')}, or a URI`,
-    choices: predicateNames,
-    default: 'custom',
-  },
+  attestationTypeFlag,
   { name: 'statement', kind: 'text', value: 'FILE', help: 'a whole in-toto statement, signed byte for byte', commandLineOnly: true },
 ]

@@ -1,6 +1,7 @@
 /** Flags of the verbs that verify. */
 import type { Flag } from '../command/model.ts'
-import { hardwareKeyFlags, predicateNames } from './signing.ts'
+import { attachmentTagPrefixFlag } from './registry.ts'
+import { hardwareKeyFlags } from './signing.ts'
 
 function identityFlag(name: string, help: string): Flag {
   return { name, kind: 'text', value: 'NAME', help }
@@ -86,13 +87,7 @@ export const imageDemandFlags: readonly Flag[] = [
     help: 'what is attached',
     refused: { code: 'not_supported', hint: 'Verify the attached artifact by its own digest.' },
   },
-  {
-    name: 'attachment-tag-prefix',
-    kind: 'text',
-    hidden: true,
-    help: 'prefix of the tag',
-    refused: { code: 'not_supported', hint: 'Verify without it; tags are named as everybody names them.' },
-  },
+  attachmentTagPrefixFlag,
 ]
 
 /** `verify-blob` and `verify-blob-attestation`. */
@@ -109,13 +104,3 @@ export const blobDemandFlags: readonly Flag[] = [
   { name: 'cert', kind: 'text', hidden: true, alias: 'certificate', help: 'the same', commandLineOnly: true },
   { name: 'rfc3161-timestamp', kind: 'text', value: 'FILE', hidden: true, help: 'detached timestamp', commandLineOnly: true },
 ]
-
-/** `--type` of the verbs that verify attestations. */
-export const attestationTypeFlag: Flag = {
-  name: 'type',
-  kind: 'text',
-  value: 'TYPE',
-  help: `${predicateNames.join(', ')}, or a URI`,
-  choices: predicateNames,
-  default: 'custom',
-}

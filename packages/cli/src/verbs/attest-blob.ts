@@ -68,7 +68,8 @@ async function attestDigest(
   const named = digest ?? parseDigest(`sha256:${parsed.subjects[0]?.digest['sha256'] ?? ''}`)
   if (named === undefined) throw new CountersignError('statement_malformed', 'the statement names no SHA-256 of a subject')
   const envelope = await signStatement(statement, signer)
-  return { digest: named, statement, envelope: serializeEnvelope(envelope), bundle: bundleOf({ kind: 'dsse', envelope }, signer.publicKey) }
+  const bundle = await bundleOf({ kind: 'dsse', envelope }, signer.publicKey)
+  return { digest: named, statement, envelope: serializeEnvelope(envelope), bundle }
 }
 
 function statementOf(digest: Digest | undefined, name: string, source: Extract<StatementSource, { kind: 'predicate' }>): Uint8Array {

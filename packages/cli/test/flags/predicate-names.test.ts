@@ -1,7 +1,7 @@
 import { predicateTypes } from '@countersign/core/predicate/types'
 import { expect, it } from 'vitest'
-import { predicateNames } from '../../src/flags/signing.ts'
+import { attestationTypeFlag } from '../../src/flags/attestation-type.ts'
 
 it('the help of --type names every short name that there is', () => {
-  expect(predicateNames.toSorted()).toEqual(Object.keys(predicateTypes).toSorted())
+  expect(attestationTypeFlag.choices?.toSorted()).toEqual(Object.keys(predicateTypes).toSorted())
 })

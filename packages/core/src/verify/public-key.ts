@@ -1,10 +1,10 @@
 /** Trusted public keys: which of them may have signed, what it means when none did, and their validity windows. */
-import { base64ToBytes, bytesToBase64 } from '../base64.ts'
+import { base64ToBytes } from '../base64.ts'
 import { equalBytes } from '../bytes.ts'
 import type { VerificationMaterial } from '../bundle/model.ts'
-import { digestBytes, digestFromBytes, type Digest } from '../digest.ts'
+import { digestFromBytes, type Digest } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
-import { keyFingerprint, type PublicKey } from '../keys/public-key.ts'
+import { keyFingerprint, keyHint, type PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { SignerEvidence, TrustedTime } from './evidence.ts'
 import type { Ledger } from './ledger.ts'
@@ -108,8 +108,7 @@ async function fingerprints(trusted: readonly TrustedKey[], primitives: Primitiv
 /** cosign's hint is the base64 of SHA-256 of the SubjectPublicKeyInfo; other tools write it in hex. */
 async function isHintOf(hint: string | undefined, key: PublicKey, primitives: Primitives): Promise<boolean> {
   if (hint === undefined) return false
-  const fingerprint = await keyFingerprint(key, primitives)
-  return hint === bytesToBase64(digestBytes(fingerprint)) || `sha256:${hint.toLowerCase()}` === fingerprint
+  return hint === (await keyHint(key, primitives)) || `sha256:${hint.toLowerCase()}` === (await keyFingerprint(key, primitives))
 }
 
 function fingerprintOfHint(hint: string): Digest | undefined {

@@ -25,7 +25,7 @@ import { hashSource } from './hash.ts'
 export async function signBlob(source: BlobSource, signer: Signer | Promise<Signer>): Promise<SignedBlob> {
   const { digest, signer: ready } = await hashWhileSignerLoads(withoutEnvelope(source), signer)
   const signature = await ready.signDigest(digestBytes(digest))
-  const bundle = bundleOf({ kind: 'message', claimedDigest: digest, signature }, ready.publicKey)
+  const bundle = await bundleOf({ kind: 'message', claimedDigest: digest, signature }, ready.publicKey)
   return { digest, bundle, signature }
 }
 
@@ -113,7 +113,7 @@ export async function attestBlob(source: BlobSource, options: AttestBlobOptions)
   }
   const signer = await options.signer
   const envelope = await signStatement(statement, signer)
-  const bundle = bundleOf({ kind: 'dsse', envelope }, signer.publicKey)
+  const bundle = await bundleOf({ kind: 'dsse', envelope }, signer.publicKey)
   return { digest, bundle, statement, envelope: serializeEnvelope(envelope) }
 }
 

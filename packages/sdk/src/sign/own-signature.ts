@@ -1,17 +1,12 @@
 /** What a signer makes: envelopes, bundles, and the hint at the key. */
-import { createHash } from 'node:crypto'
 import { bundleMediaType, serializeBundle } from '@countersign/core/bundle/serialize'
 import type { Bundle, SignedContent, SignedEntity } from '@countersign/core/bundle/model'
 import { type DsseEnvelope, inTotoPayloadType, preAuthEncoding } from '@countersign/core/dsse/envelope'
 import { unreachable } from '@countersign/core/failure'
-import type { PublicKey } from '@countersign/core/keys/public-key'
+import { keyHint, type PublicKey } from '@countersign/core/keys/public-key'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
+import { nodePrimitives } from '../crypto/node-primitives.ts'
 import type { Signer } from './signer.ts'
-
-/** base64(SHA-256(SubjectPublicKeyInfo)): how cosign hints at a key. It decides nothing. */
-export function keyHint(key: PublicKey): string {
-  return createHash('sha256').update(key.spki).digest('base64')
-}
 
 /** Signs an in-toto statement: one signature, no `keyid` (DSSE protocol.md; cosign refuses a `keyid` with a plain key). */
 export async function signStatement(statement: Uint8Array, signer: Signer): Promise<DsseEnvelope> {
@@ -20,11 +15,11 @@ export async function signStatement(statement: Uint8Array, signer: Signer): Prom
 }
 
 /** A Sigstore bundle v0.3 of signed content, one line of JSON. */
-export function bundleOf(content: SignedContent, key: PublicKey): Uint8Array {
+export async function bundleOf(content: SignedContent, key: PublicKey): Promise<Uint8Array> {
   const bundle: Bundle = {
     version: '0.3',
     mediaType: bundleMediaType,
-    material: { kind: 'public-key', hint: keyHint(key) },
+    material: { kind: 'public-key', hint: await keyHint(key, nodePrimitives) },
     logEntries: [],
     timestamps: [],
     content,

@@ -101,7 +101,7 @@ async function sign(signing: Signing, layout: OneLayout): Promise<Signed> {
     return { bytes: plan.legacy.payload, signature: await signer.signMessage(plan.legacy.payload) }
   }
   const envelope = await signStatement(plan.statement, signer)
-  return { bytes: layout === 'legacy' ? serializeEnvelope(envelope) : bundleOf({ kind: 'dsse', envelope }, signer.publicKey) }
+  return { bytes: layout === 'legacy' ? serializeEnvelope(envelope) : await bundleOf({ kind: 'dsse', envelope }, signer.publicKey) }
 }
 
 /** An equal signature of ours in this layout, completed if a writer died half-way. */
