@@ -20,18 +20,9 @@ import {
   type DerNode,
 } from '../../src/der/reader.ts'
 import { CountersignError, type FailureCode } from '../../src/failure.ts'
+import { refusal } from '../refusal.ts'
 
 const der = (hex: string): DerNode => parseDer(hexToBytes(hex.replaceAll(' ', '')))
-
-function codeOf(run: () => unknown): FailureCode | undefined {
-  try {
-    run()
-  } catch (error) {
-    if (error instanceof CountersignError) return error.code
-    throw error
-  }
-  return undefined
-}
 
 describe('an element of DER', () => {
   it('has the tag, form and content that its header says', () => {
@@ -72,18 +63,18 @@ describe('an element of DER', () => {
     ['a tag without length', '30'],
   ]
   it.each(refused)('is refused when it has %s', (_, hex) => {
-    expect(codeOf(() => der(hex))).toBe('der_malformed')
+    expect(refusal(() => der(hex))).toBe('der_malformed')
   })
 
   it('is refused when nested more deeply than the limit, without exhausting the stack', () => {
     const nest = (levels: number): Uint8Array => hexToBytes(nested(levels))
-    expect(codeOf(() => parseDer(nest(33)))).toBe('der_too_deep')
-    expect(codeOf(() => parseDer(nest(32)))).toBeUndefined()
-    expect(codeOf(() => parseDer(nest(20_000)))).toBe('der_too_deep')
+    expect(refusal(() => parseDer(nest(33)))).toBe('der_too_deep')
+    expect(refusal(() => parseDer(nest(32)))).toBeUndefined()
+    expect(refusal(() => parseDer(nest(20_000)))).toBe('der_too_deep')
   })
 
   it('is refused when larger than the limit, before it is read', () => {
-    expect(codeOf(() => parseDer(new Uint8Array(11), { maxBytes: 10, maxDepth: 4 }))).toBe('der_too_large')
+    expect(refusal(() => parseDer(new Uint8Array(11), { maxBytes: 10, maxDepth: 4 }))).toBe('der_too_large')
   })
 })
 
@@ -153,11 +144,11 @@ describe('a value of DER', () => {
     ['a primitive element asked for its children', '04 00', (node) => node.children()],
   ]
   it.each(refused)('is refused when it is %s', (_, hex, read) => {
-    expect(codeOf(() => read(der(hex)))).toBe('der_malformed')
+    expect(refusal(() => read(der(hex)))).toBe('der_malformed')
   })
 
   it('is refused as utf8_malformed when a UTF8String is not UTF-8', () => {
-    expect(codeOf(() => readString(der('0c 01 ff')))).toBe('utf8_malformed')
+    expect(refusal(() => readString(der('0c 01 ff')))).toBe('utf8_malformed')
   })
 })
 
@@ -195,7 +186,7 @@ describe('a time of DER', () => {
     '260101006000Z',
     '260101000060Z',
     '26010100000 Z',
-  ])('is refused as UTCTime %s', (text) => expect(codeOf(() => utc(text))).toBe('der_malformed'))
+  ])('is refused as UTCTime %s', (text) => expect(refusal(() => utc(text))).toBe('der_malformed'))
 
   it.each([
     '20260101000000',
@@ -207,14 +198,14 @@ describe('a time of DER', () => {
     '202601010000Z',
     '20260101000000.1234567891Z',
     '21000229000000Z',
-  ])('is refused as GeneralizedTime %s', (text) => expect(codeOf(() => generalized(text))).toBe('der_malformed'))
+  ])('is refused as GeneralizedTime %s', (text) => expect(refusal(() => generalized(text))).toBe('der_malformed'))
 })
 
 describe('the reader', () => {
   it('never fails otherwise than with a code, whatever the bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        expect([undefined, 'der_malformed', 'der_too_deep']).toContain(codeOf(() => parseDer(bytes)))
+        expect([undefined, 'der_malformed', 'der_too_deep']).toContain(refusal(() => parseDer(bytes)))
       }),
       { numRuns: 2000 },
     )
@@ -222,7 +213,7 @@ describe('the reader', () => {
 
   it('names the structure that was being read, and keeps the limits apart', () => {
     const read = (code: FailureCode): FailureCode | undefined =>
-      codeOf(() =>
+      refusal(() =>
         withDerCode('certificate_malformed', 'a thing', () => {
           throw new CountersignError(code, 'inner')
         }),

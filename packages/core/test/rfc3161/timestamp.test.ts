@@ -14,13 +14,13 @@ import {
   derSequence,
   derUtf8String,
 } from '../../src/der/writer.ts'
-import { CountersignError, type FailureCode } from '../../src/failure.ts'
 import { parseTimestampResponse, parseTimestampToken, verifyTimestamp, type TimestampResult } from '../../src/rfc3161/timestamp.ts'
 import type { AuthorityInstance } from '../../src/trust/model.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
 import { algorithmOid, purposeOid } from '../../src/x509/oids.ts'
 import { end2026, extension, extensions, issue, nameOf, start2026 } from '../x509/issue.ts'
 import { attributes, newTsa, responseWith, tokenBy, type Stamp, type TestTsa } from './stamp.ts'
+import { refusal } from '../refusal.ts'
 
 const primitives = webPrimitives(crypto.subtle)
 const message = utf8('the bytes of a signature')
@@ -37,16 +37,6 @@ function responseBy(by: TestTsa, stamp: Partial<Stamp> = {}): Uint8Array {
 
 function check(response: Uint8Array, ...authorities: readonly AuthorityInstance[]): Promise<TimestampResult> {
   return verifyTimestamp({ response: parseTimestampResponse(response), message, authorities, primitives })
-}
-
-function codeOf(read: () => unknown): FailureCode | undefined {
-  try {
-    read()
-  } catch (error) {
-    if (error instanceof CountersignError) return error.code
-    throw error
-  }
-  return undefined
 }
 
 describe('a timestamp response', () => {
@@ -66,9 +56,9 @@ describe('a timestamp response', () => {
   })
 
   it('that grants nothing is refused, with the reason of the authority', () => {
-    const refusal = derSequence(derSequence(derInteger(2), derSequence(derUtf8String('bad algorithm'))))
-    expect(codeOf(() => parseTimestampResponse(refusal))).toBe('timestamp_malformed')
-    expect(() => parseTimestampResponse(refusal)).toThrow(expect.objectContaining({ found: 'status 2: "bad algorithm"' }))
+    const rejection = derSequence(derSequence(derInteger(2), derSequence(derUtf8String('bad algorithm'))))
+    expect(refusal(() => parseTimestampResponse(rejection))).toBe('timestamp_malformed')
+    expect(() => parseTimestampResponse(rejection)).toThrow(expect.objectContaining({ found: 'status 2: "bad algorithm"' }))
   })
 
   const sha1 = derSequence(derSequence(derOid('1.3.14.3.2.26'), derNull()), derOctetString(new Uint8Array(20)))
@@ -85,19 +75,19 @@ describe('a timestamp response', () => {
     ['an unknown version', { version: 2 }],
   ]
   it.each(refused)('is refused when it has %s', (_, stamp) => {
-    expect(codeOf(() => parseTimestampResponse(responseBy(tsa, stamp)))).toBe('timestamp_malformed')
+    expect(refusal(() => parseTimestampResponse(responseBy(tsa, stamp)))).toBe('timestamp_malformed')
   })
 
   it('is refused when larger than 64 KiB', () => {
-    expect(codeOf(() => parseTimestampResponse(new Uint8Array(64 * 1024 + 1)))).toBe('der_too_large')
-    expect(codeOf(() => parseTimestampToken(new Uint8Array(64 * 1024 + 1)))).toBe('der_too_large')
+    expect(refusal(() => parseTimestampResponse(new Uint8Array(64 * 1024 + 1)))).toBe('der_too_large')
+    expect(refusal(() => parseTimestampToken(new Uint8Array(64 * 1024 + 1)))).toBe('der_too_large')
   })
 
   it('is no bare token, and a bare token is no response', () => {
     const token = tokenBy(tsa, { message, genTimeMs })
     expect(parseTimestampToken(token).info.genTimeMs).toBe(genTimeMs)
-    expect(codeOf(() => parseTimestampResponse(token))).toBe('timestamp_malformed')
-    expect(codeOf(() => parseTimestampToken(responseWith(token)))).toBe('timestamp_malformed')
+    expect(refusal(() => parseTimestampResponse(token))).toBe('timestamp_malformed')
+    expect(refusal(() => parseTimestampToken(responseWith(token)))).toBe('timestamp_malformed')
   })
 })
 
@@ -236,7 +226,7 @@ describe('a timestamp is refused as timestamp_invalid', () => {
     const response = responseBy(tsa, { certificates: [tsa.leaf] })
     const authority = authorityOf(tsa)
     const provenTime = async (altered: Uint8Array): Promise<number | undefined> => {
-      if (codeOf(() => parseTimestampResponse(altered)) !== undefined) return undefined
+      if (refusal(() => parseTimestampResponse(altered)) !== undefined) return undefined
       const result = await check(altered, authority)
       return result.ok ? result.timeMs : undefined
     }
