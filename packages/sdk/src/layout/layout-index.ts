@@ -13,6 +13,11 @@ export const refNameAnnotation = 'org.opencontainers.image.ref.name'
 /** `index.json` as read: entries in their order, and where each tag points. */
 export type LayoutIndex = { readonly entries: readonly Descriptor[]; readonly tags: ReadonlyMap<string, Descriptor> }
 
+/** Whether an entry has a tag, or is one that `cosign save` left without. */
+export function isTagged(entry: Descriptor): boolean {
+  return entry.annotations?.[refNameAnnotation] !== undefined || entry.annotations?.[kindAnnotation]?.startsWith(cosignKind) === true
+}
+
 /** Reads `index.json`. Throws `layout_malformed`. */
 export function readLayoutIndex(bytes: Uint8Array, name: string): LayoutIndex {
   const entries = parseEntries(bytes, name)
@@ -68,16 +73,21 @@ function savedByCosign(entries: readonly Descriptor[]): ReadonlyMap<string, Desc
 const accessoryTag = /^sha(?:256|384|512)-[0-9a-f]{64}/
 
 /**
- * The one image of a layout, leaving out whatever refers to an image (`referrers`) or holds signatures of one; `undefined` when there is
- * none. Throws `usage` when there are several.
+ * The one image of a layout, leaving out whatever refers to an image (`referrers`) or holds signatures of one, and what cannot be read
+ * (`spoilt`) as long as something else is left; `undefined` when there is none. Throws `usage` when there are several.
  */
-export function soleImage(index: LayoutIndex, referrers: ReadonlySet<Digest>, name: string): Descriptor | undefined {
+export function soleImage(
+  index: LayoutIndex,
+  { referrers, spoilt }: { readonly referrers: ReadonlySet<Digest>; readonly spoilt: ReadonlySet<Digest> },
+  name: string,
+): Descriptor | undefined {
   const signatures = new Set([...index.tags].filter(([tag]) => accessoryTag.test(tag)).map(([, { digest }]) => digest))
   const images = new Map<Digest, Descriptor>()
   for (const entry of index.entries) {
     if (!referrers.has(entry.digest) && !signatures.has(entry.digest)) images.set(entry.digest, entry)
   }
-  const [image, ...others] = images.values()
+  const sound = [...images.values()].filter(({ digest }) => !spoilt.has(digest))
+  const [image, ...others] = sound.length === 0 ? images.values() : sound
   if (others.length === 0) return image
   const tags = [...index.tags.keys()].filter((tag) => !accessoryTag.test(tag))
   throw new CountersignError('usage', `${name} holds ${images.size} images`, {

@@ -1,11 +1,10 @@
 /** Reads a layout as a repository. Layouts have no referrers API: referrers are found by looking at every manifest. */
-import { joinBytes } from '@countersign/core/bytes'
-import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs, type JsonObject } from '@countersign/core/json/parse'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { ManifestReference, ReferrersAnswer, RepositoryReader, StoredManifest } from '../registry/repository.ts'
-import { altered, checkDigest, verifiedStream } from '../registry/verified-stream.ts'
+import { altered, verifiedStream } from '../registry/verified-stream.ts'
+import { readBlobWhole } from './layout-blob.ts'
 import { indexType, readLayoutIndex, soleImage } from './layout-index.ts'
 import { createReferrersScan } from './layout-referrers.ts'
 import { layoutLimits, type LayoutStore } from './layout-store.ts'
@@ -43,23 +42,6 @@ export async function readLayoutManifest(store: LayoutStore, reference: Manifest
   }
   const mediaType = mediaTypeOf(bytes, entry?.mediaType, `${store.name}@${digest}`)
   return { bytes, mediaType, digest, ...('tag' in reference ? { etag: digest } : {}) }
-}
-
-/** A whole blob, hashed; `undefined` when it is not there. Throws `content_altered`, `limit_exceeded`. */
-export async function readBlobWhole(store: LayoutStore, digest: Digest, limit: number): Promise<Uint8Array | undefined> {
-  const blob = await store.blob(digest)
-  if (blob === undefined) return undefined
-  if (blob.size > limit) throw new CountersignError('limit_exceeded', `${store.name}@${digest} is larger than ${limit} bytes`)
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of blob.content()) {
-    length += part.length
-    if (length > blob.size) throw altered(`${store.name}@${digest}`, `${blob.size} bytes`, 'more')
-    parts.push(part)
-  }
-  const bytes = joinBytes(parts)
-  checkDigest(bytes, digest, `${store.name}@${digest}`)
-  return bytes
 }
 
 async function* readBlob(store: LayoutStore, descriptor: Pick<Descriptor, 'digest' | 'size'>): AsyncIterable<Uint8Array> {

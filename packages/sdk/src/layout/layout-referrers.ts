@@ -1,11 +1,16 @@
 /**
  * Referrers of a layout: every manifest whose `subject` is the digest, whether index.json lists it or not. `cosign save` keeps bundles as blobs
  * that nothing points at, so all blobs that could be manifests are looked at, within bounds; a bound that is hit is `limit_exceeded`.
+ *
+ * An entry of index.json without a tag whose blob is missing or has another digest may have been a referrer of anything: it is listed for every
+ * subject, so that whoever reads it finds out. Else a signature that somebody spoilt would look like one that never was.
  */
 import { parseDigest, type Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJson, type JsonObject } from '@countersign/core/json/parse'
 import type { Descriptor } from '@countersign/core/oci/model'
+import { isTagged, readLayoutIndex } from './layout-index.ts'
+import { readBlobWhole } from './layout-blob.ts'
 import { layoutLimits, type LayoutStore } from './layout-store.ts'
 
 /** A manifest that has a subject. */
@@ -14,25 +19,62 @@ type Referrer = { readonly subject: Digest; readonly descriptor: Descriptor }
 /** The search for referrers of one layout. */
 export type ReferrersScan = {
   readonly of: (subject: Digest) => Promise<readonly Descriptor[]>
-  /** The digest of every manifest that has a subject. */
-  readonly all: () => Promise<ReadonlySet<Digest>>
+  /** The digest of every manifest that has a subject, and of every entry of index.json that cannot be read. */
+  readonly all: () => Promise<{ readonly referrers: ReadonlySet<Digest>; readonly spoilt: ReadonlySet<Digest> }>
 }
+
+type Found = { readonly referrers: readonly Referrer[]; readonly spoilt: readonly Descriptor[] }
 
 /** Makes the search. Blobs are looked at once, and again when the layout changed. */
 export function createReferrersScan(store: LayoutStore): ReferrersScan {
-  let known: { readonly version: string; readonly referrers: Promise<readonly Referrer[]> } | undefined
-  const scan = async (): Promise<readonly Referrer[]> => {
+  let known: { readonly version: string; readonly found: Promise<Found> } | undefined
+  const scan = async (): Promise<Found> => {
     const version = await store.version()
-    if (known?.version !== version) known = { version, referrers: findReferrers(store) }
-    return known.referrers
+    if (known?.version !== version) known = { version, found: search(store) }
+    return known.found
   }
   return {
     of: async (subject) => {
-      const found = (await scan()).filter((referrer) => referrer.subject === subject).map(({ descriptor }) => descriptor)
+      const { referrers, spoilt } = await scan()
+      const own = referrers.filter((referrer) => referrer.subject === subject).map(({ descriptor }) => descriptor)
+      const found = [...new Map([...spoilt, ...own].map((descriptor) => [descriptor.digest, descriptor])).values()]
       if (found.length > layoutLimits.referrers) throw tooMuch(store, `more than ${layoutLimits.referrers} referrers`)
       return found
     },
-    all: async () => new Set((await scan()).map(({ descriptor }) => descriptor.digest)),
+    all: async () => {
+      const { referrers, spoilt } = await scan()
+      return {
+        referrers: new Set(referrers.map(({ descriptor }) => descriptor.digest)),
+        spoilt: new Set(spoilt.map(({ digest }) => digest)),
+      }
+    },
+  }
+}
+
+async function search(store: LayoutStore): Promise<Found> {
+  const [referrers, spoilt] = await Promise.all([findReferrers(store), findSpoilt(store)])
+  return { referrers, spoilt }
+}
+
+async function findSpoilt(store: LayoutStore): Promise<readonly Descriptor[]> {
+  const untagged = readLayoutIndex(await store.index(), store.name).entries.filter((entry) => !isTagged(entry))
+  const spoilt: Descriptor[] = []
+  let bytes = 0
+  for (const entry of untagged) {
+    const content = await readIfWhole(store, entry.digest)
+    if (content === undefined) spoilt.push(entry)
+    bytes += content?.length ?? 1
+    if (bytes > layoutLimits.scannedBytes) throw tooMuch(store, `more than ${layoutLimits.scannedBytes} bytes of manifests`)
+  }
+  return spoilt
+}
+
+async function readIfWhole(store: LayoutStore, digest: Digest): Promise<Uint8Array | undefined> {
+  try {
+    return await readBlobWhole(store, digest, layoutLimits.manifest)
+  } catch (cause) {
+    if (cause instanceof CountersignError && (cause.code === 'content_altered' || cause.code === 'limit_exceeded')) return undefined
+    throw cause
   }
 }
 

@@ -11,7 +11,8 @@ import { writeDurably } from './durable-file.ts'
 import { openFolderStore, type FolderStore } from './folder-store.ts'
 import { readLayoutIndex, refNameAnnotation } from './layout-index.ts'
 import { withLock } from './layout-lock.ts'
-import { createLayoutReader, readBlobWhole } from './layout-reader.ts'
+import { readBlobWhole } from './layout-blob.ts'
+import { createLayoutReader } from './layout-reader.ts'
 
 /** Opens `oci:DIR`. Throws `file_not_found`, `layout_malformed`; a layout is never created by accident. */
 export async function openLayoutRepository(directory: string): Promise<Repository> {

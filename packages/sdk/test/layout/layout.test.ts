@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -207,6 +207,23 @@ describe('referrers of a layout', () => {
     const answer = await repository.referrers(digest)
     expect(answer.kind === 'listed' ? answer.manifests : []).toHaveLength(1)
     await expect(repository.manifest({ digest: digestOf(utf8('other')) })).rejects.toMatchObject({ code: 'content_altered' })
+  })
+
+  it.each([
+    ['a byte was added', async (path: string) => appendFile(path, ' '), 'content_altered'],
+    ['it no longer looks like JSON', async (path: string) => writeFile(path, 'x'), 'content_altered'],
+    ['it was deleted', async (path: string) => rm(path), 'layout_malformed'],
+  ] as const)('attack: a signature that index.json lists is not made to look as if it never was: %s', async (_how, spoil, code) => {
+    const repository = await openLayoutRepository(layout)
+    const digest = await writeImage(repository, 'v1')
+    const referrer = imageBytes({ subject: { mediaType: manifestType, digest, size: 1 } })
+    await repository.putManifest({ digest: digestOf(referrer) }, referrer, manifestType)
+    await spoil(blobPath(digestOf(referrer)))
+    const again = await openLayoutRepository(layout)
+    const answer = await again.referrers(digest)
+    expect(answer.kind === 'listed' ? answer.manifests.map((found) => found.digest) : []).toEqual([digestOf(referrer)])
+    await expect(again.manifest({ digest: digestOf(referrer) })).rejects.toMatchObject({ code })
+    expect((await again.soleImage?.())?.digest).toBe(digest)
   })
 
   it.skipIf(vectorsFolder() === undefined)('that cosign saved as blobs which nothing lists are found', async () => {
