@@ -1,11 +1,7 @@
 /** `countersign attest-blob`. */
-import { type Digest, digestAlgorithm, digestHex, parseDigest } from '@countersign/core/digest'
+import { type Digest, parseDigest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import { buildStatement, parseStatement } from '@countersign/core/statement/statement'
-import { serializeEnvelope } from '@countersign/core/dsse/envelope'
-import { type AttestedBlob, attestBlob } from '@countersign/sdk/blob/sign'
-import { bundleOf, signStatement } from '@countersign/sdk/sign/own-signature'
-import { demandAttestation } from '@countersign/sdk/sign/plan'
+import { type AttestedBlob, attestBlob, attestDigest } from '@countersign/sdk/blob/sign'
 import type { StatementSource } from '@countersign/sdk/sign/requests'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
@@ -34,12 +30,12 @@ export async function attestBlobVerb(invocation: Invocation): Promise<Conclusion
 async function attestOne({ flags, subjects, terminal }: Invocation, source: StatementSource, signer: Signer): Promise<AttestedBlob> {
   const [file] = subjects
   const hash = flags.text('hash')
-  if (hash !== undefined) return attestDigest(hashDigest(hash), file, source, signer)
+  if (hash !== undefined) return attestDigest({ name: file ?? '', digest: hashDigest(hash) }, { source, signer })
   if (file !== undefined) {
     const blob = await blobSource(terminal, file, 'attesting')
     return attestBlob(blob.source, { source, signer }).finally(blob.end)
   }
-  if (source.kind === 'statement') return attestDigest(undefined, undefined, source, signer)
+  if (source.kind === 'statement') return attestDigest(undefined, { source, signer })
   throw new CountersignError('usage', 'it is not said which file to attest', { hint: 'Name the file, or give its SHA-256 with --hash.' })
 }
 
@@ -50,33 +46,6 @@ function hashDigest(hex: string): Digest {
     expected: '64 lower-case hex digits',
     found: JSON.stringify(hex.slice(0, 80)),
   })
-}
-
-/** Attests without the file: what is attested is the digest that was given, or what the statement itself names. */
-async function attestDigest(
-  digest: Digest | undefined,
-  name: string | undefined,
-  source: StatementSource,
-  signer: Signer,
-): Promise<AttestedBlob> {
-  const statement = source.kind === 'statement' ? source.statement : statementOf(digest, name ?? '', source)
-  const parsed = parseStatement(statement)
-  demandAttestation(parsed)
-  if (digest !== undefined && !parsed.subjects.some((subject) => subject.digest[digestAlgorithm(digest)] === digestHex(digest))) {
-    throw new CountersignError('subject_mismatch', 'the statement does not name the digest of --hash', { expected: digest })
-  }
-  const named = digest ?? parseDigest(`sha256:${parsed.subjects[0]?.digest['sha256'] ?? ''}`)
-  if (named === undefined) throw new CountersignError('statement_malformed', 'the statement names no SHA-256 of a subject')
-  const envelope = await signStatement(statement, signer)
-  const bundle = await bundleOf({ kind: 'dsse', envelope }, signer.publicKey)
-  return { digest: named, statement, envelope: serializeEnvelope(envelope), bundle }
-}
-
-function statementOf(digest: Digest | undefined, name: string, source: Extract<StatementSource, { kind: 'predicate' }>): Uint8Array {
-  if (digest === undefined) throw new CountersignError('internal', 'a predicate without a digest')
-  const { predicateType, predicate } = source
-  const subject = { name: name.slice(name.lastIndexOf('/') + 1), digest: { [digestAlgorithm(digest)]: digestHex(digest) } }
-  return buildStatement({ version: '0.1', subjects: [subject], predicateType, predicate })
 }
 
 async function writeFiles({ flags, terminal }: Invocation, attested: AttestedBlob): Promise<readonly string[]> {

@@ -1,5 +1,5 @@
 /** Signing and attesting files. */
-import { type Digest, digestAlgorithm, digestBytes, digestHex, type HashAlgorithm } from '@countersign/core/digest'
+import { type Digest, digestAlgorithm, digestBytes, digestHex, type HashAlgorithm, parseDigest } from '@countersign/core/digest'
 import { concatBytes } from '@countersign/core/bytes'
 import { isPreAuthEncoding, preAuthHeadBytes, serializeEnvelope } from '@countersign/core/dsse/envelope'
 import { CountersignError } from '@countersign/core/failure'
@@ -105,24 +105,42 @@ export type AttestedBlob = {
  */
 export async function attestBlob(source: BlobSource, options: AttestBlobOptions): Promise<AttestedBlob> {
   const digest = demand(await hashSource(source, options.hash ?? 'sha256'))
-  const statement = options.source.kind === 'statement' ? options.source.statement : statementOf(source, digest, options.source)
+  return attestDigest({ name: source.name, digest }, options)
+}
+
+/** A file that is elsewhere, by its digest. */
+export type NamedDigest = { readonly name: string; readonly digest: Digest }
+
+/**
+ * {@link attestBlob} of a file of which only the digest is known; without one, of what a whole statement names first. Throws `usage` when neither
+ * is given, `statement_malformed` when the statement names no SHA-256.
+ */
+export async function attestDigest(
+  file: NamedDigest | undefined,
+  { source, signer }: Pick<AttestBlobOptions, 'source' | 'signer'>,
+): Promise<AttestedBlob> {
+  const statement = source.kind === 'statement' ? source.statement : statementOf(file, source)
   const parsed = parseStatement(statement)
   demandAttestation(parsed)
-  if (!parsed.subjects.some((subject) => subject.digest[digestAlgorithm(digest)] === digestHex(digest))) {
-    throw new CountersignError('subject_mismatch', `the statement does not name ${source.name}`, { expected: digest })
+  if (file !== undefined && !parsed.subjects.some((subject) => subject.digest[digestAlgorithm(file.digest)] === digestHex(file.digest))) {
+    throw new CountersignError('subject_mismatch', `the statement does not name ${file.name === '' ? 'the digest given' : file.name}`, {
+      expected: file.digest,
+    })
   }
-  const signer = await options.signer
-  const envelope = await signStatement(statement, signer)
-  const bundle = await bundleOf({ kind: 'dsse', envelope }, signer.publicKey)
+  const digest = file?.digest ?? parseDigest(`sha256:${parsed.subjects[0]?.digest['sha256'] ?? ''}`)
+  if (digest === undefined) throw new CountersignError('statement_malformed', 'the statement names no SHA-256 of a subject')
+  const ready = await signer
+  const envelope = await signStatement(statement, ready)
+  const bundle = await bundleOf({ kind: 'dsse', envelope }, ready.publicKey)
   return { digest, bundle, statement, envelope: serializeEnvelope(envelope) }
 }
 
-function statementOf(source: BlobSource, digest: Digest, predicate: Extract<StatementSource, { kind: 'predicate' }>): Uint8Array {
-  const name = source.name.slice(Math.max(source.name.lastIndexOf('/'), source.name.lastIndexOf('\\')) + 1)
-  return buildStatement({
-    version: '0.1',
-    subjects: [{ name, digest: { [digestAlgorithm(digest)]: digestHex(digest) } }],
-    predicateType: predicate.predicateType,
-    predicate: predicate.predicate,
-  })
+function statementOf(
+  file: NamedDigest | undefined,
+  { predicateType, predicate }: Extract<StatementSource, { kind: 'predicate' }>,
+): Uint8Array {
+  if (file === undefined) throw new CountersignError('usage', 'a predicate is about a file, and none is named')
+  const name = file.name.slice(Math.max(file.name.lastIndexOf('/'), file.name.lastIndexOf('\\')) + 1)
+  const digest = { [digestAlgorithm(file.digest)]: digestHex(file.digest) }
+  return buildStatement({ version: '0.1', subjects: [{ name, digest }], predicateType, predicate })
 }

@@ -10,7 +10,7 @@ import { decodePem } from '@countersign/core/pem'
 import { preAuthEncoding } from '@countersign/core/dsse/envelope'
 import { parseStatement } from '@countersign/core/statement/statement'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
-import { attestBlob, signBlob } from '@countersign/sdk/blob/sign'
+import { attestBlob, attestDigest, signBlob } from '@countersign/sdk/blob/sign'
 import { bytesBlobSource, fileBlobSource } from '@countersign/sdk/blob/source'
 import { verifyBlob, verifyBlobAttestation } from '@countersign/sdk/blob/verify'
 import { openSigner } from '@countersign/sdk/keys/file-signer'
@@ -146,6 +146,19 @@ describe('evidence that is no evidence', () => {
 })
 
 describe('an attested file', () => {
+  it('may be known by its digest alone, or by what a whole statement names', async () => {
+    const signer = testSigner()
+    const digest = sha256Digest(readFileSync(path))
+    const source = { kind: 'predicate', predicateType: 'https://example.com/p', predicate: utf8('{}') } as const
+    const attested = await attestDigest({ name: 'dist/artifact', digest }, { source, signer })
+    expect(attested.statement).toEqual((await attestBlob(fileBlobSource(path), { source, signer })).statement)
+    const whole = { kind: 'statement', statement: attested.statement } as const
+    expect((await attestDigest(undefined, { source: whole, signer })).digest).toBe(digest)
+    const other = { name: '', digest: sha256Digest(utf8('other')) }
+    await expect(attestDigest(other, { source: whole, signer })).rejects.toMatchObject({ code: 'subject_mismatch' })
+    await expect(attestDigest(undefined, { source, signer })).rejects.toMatchObject({ code: 'usage' })
+  })
+
   it('verifies by type, with the file or its digest, and is no signature', async () => {
     const signer = testSigner()
     const source = { kind: 'predicate', predicateType: 'https://example.com/p', predicate: utf8('{"n": 1.10}') } as const
