@@ -9,7 +9,7 @@ import { exitCodeOf } from './failure/exit-code.ts'
 import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
 import { environmentValues } from './flags/environment.ts'
 import { globalFlags } from './flags/global.ts'
-import { noticeIdleFlags, refuseFlags } from './flags/idle.ts'
+import { noticeIdleFlags, refuseEmptyDemands, refuseFlags } from './flags/idle.ts'
 import { type Conclusion, conclusionOutcome } from './report/conclusion.ts'
 import { type ReportTarget, reportTarget, reportTargets } from './report/target.ts'
 import { profileValues } from './profile/profile.ts'
@@ -106,6 +106,7 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
   try {
     checkSubjects(command, parsed)
     refuseFlags(command, parsed)
+    refuseEmptyDemands(command, parsed)
     noticeIdleFlags(command, parsed, terminal)
     const flags = await readFlags(command, parsed, terminal)
     const body = await command.body()

@@ -109,6 +109,7 @@ const outcomes = {
   credential_helper_failed: 'failed',
   insecure_transport: 'usage',
   layout_malformed: 'unknown',
+  layout_unreadable: 'unknown',
   layout_escape: 'altered',
   archive_read_only: 'usage',
   write_rejected: 'failed',

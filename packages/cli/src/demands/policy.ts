@@ -84,7 +84,10 @@ export function annotationsFromFlags(list: readonly string[]): ReadonlyMap<strin
   for (const item of list) {
     const equals = item.indexOf('=')
     if (equals <= 0)
-      throw new CountersignError('usage', 'an annotation has no name', { expected: 'key=value', found: JSON.stringify(item.slice(0, 80)) })
+      throw new CountersignError('usage', equals === 0 ? 'an annotation has no name' : 'an annotation has no value', {
+        expected: 'key=value',
+        found: JSON.stringify(item.slice(0, 80)),
+      })
     annotations.set(item.slice(0, equals), item.slice(equals + 1))
   }
   return annotations

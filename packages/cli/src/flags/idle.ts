@@ -1,4 +1,4 @@
-/** Flags of cosign that do nothing here, and flags that ask for what does not exist here: both say so. */
+/** Flags of cosign that do nothing here, flags that ask for what does not exist here, and flags that ask for nothing: each says so. */
 import { CountersignError } from '@countersign/core/failure'
 import type { Command } from '../command/model.ts'
 import type { ParsedArguments } from '../command/parse.ts'
@@ -10,6 +10,21 @@ export function noticeIdleFlags(command: Command, parsed: ParsedArguments, termi
     if (flag.idle === undefined || !parsed.spelled.has(flag.name)) continue
     if (flag.quietWhenFalse === true && parsed.given.get(flag.name)?.at(-1) === 'false') continue
     terminal.warn(`--${flag.name} has no effect: ${flag.idle}`)
+  }
+}
+
+/**
+ * Refuses an empty value of a flag that a verification demands something by. `--trusted-root "$ROOT"` with `ROOT` unset would otherwise
+ * demand less than whoever wrote it meant, and nobody would notice.
+ */
+export function refuseEmptyDemands(command: Command, parsed: ParsedArguments): void {
+  if (!command.name.startsWith('verify')) return
+  for (const flag of command.flags) {
+    if (flag.idle !== undefined || flag.refused !== undefined || !parsed.spelled.has(flag.name)) continue
+    if (parsed.given.get(flag.alias ?? flag.name)?.includes('') !== true) continue
+    throw new CountersignError('usage', `--${flag.name} was given an empty value`, {
+      hint: 'Check the variable that it comes from; to demand nothing by it, leave the flag out.',
+    })
   }
 }
 

@@ -31,7 +31,7 @@ export function startDeadline(totalMs: number): Deadline {
 
 /** The failure of a run whose time is up while it did `doing`. */
 export function deadlineExceeded(deadline: Deadline, doing: string, cause?: unknown): CountersignError {
-  return new CountersignError('deadline_exceeded', `the deadline of ${deadline.totalMs} ms passed while ${doing}`, {
+  return new CountersignError('deadline_exceeded', `the deadline of ${Math.round(deadline.totalMs)} ms passed while ${doing}`, {
     cause,
     hint: 'Raise the timeout, or try again when the registry answers faster.',
   })

@@ -114,7 +114,7 @@ function asFailure(cause: unknown): CountersignError {
   if (isCode(cause, 'EEXIST')) {
     return new CountersignError('file_exists', `${path} exists and was left as it is`, {
       cause,
-      hint: 'Choose another name, or overwrite with --force.',
+      hint: 'Choose another name, or say that it may be overwritten (on the command line with --yes).',
     })
   }
   return new CountersignError('io_failed', `cannot write the key pair: ${path}`, { cause })

@@ -58,7 +58,7 @@ export async function openRegular(path: string, name: string): Promise<{ readonl
     const code = systemCode(cause)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     if (code === 'ELOOP' || code === 'EMLINK') throw escape(name, path)
-    throw new CountersignError('io_failed', `${name}: cannot read ${path}`, { cause })
+    throw new CountersignError('layout_unreadable', `${name}: cannot read ${path}`, { cause })
   }
   const found = await file.stat()
   if (found.isFile()) return { file, size: found.size }
@@ -88,7 +88,7 @@ async function checkInside(root: string, algorithm: string, name: string): Promi
     found = await realpath(expected)
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return
-    throw new CountersignError('io_failed', `${name}: cannot read ${expected}`, { cause })
+    throw new CountersignError('layout_unreadable', `${name}: cannot read ${expected}`, { cause })
   }
   if (found !== expected) throw escape(name, expected)
 }
@@ -111,7 +111,7 @@ async function* entriesOf(folder: string, name: string): AsyncIterable<Dirent> {
     yield* await opendir(folder)
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return
-    const code = systemCode(cause) === 'ENOTDIR' ? 'layout_malformed' : 'io_failed'
+    const code = systemCode(cause) === 'ENOTDIR' ? 'layout_malformed' : 'layout_unreadable'
     throw new CountersignError(code, `${name}: cannot list ${folder}`, { cause })
   }
 }
@@ -122,7 +122,7 @@ async function sizeOf(path: string, name: string): Promise<number | undefined> {
     return (await stat(path)).size
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return undefined
-    throw new CountersignError('io_failed', `${name}: cannot read ${path}`, { cause })
+    throw new CountersignError('layout_unreadable', `${name}: cannot read ${path}`, { cause })
   }
 }
 
