@@ -1,4 +1,4 @@
-/** The trusted root in the folder that `initialize` fills, in cosign's layout: `TUF_ROOT/<mirror>/targets/trusted_root.json`. Read only. */
+/** The trusted root in the folder that `cosign initialize` fills: `TUF_ROOT/<mirror>/targets/trusted_root.json`. Read only. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'

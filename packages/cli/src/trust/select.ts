@@ -1,6 +1,6 @@
 /**
  * Which trusted root is in force: a flag or the profile, certificates given as PEM, and for keyless verification alone the folder that
- * `initialize` fills and the public-good seed. What lies around on a machine never changes a verification with a key.
+ * `cosign initialize` fills and the public-good seed. What lies around on a machine never changes a verification with a key.
  */
 import { CountersignError } from '@countersign/core/failure'
 import type { TrustedRoot } from '@countersign/core/trust/model'
