@@ -122,7 +122,7 @@ async function openOne(
     findCredential({ ...search, helperTimeoutMs: Math.max(1, Math.min(30_000, client.deadline.remainingMs())) })
   const authorizer = createAuthorizer(client, endpoint.base, repository, tokens, find, token)
   const session = createSession(endpoint, authorizer, registry, repository, connection.userAgent ?? 'countersign')
-  return openRegistryRepository({ session, cache })
+  return openRegistryRepository({ session, cache, uploads: {} })
 }
 
 async function createClient(connection: Connection, tuning: RunTuning, startedAt: number): Promise<HttpClient> {

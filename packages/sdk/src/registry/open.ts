@@ -5,7 +5,7 @@ import type { RepositoryContext } from './repository-context.ts'
 import { readBlob } from './blobs.ts'
 import { readManifest, resolveManifest } from './manifests.ts'
 import { listTags } from './tags.ts'
-import { deleteManifest, putBlob, putManifest } from './writes.ts'
+import { deleteManifest, expectBlob, putBlob, putManifest } from './writes.ts'
 
 /** Makes the repository of a session. Nothing is asked before the first call. */
 export function openRegistryRepository(context: RepositoryContext): Repository {
@@ -17,6 +17,7 @@ export function openRegistryRepository(context: RepositoryContext): Repository {
     referrers: (subject) => listReferrers(context, subject),
     tags: () => listTags(context),
     putBlob: (bytes, options) => putBlob(context, bytes, options),
+    expectBlob: () => expectBlob(context),
     putManifest: (reference, bytes, mediaType, condition) => putManifest(context, reference, bytes, mediaType, condition),
     deleteManifest: (reference) => deleteManifest(context, reference),
   }

@@ -9,8 +9,12 @@ import type { CachedObject, ObjectCache } from './object-cache.ts'
 import type { ManifestReference } from './repository.ts'
 import type { RepositorySession } from './session.ts'
 
-/** One repository: its session and what was read from it. */
-export type RepositoryContext = { readonly session: RepositorySession; readonly cache: ObjectCache }
+/** One repository: its session, what was read from it, and the upload session that was opened for a blob to come. */
+export type RepositoryContext = {
+  readonly session: RepositorySession
+  readonly cache: ObjectCache
+  readonly uploads: { expected?: Promise<Answer> }
+}
 
 /** Bounds of what a registry may send, in bytes unless named otherwise. */
 export const registryLimits: {

@@ -64,6 +64,8 @@ export type PutBlobOptions = {
 export type RepositoryWriter = {
   /** Uploads a blob unless it is there; returns once the store has confirmed it. */
   readonly putBlob: (bytes: Uint8Array, options?: PutBlobOptions) => Promise<Digest>
+  /** Says that a new blob is likely to follow: a store that must be asked where it goes is asked now. If none follows, nothing was written. */
+  readonly expectBlob?: () => void
   /** Stores a manifest under a tag or its digest. `condition` is honoured where the store can and ignored where it cannot. */
   readonly putManifest: (
     reference: ManifestReference,

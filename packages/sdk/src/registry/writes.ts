@@ -18,7 +18,7 @@ export async function putBlob(context: RepositoryContext, bytes: Uint8Array, opt
   const digest = sha256Digest(bytes)
   if (options.isNew !== true && (await hasBlob(context, digest))) return digest
   for (let attempt = 1; ; attempt++) {
-    const answer = await upload(context, bytes, digest)
+    const answer = await upload(context, bytes, digest, options.isNew === true ? takeExpected(context) : undefined)
     if (answer.response.status === 201) {
       answer.response.discard()
       confirm(answer, digest)
@@ -40,16 +40,28 @@ async function hasBlob(context: RepositoryContext, digest: Digest): Promise<bool
   throw await unexpected(answer)
 }
 
-async function upload(context: RepositoryContext, bytes: Uint8Array, digest: Digest): Promise<Answer> {
+/** Opens the upload session of a blob to come. A registry ends by itself a session that is never used. */
+export function expectBlob(context: RepositoryContext): void {
+  const expected = (context.uploads.expected ??= openUpload(context))
+  // Its failure is met by whoever takes the session.
+  expected.catch(() => undefined)
+}
+
+/** An upload session takes one blob. */
+function takeExpected({ uploads }: RepositoryContext): Promise<Answer> | undefined {
+  const { expected } = uploads
+  delete uploads.expected
+  return expected
+}
+
+/** Repeatable though it is a POST: an upload session that nobody uses is all that a second one leaves. */
+function openUpload({ session }: RepositoryContext): Promise<Answer> {
+  return session.send({ method: 'POST', target: 'blobs/uploads/', actions: 'pull,push', repeatable: true, body: new Uint8Array() })
+}
+
+async function upload(context: RepositoryContext, bytes: Uint8Array, digest: Digest, expected?: Promise<Answer>): Promise<Answer> {
   const { session } = context
-  // Repeatable though it is a POST: an upload session that nobody uses is all that a second one leaves.
-  const start = await session.send({
-    method: 'POST',
-    target: 'blobs/uploads/',
-    actions: 'pull,push',
-    repeatable: true,
-    body: new Uint8Array(),
-  })
+  const start = await (expected ?? openUpload(context))
   if (start.response.status !== 202) throw await rejected(start)
   start.response.discard()
   const target = locationOf(header(start.response, 'location'), start.request.url)

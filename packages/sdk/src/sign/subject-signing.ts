@@ -81,6 +81,7 @@ type Ahead = Discovery & { readonly config?: Promise<unknown> }
 async function lookAhead(request: SubjectSigning): Promise<Ahead> {
   const before = await discoverPatiently(request)
   const isFirst = before.found.length === 0 && before.unreadable.length === 0 && request.layout !== 'legacy'
+  if (isFirst) request.repository.expectBlob?.()
   return isFirst ? { ...before, config: beginConfig(request.repository) } : before
 }
 
