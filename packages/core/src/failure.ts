@@ -48,6 +48,7 @@ const outcomes = {
   digest_malformed: 'usage',
   pattern_malformed: 'usage',
   predicate_malformed: 'failed',
+  policy_malformed: 'usage',
   trusted_root_malformed: 'failed',
   signing_config_malformed: 'failed',
   key_malformed: 'failed',
@@ -96,6 +97,12 @@ const outcomes = {
   trust_missing: 'unknown',
   trust_stale: 'unknown',
   policy_denied: 'denied',
+  policy_input_missing: 'unknown',
+  revocation_list_missing: 'unknown',
+  revocation_list_malformed: 'unknown',
+  revocation_list_unsigned: 'unknown',
+  revocation_list_expired: 'unknown',
+  revocation_list_rolled_back: 'unknown',
 
   // Registries and other IO.
   registry_unreachable: 'unknown',

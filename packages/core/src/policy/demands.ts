@@ -1,0 +1,46 @@
+/** What to verify before a policy can be evaluated. */
+import { unreachable } from '../failure.ts'
+import type { Demand, IdentityMatch, NameMatch, TrustedKey, VerifyPolicy } from '../verify/policy.ts'
+import type { CompiledPolicy } from './compile.ts'
+
+/**
+ * The verifications of each signature found: one with the keys of all identities, one with the names of all certificates; a signature
+ * made with a certificate may satisfy either. Both accept any content: which of it counts is the policy's to say, as are windows.
+ */
+export type PolicyDemands = { readonly keys?: VerifyPolicy; readonly certificates?: VerifyPolicy }
+
+const required: Demand = { kind: 'required' }
+const notDemanded: Demand = { kind: 'not_demanded' }
+
+/** Which signers to verify each found signature with. What this accepts is at least what any rule can count, and evaluation decides. */
+export function demandsOf({ policy, identities, rules }: CompiledPolicy): PolicyDemands {
+  const used = new Set(rules.flatMap((rule) => rule.identities))
+  const keys: TrustedKey[] = identities
+    .filter((identity) => used.has(identity))
+    .flatMap((identity) => identity.keys.map(({ key, label }) => ({ key, label })))
+  const names: IdentityMatch[] = [...policy.identities.values()].flatMap(({ name, signer }) =>
+    signer.kind === 'certificate' && identities.some((identity) => identity.name === name && used.has(identity))
+      ? [{ issuer: widened(signer.issuer), subject: widened(signer.subject) }]
+      : [],
+  )
+  const base = { content: { kind: 'any_content' as const }, signedTimestamp: notDemanded, claims: required }
+  return {
+    ...(keys.length === 0 ? {} : { keys: { ...base, signer: { kind: 'keys', keys }, log: notDemanded, sct: notDemanded } }),
+    ...(names.length === 0
+      ? {}
+      : { certificates: { ...base, signer: { kind: 'identities', identities: names }, log: required, sct: required } }),
+  }
+}
+
+/** Globs of one verification have a single star for anything: wider than a policy's, whose own comparison follows. */
+function widened(match: NameMatch): NameMatch {
+  switch (match.kind) {
+    case 'exact':
+    case 'pattern':
+      return match
+    case 'glob':
+      return { kind: 'glob', value: match.value.replaceAll(/[*?]+/g, '*') }
+    default:
+      return unreachable(match)
+  }
+}

@@ -1,0 +1,116 @@
+/** A policy as read: what `kind: ArtifactPolicy` may say. Nothing here is resolved or compiled yet. */
+import type { TimeRange } from '../trust/model.ts'
+import type { NameMatch } from '../verify/policy.ts'
+
+/** What a rule, or an artifact that no rule speaks of, comes to. */
+export type Decision = 'allow' | 'warn' | 'deny'
+
+/** Which artifacts are meant; any one of the lists is enough, and within `mediaTypes` it narrows the other two. */
+export type ArtifactMatch = {
+  /** Globs over `registry/repository`, with an optional glob of the tag after a colon. */
+  readonly images: readonly string[]
+  /** Globs over the path of a file as it was given. */
+  readonly files: readonly string[]
+  /** Exact media types; none named accepts every one. */
+  readonly mediaTypes: readonly string[]
+}
+
+/** Where a trusted key comes from: written in the policy, or given beside it by name or by fingerprint. */
+export type KeySource =
+  | { readonly kind: 'pem'; readonly pem: string }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'fingerprint'; readonly fingerprint: string }
+
+/** A key of an identity and when its signatures count. Windows of two keys may overlap: that is a rotation. */
+export type PolicyKey = { readonly source: KeySource; readonly validFor?: TimeRange; readonly path: string }
+
+/** A person, team or machine that may sign, under the name that rules use. */
+export type PolicyIdentity = {
+  readonly name: string
+  readonly signer:
+    | { readonly kind: 'keys'; readonly keys: readonly PolicyKey[] }
+    | {
+        readonly kind: 'certificate'
+        readonly issuer: NameMatch
+        readonly subject: NameMatch
+        /** Fulcio extensions by the last arc of their OID. */
+        readonly extensions: ReadonlyMap<string, NameMatch>
+        readonly validFor?: TimeRange
+      }
+  /** Who stands behind it; identities of one person count once where a group is distinct by person. */
+  readonly person?: string
+  readonly roles: readonly string[]
+  readonly path: string
+}
+
+/** What must differ between two signatures so that both count in a group. */
+export type Distinct = 'identity' | 'person' | 'role'
+
+/** Who must have signed: one identity, or `threshold` of several parties. A group inside another counts there as one. */
+export type Party =
+  | { readonly kind: 'identity'; readonly name: string; readonly path: string }
+  | {
+      readonly kind: 'group'
+      readonly name: string
+      readonly threshold: number
+      readonly of: readonly Party[]
+      readonly distinct: Distinct
+      /** Each must be filled by another of the signers that count. */
+      readonly roles: readonly string[]
+      readonly path: string
+    }
+
+/** When a signature must have been made, by its trusted time. */
+export type TimeDemand = {
+  /** Without any trusted time the signature does not count. */
+  readonly required: boolean
+  /** A proven entry of a transparency log. */
+  readonly logged: boolean
+  readonly beforeMs?: number
+  readonly afterMs?: number
+  readonly maxAgeMs?: number
+}
+
+/** One thing that must hold of an artifact. */
+export type PolicyRule = {
+  readonly name: string
+  readonly match?: ArtifactMatch
+  readonly demand:
+    | { readonly kind: 'signature'; readonly by: Party; readonly annotations: ReadonlyMap<string, string>; readonly time: TimeDemand }
+    | {
+        readonly kind: 'attestation'
+        readonly predicateType: string
+        readonly by: Party
+        /** CEL over `predicate` and `artifact`. */
+        readonly condition?: string
+        /** Of each signer only the newest counts, by trusted time. */
+        readonly newest: boolean
+        readonly time: TimeDemand
+      }
+    | { readonly kind: 'platforms'; readonly platforms: readonly string[] }
+  readonly onMissing: Decision
+  readonly onFail: Decision
+  readonly path: string
+}
+
+/** A list of revocations that the policy listens to, and who must have signed it. */
+export type RevocationSource = {
+  readonly name: string
+  readonly keys: readonly PolicyKey[]
+  readonly threshold: number
+  /** Least version; for a run that keeps no state. */
+  readonly minVersion: number
+  /** What the verdict comes to when no list, or none that can be relied on, is there. */
+  readonly required: boolean
+  readonly path: string
+}
+
+/** The whole document. */
+export type ArtifactPolicy = {
+  readonly name: string
+  readonly match: ArtifactMatch
+  readonly unmatched: Decision
+  readonly identities: ReadonlyMap<string, PolicyIdentity>
+  readonly rules: readonly PolicyRule[]
+  readonly revocations: readonly RevocationSource[]
+}

@@ -1,0 +1,186 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { JsonValue } from '../../src/json/parse.ts'
+import type { ProvenItem } from '../../src/policy/proven.ts'
+import { certified, compiled, judge, proven, somebody, type Somebody } from './fixture.ts'
+
+const people: Somebody[] = await Promise.all(['alice', 'bob', 'carol', 'dave'].map(somebody))
+const [alice, bob, carol, dave] = people as [Somebody, Somebody, Somebody, Somebody]
+
+const identities = {
+  alice: { keys: [alice.pem], person: 'alice', roles: ['security'] },
+  bob: { keys: [bob.pem], person: 'bob', roles: ['release'] },
+  carol: { keys: [carol.pem], person: 'carol', roles: ['release', 'security'] },
+  alice2: { keys: [dave.pem], person: 'alice', roles: ['release'] },
+}
+
+async function decide(by: JsonValue, evidence: readonly ProvenItem[], more: { readonly [name: string]: JsonValue } = {}): Promise<string> {
+  const policy = await compiled({ identities: { ...identities, ...more }, require: [{ name: 'signed', signature: { by } }] })
+  return judge(policy, evidence).decision
+}
+
+const [a, b, c, d] = (await Promise.all(people.map(({ signer }) => proven(signer)))) as [ProvenItem, ProvenItem, ProvenItem, ProvenItem]
+const twoOfThree = { threshold: 2, of: ['alice', 'bob', 'carol'] }
+
+describe('a quorum of two of three', () => {
+  it.each([
+    ['nobody', [], 'deny'],
+    ['alice', [a], 'deny'],
+    ['alice and bob', [a, b], 'allow'],
+    ['alice and carol', [a, c], 'allow'],
+    ['bob and carol', [b, c], 'allow'],
+    ['all three', [a, b, c], 'allow'],
+    ['alice and somebody else', [a, d], 'deny'],
+  ] as const)('signed by %s', async (_who, evidence, decision) => {
+    expect(await decide(twoOfThree, evidence)).toBe(decision)
+  })
+
+  it('attack: the same key in two envelopes counts once', async () => {
+    const again = await proven(alice.signer, { content: 'message', source: 'sha256:other' })
+    expect(await decide(twoOfThree, [a, again])).toBe('deny')
+  })
+
+  it('attack: the same key under another label counts once', async () => {
+    const relabelled = await proven({ ...alice.signer, label: 'bob' } as typeof alice.signer, { content: 'message' })
+    expect(await decide(twoOfThree, [a, relabelled])).toBe('deny')
+  })
+
+  it('attack: one key under two identities of the policy counts once', async () => {
+    expect(await decide({ threshold: 2, of: ['alice', 'again'] }, [a], { again: { keys: [alice.pem] } })).toBe('deny')
+  })
+
+  it('counts bundles and legacy signatures and certificates alike', async () => {
+    const legacy = await proven(alice.signer, { content: 'message' })
+    const keyless = await proven(certified('ci@example.com'), { logged: true })
+    const ci = { certificate: { issuer: 'https://issuer.example', subject: 'ci@example.com' } }
+    expect(await decide({ threshold: 2, of: ['alice', 'ci'] }, [legacy, keyless], { ci })).toBe('allow')
+  })
+
+  it('two keys of one identity, as during a rotation, count once', async () => {
+    const team = { keys: [alice.pem, bob.pem] }
+    expect(await decide({ threshold: 2, of: ['team', 'carol'] }, [a, b], { team })).toBe('deny')
+    expect(await decide({ threshold: 2, of: ['team', 'carol'] }, [a, c], { team })).toBe('allow')
+  })
+
+  it('says who counted and how many are needed', async () => {
+    const policy = await compiled({ identities, require: [{ name: 'signed', signature: { by: twoOfThree } }] })
+    const [rule] = judge(policy, [a]).rules
+    expect(rule).toMatchObject({ outcome: 'failed', quorum: { signers: [a.signer], needed: 2 }, wanted: 'a signature by 2 of (alice, bob, carol)' })
+  })
+})
+
+describe('a pattern in a quorum', () => {
+  const staff = { certificate: { issuer: 'https://issuer.example', subject: { glob: '*@example.com' } } }
+
+  it('stands for as many distinct signers as fit it', async () => {
+    const [one, two] = [await proven(certified('one@example.com')), await proven(certified('two@example.com'))]
+    expect(await decide({ threshold: 2, of: ['staff'] }, [one, two], { staff })).toBe('allow')
+    expect(await decide({ threshold: 2, of: ['staff'] }, [one], { staff })).toBe('deny')
+  })
+
+  it('attack: two certificates of one person count once', async () => {
+    const again = await proven(certified('one@example.com'), { content: 'message' })
+    expect(await decide({ threshold: 2, of: ['staff'] }, [await proven(certified('one@example.com')), again], { staff })).toBe('deny')
+  })
+
+  it('leaves a signer for the place that only they fit', async () => {
+    const chief = { certificate: { issuer: 'https://issuer.example', subject: 'chief@example.com' } }
+    const evidence = [await proven(certified('chief@example.com')), await proven(certified('zoe@example.com'))]
+    expect(await decide({ allOf: ['staff', 'chief'] }, evidence, { staff, chief })).toBe('allow')
+    expect(await decide({ allOf: ['staff', 'chief'] }, evidence.slice(0, 1), { staff, chief })).toBe('deny')
+  })
+})
+
+describe('distinct by person', () => {
+  const byPerson = { threshold: 2, of: ['alice', 'alice2', 'bob'], distinct: 'person' }
+
+  it.each([
+    ['two keys of alice', [a, d], 'deny'],
+    ['alice and bob', [a, b], 'allow'],
+    ["alice's second key and bob", [d, b], 'allow'],
+  ] as const)('%s', async (_who, evidence, decision) => {
+    expect(await decide(byPerson, evidence)).toBe(decision)
+  })
+
+  it('counts two keys of a person twice where only identities must differ', async () => {
+    expect(await decide({ threshold: 2, of: ['alice', 'alice2'] }, [a, d])).toBe('allow')
+  })
+
+  it('attack: holds through nested groups', async () => {
+    const nested = { threshold: 2, of: [{ anyOf: ['alice', 'carol'] }, { anyOf: ['alice2', 'bob'] }], distinct: 'person' }
+    expect(await decide(nested, [a, d])).toBe('deny')
+    expect(await decide(nested, [c, d])).toBe('allow')
+  })
+})
+
+describe('role separation', () => {
+  it.each([
+    ['release alone', [b], 'deny'],
+    ['security and release', [a, b], 'allow'],
+    ['one person with both roles', [c], 'deny'],
+    ['carol fills the role that bob does not', [b, c], 'allow'],
+    ['one person with two keys', [a, d], 'deny'],
+  ] as const)('of two different roles: %s', async (_who, evidence, decision) => {
+    expect(await decide({ threshold: 2, of: ['alice', 'bob', 'carol', 'alice2'], distinct: 'role' }, evidence)).toBe(decision)
+  })
+
+  it('demands the roles that it names', async () => {
+    const by = { threshold: 2, of: ['bob', 'alice2', 'carol'], distinct: 'person', roles: ['security'] }
+    expect(await decide(by, [b, d])).toBe('deny')
+    expect(await decide(by, [b, c])).toBe('allow')
+  })
+})
+
+describe('nested groups', () => {
+  it('count as one member each', async () => {
+    const by = { threshold: 2, of: [{ threshold: 2, of: ['alice', 'bob'] }, 'carol'] }
+    expect(await decide(by, [a, b])).toBe('deny')
+    expect(await decide(by, [a, c])).toBe('deny')
+    expect(await decide(by, [a, b, c])).toBe('allow')
+  })
+
+  it('attack: a signer fills one place of the whole tree', async () => {
+    expect(await decide({ allOf: [{ anyOf: ['alice', 'bob'] }, { anyOf: ['alice', 'carol'] }] }, [a])).toBe('deny')
+    expect(await decide({ allOf: [{ anyOf: ['alice', 'bob'] }, { anyOf: ['alice', 'carol'] }] }, [a, b])).toBe('allow')
+  })
+
+  it('ends where there are too many ways, and could not tell', async () => {
+    const names = Array.from({ length: 24 }, (_, i) => `s${i}`)
+    const glob = (text: string): JsonValue => ({ certificate: { issuer: 'https://issuer.example', subject: { glob: text } } })
+    const more = Object.fromEntries(names.map((name) => [name, glob('*@example.com')]))
+    const evidence = await Promise.all(names.map((name) => proven(certified(`${name}@example.com`))))
+    const of = [...names.map((name) => ({ anyOf: [name] })), 'alice']
+    const policy = await compiled({ identities: { ...identities, ...more }, require: [{ name: 'signed', signature: { by: { threshold: 25, of } } }] })
+    expect(judge(policy, evidence)).toMatchObject({ decision: 'deny' })
+    const roles = { threshold: 24, of: names.map((name) => ({ anyOf: [name] })), roles: ['nobody-has-it'] }
+    const open = await compiled({ identities: { ...more }, require: [{ name: 'signed', signature: { by: roles } }] })
+    expect(judge(open, evidence)).toMatchObject({ decision: 'deny', code: 'limit_exceeded' })
+  })
+})
+
+describe('over all evidence and groups', () => {
+  const parties = fc.letrec<{ party: JsonValue }>((tie) => ({
+    party: fc.oneof(
+      { depthSize: 'small', maxDepth: 2, withCrossShrink: true },
+      fc.constantFrom<JsonValue>('alice', 'bob', 'carol', 'alice2'),
+      fc
+        .tuple(fc.array(tie('party'), { minLength: 1, maxLength: 4 }), fc.nat(), fc.constantFrom('identity', 'person', 'role'))
+        .map(([of, k, distinct]) => ({ threshold: 1 + (k % of.length), of, distinct })),
+    ),
+  })).party
+  const subsets = fc.subarray([a, b, c, d])
+
+  it('adding a signature never turns allow into deny, order decides nothing, a duplicate changes nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(parties, subsets, fc.constantFrom(a, b, c, d), async (by, evidence, extra) => {
+        const policy = await compiled({ identities, require: [{ name: 'signed', signature: { by } }] })
+        const before = judge(policy, evidence)
+        expect(judge(policy, evidence.toReversed())).toEqual(before)
+        expect(judge(policy, [...evidence, ...evidence])).toEqual(before)
+        if (before.decision === 'allow') expect(judge(policy, [extra, ...evidence]).decision).toBe('allow')
+        else expect(judge(policy, []).decision).toBe('deny')
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
