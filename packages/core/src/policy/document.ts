@@ -9,7 +9,7 @@ import { documentPlace, isAbsent, members, oneOf, optional, type Place } from '.
 import { readDecision, readMatch, readName } from './fields.ts'
 import { readIdentities, readRevocations } from './identities.ts'
 import type { ArtifactPolicy } from './model.ts'
-import { readGroups, readRules } from './rules.ts'
+import { namesOf, readGroups, readRules } from './rules.ts'
 
 /** The version of the format that this reads. */
 export const policyApiVersion = 'countersign.dev/v1'
@@ -28,7 +28,7 @@ export function parsePolicy(value: JsonValue): ArtifactPolicy {
     match: readMatch(field('match'), ['unmatched']),
     unmatched: readDecision(members(field('match'), ['images', 'files', 'mediaTypes', 'unmatched'])('unmatched')),
     identities,
-    rules: readRules(field('require'), { identities, groups }),
+    rules: readRules(field('require'), namesOf(identities, groups)),
     revocations: readRevocations(field('revocations')),
   }
 }

@@ -15,8 +15,20 @@ const maxPlatforms = 32
 const maxAnnotations = 32
 const maxCondition = 4096
 
-/** What names in `by` and `of` may refer to. */
-export type Names = { readonly identities: ReadonlyMap<string, PolicyIdentity>; readonly groups: ReadonlyMap<string, Place> }
+/** Parties of all rules together, those of a named group each time that it is named: groups of groups would multiply without end. */
+const maxExpanded = 10_000
+
+/** What names in `by` and `of` may refer to, and how many of them may still be resolved. */
+export type Names = {
+  readonly identities: ReadonlyMap<string, PolicyIdentity>
+  readonly groups: ReadonlyMap<string, Place>
+  readonly left: { parties: number }
+}
+
+/** Names to resolve from, with a fresh bound. */
+export function namesOf(identities: ReadonlyMap<string, PolicyIdentity>, groups: ReadonlyMap<string, Place>): Names {
+  return { identities, groups, left: { parties: maxExpanded } }
+}
 
 /** Reads `groups` as places: a group is read where it is used, so that a circle of groups is found by its depth. */
 export function readGroups(at: Place, identities: ReadonlyMap<string, PolicyIdentity>): ReadonlyMap<string, Place> {
@@ -27,12 +39,14 @@ export function readGroups(at: Place, identities: ReadonlyMap<string, PolicyIden
     if (identities.has(name)) refuse(place, `${name} is an identity too`)
     groups.set(name, place)
   }
-  for (const place of groups.values()) readGroup(place, { identities, groups }, 1)
+  for (const place of groups.values()) readGroup(place, namesOf(identities, groups), 1)
   return groups
 }
 
 /** Reads who must sign: a name, or a group written in place, or `{allOf}` and `{anyOf}` as shorter forms of one. */
 export function readParty(at: Place, names: Names, depth = 0): Party {
+  names.left.parties -= 1
+  if (names.left.parties < 0) refuse(at, `more than ${maxExpanded} parties, with those of groups inside groups`)
   if (isObject(at)) return readGroup(at, names, depth + 1)
   const name = text(at)
   if (names.identities.has(name)) return { kind: 'identity', name, path: at.path }

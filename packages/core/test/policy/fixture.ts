@@ -31,7 +31,11 @@ export function sha256(bytes: Uint8Array): Digest {
 }
 
 /** The image of these tests. */
-export const image: PolicyArtifact = { kind: 'image', reference: parseReference('registry.example/team/app:1.0'), digests: [digest] }
+export const image: Extract<PolicyArtifact, { kind: 'image' }> = {
+  kind: 'image',
+  reference: parseReference('registry.example/team/app:1.0'),
+  digests: [digest],
+}
 
 /** A person with a key. */
 export type Somebody = { readonly key: TestKey; readonly pem: string; readonly signer: SignerEvidence }
@@ -45,7 +49,15 @@ export async function somebody(label: string): Promise<Somebody> {
 
 /** A certificate of an identity. */
 export function certified(subject: string, issuer = 'https://issuer.example', extensions: Record<string, string> = {}): SignerEvidence {
-  return { kind: 'certificate', issuer, subject, fingerprint: sha256(utf8(`${issuer} ${subject}`)), notBeforeMs: 0, notAfterMs: now, extensions }
+  return {
+    kind: 'certificate',
+    issuer,
+    subject,
+    fingerprint: sha256(utf8(`${issuer} ${subject}`)),
+    notBeforeMs: 0,
+    notAfterMs: now,
+    extensions,
+  }
 }
 
 /** What a test wants of a piece of evidence. */
