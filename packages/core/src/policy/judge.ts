@@ -4,7 +4,7 @@ import type { CompiledIdentity, CompiledParty, CompiledRule } from './compile.ts
 import { countItem, type Counted, type Surroundings } from './count.ts'
 import { gravest, type ItemReport, type RuleReport } from './verdict.ts'
 import { partyText, timeDemandText } from './words.ts'
-import { judgeQuorum, type Candidate } from './quorum.ts'
+import { judgeQuorum, type QuorumCandidate } from './quorum.ts'
 import { signerText, type ProvenItem } from './proven.ts'
 
 /** Judges one rule. `open` is why evidence may be missing that exists. */
@@ -83,7 +83,7 @@ function countAll(compiled: CompiledRule, around: Surroundings & { readonly item
   })
 }
 
-function candidates(counted: readonly Counted[], statuses: readonly Counted['status'][]): readonly Candidate[] {
+function candidates(counted: readonly Counted[], statuses: readonly Counted['status'][]): readonly QuorumCandidate[] {
   const bySigner = new Map<string, Set<CompiledIdentity>>()
   for (const { item, status, identities } of counted) {
     if (!statuses.includes(status)) continue

@@ -7,7 +7,7 @@
 import type { CompiledIdentity, CompiledParty } from './compile.ts'
 
 /** A signer, and as which identities of the policy its signatures count. */
-export type Candidate = { readonly signer: string; readonly identities: ReadonlySet<CompiledIdentity> }
+export type QuorumCandidate = { readonly signer: string; readonly identities: ReadonlySet<CompiledIdentity> }
 
 /** What a quorum came to. `signers` fill it, or as much of it as can be filled. */
 export type QuorumResult = {
@@ -18,12 +18,12 @@ export type QuorumResult = {
 
 type Group = Extract<CompiledParty, { kind: 'group' }>
 type Use = { readonly signer: string; readonly roles: readonly string[] }
-type Search = { readonly candidates: readonly Candidate[]; readonly used: Set<string>; readonly uses: Use[]; steps: number }
+type Search = { readonly candidates: readonly QuorumCandidate[]; readonly used: Set<string>; readonly uses: Use[]; steps: number }
 
 const maxSteps = 200_000
 
 /** Judges a party. The more candidates, the more is reached; which order they come in decides nothing. */
-export function judgeQuorum(party: CompiledParty, candidates: readonly Candidate[]): QuorumResult {
+export function judgeQuorum(party: CompiledParty, candidates: readonly QuorumCandidate[]): QuorumResult {
   const needed = party.kind === 'group' ? party.threshold : 1
   // One budget over all attempts: what is asked for first, then what would have been reached.
   const search: Search = { candidates, used: new Set(), uses: [], steps: maxSteps }
