@@ -22,6 +22,7 @@ export const verifyCommand: Command = {
       text: 'Verify who signed, by certificate',
       line: 'countersign verify --certificate-identity dev@example.org --certificate-oidc-issuer https://accounts.example.org registry.example/app:1.2',
     },
+    { text: 'Judge by a policy', line: 'countersign verify --policy policy.yaml --key alice.pub --key bob.pub registry.example/app:1.2' },
     { text: 'Demand a log entry', line: 'countersign verify --key cosign.pub --trusted-root trusted_root.json registry.example/app:1.2' },
     {
       text: 'Verify an image in a layout folder and keep the evidence',
@@ -29,6 +30,14 @@ export const verifyCommand: Command = {
     },
   ],
   flags: [
+    {
+      name: 'policy',
+      kind: 'text',
+      value: 'FILE',
+      help: 'policy that says who must have signed and attested what; --key then gives the keys that it names',
+      path: true,
+    },
+    { name: 'revocations', kind: 'list', value: 'FILE', help: 'revocation list that the policy listens to', path: true },
     ...signerFlags,
     ...demandFlags,
     ...imageDemandFlags,

@@ -21,6 +21,8 @@ import { type OutputForm, printReadable, printVerification } from './verify-outp
 
 /** Verifies signatures. */
 export async function verifyImages(invocation: Invocation): Promise<Conclusion> {
+  const file = invocation.flags.text('policy')
+  if (file !== undefined) return (await import('./verify-policy.ts')).verifyImagesByPolicy(invocation, file)
   const annotations = annotationsFromFlags(invocation.flags.list('annotations'))
   const content: ContentDemand = { kind: 'signature', ...(annotations.size === 0 ? {} : { annotations }) }
   if (!['signature', 'payload', 'certificate'].some((name) => invocation.flags.text(name) !== undefined))

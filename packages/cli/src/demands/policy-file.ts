@@ -1,0 +1,59 @@
+/** `--policy FILE`: the policy, the keys that it asks for by name, and the revocation lists that it listens to. */
+import { basename } from 'node:path'
+import { fromUtf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import type { PublicKey } from '@countersign/core/keys/public-key'
+import type { CompiledPolicy } from '@countersign/core/policy/compile'
+import { acceptRevocations, type RevocationState } from '@countersign/core/policy/revocations'
+import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
+import { loadPublicKey } from '@countersign/sdk/keys/key-reference'
+import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
+import { loadPolicy } from '@countersign/sdk/policy/source'
+import type { Invocation } from '../command/invocation.ts'
+import { inFile } from '../failure/in-file.ts'
+import { readInput } from '../terminal/input.ts'
+
+/** What a run by policy judges with. */
+export type PolicyFile = { readonly policy: CompiledPolicy; readonly revocations: ReadonlyMap<string, RevocationState> }
+
+const maxPolicyBytes = 1024 * 1024
+const maxListBytes = 48 * 1024 * 1024
+
+/** What the policy says itself; a flag beside it would be a second policy that contradicts it in silence. */
+const replaced = [
+  'annotations',
+  'certificate-identity',
+  'certificate-identity-regexp',
+  'certificate-oidc-issuer',
+  'certificate-oidc-issuer-regexp',
+  'check-claims',
+  'insecure-ignore-tlog',
+  'insecure-ignore-sct',
+  'use-signed-timestamps',
+  'require-tlog',
+  'signature',
+  'payload',
+  'certificate',
+  ...['trigger', 'sha', 'name', 'repository', 'ref'].map((name) => `certificate-github-workflow-${name}`),
+]
+
+/** Loads all of it. Throws `usage` for flags that a policy replaces, `policy_malformed`, `trust_missing`, and the failures of files and keys. */
+export async function policyFromFlags({ flags, terminal }: Invocation, path: string): Promise<PolicyFile> {
+  const beside = replaced.find((name) => flags.source(name) === 'flag')
+  if (beside !== undefined) {
+    throw new CountersignError('usage', `--policy and --${beside} contradict each other`, { hint: 'Say it in the policy.' })
+  }
+  const io = nodeKeyIo(terminal.environment)
+  const keys = new Map<string, PublicKey>()
+  for (const label of flags.list('key')) keys.set(basename(label), await inFile(label, () => loadPublicKey(label, io)))
+  const text = await inFile(path, async () => fromUtf8(await readInput(path, maxPolicyBytes)))
+  const policy = await loadPolicy(text, path, { primitives: nodePrimitives, keys })
+  const lists = await Promise.all(flags.list('revocations').map(async (file) => readInput(file, maxListBytes)))
+  const revocations = new Map<string, RevocationState>()
+  for (const source of policy.revocations) {
+    const states = await Promise.all([undefined, ...lists].map((list) => acceptRevocations(list, source, terminal.nowMs, nodePrimitives)))
+    const state = states.find(({ ok }) => ok) ?? states.find(({ list }) => list !== undefined) ?? states.at(-1)
+    if (state !== undefined) revocations.set(source.name, state)
+  }
+  return { policy, revocations }
+}
