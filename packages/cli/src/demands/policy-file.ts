@@ -52,8 +52,13 @@ export async function policyFromFlags({ flags, terminal }: Invocation, path: str
   const revocations = new Map<string, RevocationState>()
   for (const source of policy.revocations) {
     const states = await Promise.all([undefined, ...lists].map((list) => acceptRevocations(list, source, terminal.nowMs, nodePrimitives)))
-    const state = states.find(({ ok }) => ok) ?? states.find(({ list }) => list !== undefined) ?? states.at(-1)
+    // Of several versions the newest; of refused ones one whose entries are known at least.
+    const [state] = states.toSorted((a, b) => rank(b) - rank(a))
     if (state !== undefined) revocations.set(source.name, state)
   }
   return { policy, revocations }
+}
+
+function rank({ ok, list }: RevocationState): number {
+  return (ok ? 1e16 : 0) + (list?.version ?? 0)
 }

@@ -2,6 +2,7 @@
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import type { JsonValue } from '@countersign/core/json/parse'
+import { needsTrustedTime } from '@countersign/core/policy/demands'
 import type { Verdict } from '@countersign/core/policy/verdict'
 import { gate } from '@countersign/sdk/discover/bounded'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
@@ -22,6 +23,15 @@ export async function verifyImagesByPolicy(invocation: Invocation, path: string)
   const file = await policyFromFlags(invocation, path)
   const keyed = file.policy.rules.every(({ identities }) => identities.every(({ keys }) => keys.length > 0))
   const trust = await selectTrust(invocation, keyed)
+  if (trust === undefined && needsTrustedTime(file.policy)) {
+    throw new CountersignError(
+      'trust_missing',
+      `policy ${file.policy.policy.name} demands trusted times or log entries, and no trusted root was given`,
+      {
+        hint: 'Name the trusted root that holds the keys of log and timestamp authority: --trusted-root FILE.',
+      },
+    )
+  }
   const run = createRegistryRun(connectionFromFlags(invocation))
   const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
   const verdicts = await Promise.all(

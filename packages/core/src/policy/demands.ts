@@ -44,3 +44,14 @@ function widened(match: NameMatch): NameMatch {
       return unreachable(match)
   }
 }
+
+/** Whether anything in the policy can only count with a trusted time or a log entry, so that without a trusted root it never does. */
+export function needsTrustedTime({ rules }: CompiledPolicy): boolean {
+  return rules.some(({ rule: { demand }, identities }) => {
+    if (demand.kind === 'platforms') return false
+    const { required, logged, ...moments } = demand.time
+    const newest = demand.kind === 'attestation' && demand.newest
+    const windowed = identities.some(({ keys }) => keys.length > 0 && keys.every(({ validFor }) => validFor !== undefined))
+    return required || logged || Object.keys(moments).length > 0 || newest || windowed
+  })
+}

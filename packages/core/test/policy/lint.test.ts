@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import type { JsonValue } from '../../src/json/parse.ts'
+import { lintPolicy } from '../../src/policy/lint.ts'
+import { formatTime } from '../../src/trust/time-range.ts'
+import { compiled, daysAgo, now, somebody } from './fixture.ts'
+
+const [alice, bob] = [await somebody('alice'), await somebody('bob')]
+const good = { identities: { alice: { keys: [alice.pem] } }, require: [{ name: 'signed', signature: { by: 'alice' } }] }
+const by = (who: JsonValue): JsonValue => [{ name: 'signed', signature: { by: who } }]
+const certificate = (subject: JsonValue): JsonValue => ({ certificate: { issuer: 'https://i', subject } })
+const old = { keys: [{ pem: bob.pem, validUntil: formatTime(daysAgo(1)) }] }
+
+async function lint(parts: { readonly [name: string]: JsonValue }): Promise<readonly string[]> {
+  return lintPolicy(await compiled({ ...good, ...parts }), now).map(({ finding, path }) => `${finding} ${path}`)
+}
+
+describe('a policy is suspicious', () => {
+  it.each<[string, { readonly [name: string]: JsonValue }, readonly string[]]>([
+    ['not, when it is good', {}, []],
+    [
+      'when a pattern accepts everybody',
+      { identities: { x: certificate({ pattern: '.*' }) }, require: by('x') },
+      ['accepts_everybody $.identities.x'],
+    ],
+    [
+      'when an anchored pattern accepts everybody',
+      { identities: { x: certificate({ pattern: '^(.+)$' }) }, require: by('x') },
+      ['accepts_everybody $.identities.x'],
+    ],
+    [
+      'when a glob accepts everybody',
+      { identities: { x: certificate({ glob: '**' }) }, require: by('x') },
+      ['accepts_everybody $.identities.x'],
+    ],
+    ['not, when a glob means somebody', { identities: { x: certificate({ glob: 'https://github.com/acme/**' }) }, require: by('x') }, []],
+    ['when nobody uses an identity', { identities: { ...good.identities, x: certificate('a') } }, ['identity_unused $.identities.x']],
+    [
+      'when a key has expired',
+      { identities: { ...good.identities, bob: old }, require: by({ anyOf: ['alice', 'bob'] }) },
+      ['key_expired $.identities.bob.keys[0]'],
+    ],
+    [
+      'when too few keys are valid',
+      { identities: { ...good.identities, bob: old }, require: by({ allOf: ['alice', 'bob'] }) },
+      ['key_expired $.identities.bob.keys[0]', 'never_satisfied $.require[0]'],
+    ],
+    [
+      'when nobody has the role that it demands',
+      {
+        identities: { ...good.identities, bob: { keys: [bob.pem], person: 'b' } },
+        require: by({ threshold: 1, of: ['bob'], roles: ['nobody'] }),
+      },
+      ['identity_unused $.identities.alice', 'never_satisfied $.require[0]'],
+    ],
+    [
+      'when a rule denies nothing',
+      { require: [{ name: 'x', signature: { by: 'alice' }, onMissing: 'allow', onFail: 'allow' }] },
+      ['never_denies $.require[0]'],
+    ],
+    [
+      'when a condition looks at nothing',
+      { require: [{ name: 'x', attestation: { type: 'spdx', by: 'alice', condition: 'true' } }] },
+      ['condition_without_input $.require[0].attestation.condition'],
+    ],
+    [
+      'when a rule speaks of other images than the policy',
+      { require: [{ name: 'x', match: { images: ['other.example/**'] }, signature: { by: 'alice' } }] },
+      ['matches_nothing $.require[0].match'],
+    ],
+    [
+      'not, when they may overlap',
+      { require: [{ name: 'x', match: { images: ['registry.example/*/x', '**'] }, signature: { by: 'alice' } }] },
+      [],
+    ],
+    [
+      'when it allows what it does not speak of',
+      { match: { images: ['registry.example/**'], unmatched: 'allow' } },
+      ['unmatched_allowed $.match.unmatched'],
+    ],
+  ])('%s', async (_when, parts, expected) => {
+    expect(await lint(parts)).toEqual(expected)
+  })
+})
