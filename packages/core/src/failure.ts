@@ -49,6 +49,7 @@ const outcomes = {
   pattern_malformed: 'usage',
   predicate_malformed: 'failed',
   policy_malformed: 'usage',
+  policy_suspicious: 'failed',
   trusted_root_malformed: 'failed',
   signing_config_malformed: 'failed',
   key_malformed: 'failed',

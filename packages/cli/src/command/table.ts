@@ -96,6 +96,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/public-key.ts')).publicKeyCommand,
   },
   {
+    name: 'policy lint',
+    group: 'verify',
+    summary: 'Check policies: well formed, and nothing suspicious in them',
+    load: async () => (await import('../commands/policy-lint.ts')).policyLintCommand,
+  },
+  {
     name: 'trusted-root create',
     group: 'trust',
     summary: 'Write a trusted root from certificates and keys',

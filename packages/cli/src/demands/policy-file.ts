@@ -8,7 +8,7 @@ import { acceptRevocations, type RevocationState } from '@countersign/core/polic
 import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
 import { loadPublicKey } from '@countersign/sdk/keys/key-reference'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
-import { loadPolicy } from '@countersign/sdk/policy/source'
+import { openPolicy } from '@countersign/sdk/policy/source'
 import type { Invocation } from '../command/invocation.ts'
 import { inFile } from '../failure/in-file.ts'
 import { readInput } from '../terminal/input.ts'
@@ -38,16 +38,13 @@ const replaced = [
 ]
 
 /** Loads all of it. Throws `usage` for flags that a policy replaces, `policy_malformed`, `trust_missing`, and the failures of files and keys. */
-export async function policyFromFlags({ flags, terminal }: Invocation, path: string): Promise<PolicyFile> {
+export async function policyFromFlags(invocation: Invocation, path: string): Promise<PolicyFile> {
+  const { flags, terminal } = invocation
   const beside = replaced.find((name) => flags.source(name) === 'flag')
   if (beside !== undefined) {
     throw new CountersignError('usage', `--policy and --${beside} contradict each other`, { hint: 'Say it in the policy.' })
   }
-  const io = nodeKeyIo(terminal.environment)
-  const keys = new Map<string, PublicKey>()
-  for (const label of flags.list('key')) keys.set(basename(label), await inFile(label, () => loadPublicKey(label, io)))
-  const text = await inFile(path, async () => fromUtf8(await readInput(path, maxPolicyBytes)))
-  const policy = await loadPolicy(text, path, { primitives: nodePrimitives, keys })
+  const { policy } = await openPolicyFile(invocation, path)
   const lists = await Promise.all(flags.list('revocations').map(async (file) => readInput(file, maxListBytes)))
   const revocations = new Map<string, RevocationState>()
   for (const source of policy.revocations) {
@@ -57,6 +54,15 @@ export async function policyFromFlags({ flags, terminal }: Invocation, path: str
     if (state !== undefined) revocations.set(source.name, state)
   }
   return { policy, revocations }
+}
+
+/** Reads a policy with the keys that `--key` gives, each under the name of its file. Fails as {@link policyFromFlags}. */
+export async function openPolicyFile({ flags, terminal }: Invocation, path: string): ReturnType<typeof openPolicy> {
+  const io = nodeKeyIo(terminal.environment)
+  const keys = new Map<string, PublicKey>()
+  for (const label of flags.list('key')) keys.set(basename(label), await inFile(label, () => loadPublicKey(label, io)))
+  const text = await inFile(path, async () => fromUtf8(await readInput(path, maxPolicyBytes)))
+  return openPolicy(text, path, { primitives: nodePrimitives, keys })
 }
 
 function rank({ ok, list }: RevocationState): number {

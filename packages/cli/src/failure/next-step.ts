@@ -32,6 +32,7 @@ const byCode: { readonly [code in FailureCode]?: string } = {
   key_malformed: 'Give a PEM file: "countersign inspect FILE" says what a file is.',
   predicate_malformed: 'Give JSON; for the types custom and spdx any text will do.',
   policy_malformed: 'Correct the policy; docs/schema/artifact-policy.schema.json says what it may hold.',
+  policy_suspicious: 'Correct what is named above, or keep it if it is meant so.',
   policy_input_missing: 'Name the index of the image, not one of its manifests.',
   revocation_list_missing: 'Give the list that the policy demands with --revocations.',
   revocation_list_unsigned: 'Have the list signed by as many of the keys as the policy demands.',

@@ -12,6 +12,27 @@ const maxCharacters = 1024 * 1024
  * Throws `policy_malformed` as `NAME:LINE:COLUMN: what`, `trust_missing` for a key that the policy asks for and that was not given.
  */
 export async function loadPolicy(text: string, name: string, options: CompileOptions): Promise<CompiledPolicy> {
+  return (await openPolicy(text, name, options)).policy
+}
+
+/** A compiled policy, and where in its file a path of the document is, as `NAME:LINE:COLUMN`. Throws as {@link loadPolicy}. */
+export async function openPolicy(
+  text: string,
+  name: string,
+  options: CompileOptions,
+): Promise<{ readonly policy: CompiledPolicy; readonly placeOf: (path: string) => string }> {
+  const { document, at } = await readDocument(text, name)
+  try {
+    const policy = await compilePolicy(parsePolicy(document.toJS({ maxAliasCount: 0 }) as JsonValue), options)
+    return { policy, placeOf: (path) => at(offsetOf(document, readPath(path).steps ?? [])) }
+  } catch (cause) {
+    throw located(cause, document, at)
+  }
+}
+
+type ReadDocument = { readonly document: Document.Parsed; readonly at: (offset: number) => string }
+
+async function readDocument(text: string, name: string): Promise<ReadDocument> {
   const { isAlias, LineCounter, parseDocument, visit } = await import('yaml')
   if (text.length > maxCharacters) throw malformed(`${name}: ${text.length} characters`, { expected: `at most ${maxCharacters}` })
   const lineCounter = new LineCounter()
@@ -34,11 +55,7 @@ export async function loadPolicy(text: string, name: string, options: CompileOpt
         throw malformed(`${at(node.range?.[0] ?? 0)}: anchors and aliases are not read in a policy`)
     },
   })
-  try {
-    return await compilePolicy(parsePolicy(document.toJS({ maxAliasCount: 0 }) as JsonValue), options)
-  } catch (cause) {
-    throw located(cause, document, at)
-  }
+  return { document, at }
 }
 
 /** A failure of a place in the document as one of a place in the file; others as they are. */
