@@ -118,15 +118,25 @@ export function ageProblem(
 export function rollbackOf(seen: SeenRevocations, next: RevocationList): Problem | undefined {
   const fail = (detail: string): Problem => ({ code: 'revocation_list_rolled_back', detail: `revocations ${next.name}: ${detail}` })
   if (next.version < seen.version) return fail(`version ${next.version} after version ${seen.version} was seen`)
-  const entries = new Map<string, RevocationEntry[]>()
-  for (const entry of next.entries) entries.set(targetKey(entry.target), [...(entries.get(targetKey(entry.target)) ?? []), entry])
-  for (const old of seen.entries) {
-    if (!(entries.get(targetKey(old.target)) ?? []).some((entry) => covers(entry, old))) {
-      return fail(`version ${next.version} lacks or softens what version ${seen.version} revokes: ${targetKey(old.target)}`)
-    }
+  const lacking = notCovered(seen.entries, next.entries)
+  if (lacking !== undefined) {
+    return fail(`version ${next.version} lacks or softens what version ${seen.version} revokes: ${targetKey(lacking.target)}`)
   }
-  if (next.version === seen.version && next.entries.length !== seen.entries.length) return fail(`two lists of version ${next.version}`)
+  if (next.version === seen.version && notCovered(next.entries, seen.entries) !== undefined)
+    return fail(`two lists of version ${next.version}`)
   return undefined
+}
+
+/** The first entry that the others do not revoke at least as early and as gravely. */
+function notCovered(entries: readonly RevocationEntry[], by: readonly RevocationEntry[]): RevocationEntry | undefined {
+  const known = new Map<string, RevocationEntry[]>()
+  for (const entry of by) {
+    const key = targetKey(entry.target)
+    const same = known.get(key)
+    if (same === undefined) known.set(key, [entry])
+    else same.push(entry)
+  }
+  return entries.find((old) => !(known.get(targetKey(old.target)) ?? []).some((entry) => covers(entry, old)))
 }
 
 function covers(entry: RevocationEntry, old: RevocationEntry): boolean {

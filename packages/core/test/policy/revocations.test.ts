@@ -102,6 +102,11 @@ describe('a list of revocations', () => {
     expect(await outcome(signed(list, [one, two]), base)).toBe(code)
   })
 
+  it('attack: two lists of one version, of which one revokes from an earlier moment, are noticed', () => {
+    const late = { ...base, entries: [{ ...aliceKey, effectiveMs: daysAgo(5) }] }
+    expect(rollbackOf(late, base)?.code).toBe('revocation_list_rolled_back')
+  })
+
   it('lets a moment move earlier only', () => {
     const at = (days: number): RevocationList => ({ ...base, version: 6, entries: [{ ...aliceKey, effectiveMs: daysAgo(days) }] })
     expect(rollbackOf({ ...at(5), version: 5 }, at(6))).toBeUndefined()
