@@ -5,11 +5,10 @@ import { defineConfig, type UserConfig } from 'tsdown'
  * only what it needs: loading is most of what a short command costs.
  */
 const chunks = [
-  { name: 'failure', priority: 9, test: /packages\/core\/src\/failure/ },
   {
     name: 'start',
     priority: 8,
-    test: /packages\/cli\/src\/(run|process|version|command\/(parse|suggestion|table|flag-values)|failure|flags\/(global|idle|environment)|terminal\/terminal|report\/(target|conclusion)|profile\/(profile|find))/,
+    test: /packages\/(core\/src\/failure|sdk\/src\/file-failure|cli\/src\/(run|process|version|command\/(parse|suggestion|table|flag-values)|failure|flags\/(global|idle|environment)|terminal\/terminal|report\/(target|conclusion)|profile\/(profile|find)))/,
   },
   {
     // All that signing needs until its key is being opened; the rest is loaded meanwhile.
