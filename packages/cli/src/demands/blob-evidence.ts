@@ -1,5 +1,6 @@
 /** What came beside a file: `--bundle`, or `--signature` with what it lacks, or the bundle beside the file. */
 import { CountersignError } from '@countersign/core/failure'
+import { maxDocumentBytes } from '@countersign/core/json/parse'
 import { decodePem } from '@countersign/core/pem'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
 import type { Invocation } from '../command/invocation.ts'
@@ -16,7 +17,7 @@ export type BlobEvidence = {
   }
 }
 
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 const maxPartBytes = 1_048_576
 
 /** Reads it. Throws `no_signature` when the file has none beside it. */

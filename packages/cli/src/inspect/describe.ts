@@ -1,13 +1,13 @@
 /** What a document is and says. Everything here is a claim: nothing is verified. */
 import type { SignedEntity as Entity } from '@countersign/core/bundle/model'
 import { CountersignError, unreachable } from '@countersign/core/failure'
-import { type JsonObject, type JsonValue, parseJson } from '@countersign/core/json/parse'
+import { type JsonObject, type JsonValue, parseJson, maxDocumentBytes } from '@countersign/core/json/parse'
 import { describeCertificate, describeDer, describePem } from './keys.ts'
 
 /** A document, described. */
 export type Description = { readonly kind: string; readonly says: JsonValue }
 
-const maxJsonBytes = 128 * 1024 * 1024
+const maxJsonBytes = maxDocumentBytes
 
 /** Describes any bytes that Sigstore or OCI know. Throws the parser's code when they look like something and are not it. */
 export async function describe(bytes: Uint8Array): Promise<Description> {

@@ -1,5 +1,6 @@
 /** `--predicate`, `--type` and `--statement` as what is to be attested. */
 import { CountersignError } from '@countersign/core/failure'
+import { maxDocumentBytes } from '@countersign/core/json/parse'
 import { predicateTypeOf, wrapPredicate } from '@countersign/core/predicate/types'
 import { parseStatement, type Statement } from '@countersign/core/statement/statement'
 import type { StatementSource } from '@countersign/sdk/sign/requests'
@@ -8,7 +9,7 @@ import type { Invocation } from '../command/invocation.ts'
 import { inFile } from '../failure/in-file.ts'
 import { readInput } from '../terminal/input.ts'
 
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 
 /** Reads the predicate or the statement. Throws `usage` when there is neither or both. */
 export async function statementSource({ flags, terminal }: Invocation): Promise<StatementSource> {

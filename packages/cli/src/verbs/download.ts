@@ -1,6 +1,7 @@
 /** `countersign download signature`, `download attestation` and `download sbom`. */
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
+import { maxDocumentBytes } from '@countersign/core/json/parse'
 import { legacyTag } from '@countersign/core/oci/layouts'
 import { parseManifest } from '@countersign/core/oci/manifest'
 import { parseReference } from '@countersign/core/oci/reference'
@@ -52,7 +53,7 @@ async function download(
   })
 }
 
-const maxSbomBytes = 128 * 1024 * 1024
+const maxSbomBytes = maxDocumentBytes
 
 /** Prints the SBOM under the tag `.sbom`. */
 export async function downloadSbom(invocation: Invocation): Promise<Conclusion> {

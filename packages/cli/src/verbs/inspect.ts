@@ -8,10 +8,10 @@ import { connectionFromFlags } from '../connection.ts'
 import { printable } from '../failure/message.ts'
 import { describe } from '../inspect/describe.ts'
 import type { Conclusion } from '../report/conclusion.ts'
-import type { JsonValue } from '@countersign/core/json/parse'
+import { type JsonValue, maxDocumentBytes } from '@countersign/core/json/parse'
 import { fileExists, readInput } from '../terminal/input.ts'
 
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 
 /** Says what a file, or the manifest behind a reference, is and says. */
 export async function inspect(invocation: Invocation): Promise<Conclusion> {

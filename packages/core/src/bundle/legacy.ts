@@ -9,7 +9,7 @@ import { bytesToBase64 } from '../base64.ts'
 import { fromUtf8, hexToBytes, utf8 } from '../bytes.ts'
 import { parseEnvelope } from '../dsse/envelope.ts'
 import { CountersignError } from '../failure.ts'
-import { parseJsonAs } from '../json/parse.ts'
+import { maxDocumentBytes, parseJsonAs } from '../json/parse.ts'
 import {
   base64Bytes,
   count,
@@ -35,7 +35,7 @@ export const legacyAnnotation = {
 } as const
 
 const code = 'bundle_malformed'
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 const maxCertificates = 10
 
 /** Whether a document is a legacy blob bundle rather than a Sigstore bundle: by the field that only the former has. */

@@ -7,7 +7,7 @@
 import type { DsseEnvelope } from '../dsse/envelope.ts'
 import { digestFromBytes, type Digest, type HashAlgorithm } from '../digest.ts'
 import { CountersignError, unreachable } from '../failure.ts'
-import { parseJsonAs } from '../json/parse.ts'
+import { maxDocumentBytes, parseJsonAs } from '../json/parse.ts'
 import {
   base64Bytes,
   documentPlace,
@@ -27,7 +27,7 @@ import { readCertificates } from './certificates.ts'
 import type { Bundle, SignedContent, SignedEntity, VerificationMaterial } from './model.ts'
 
 /** Sizes beyond which a bundle is refused. */
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 const maxTimestamps = 32
 const maxSignatures = 32
 

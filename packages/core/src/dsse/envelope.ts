@@ -2,7 +2,7 @@
 import { base64ToBytes, base64UrlToBytes, bytesToBase64 } from '../base64.ts'
 import { concatBytes, utf8 } from '../bytes.ts'
 import { CountersignError } from '../failure.ts'
-import { parseJsonAs } from '../json/parse.ts'
+import { maxDocumentBytes, parseJsonAs } from '../json/parse.ts'
 import { documentPlace, items, nonEmptyText, openMembers, optional, refuse, text, type Place } from '../json/shape.ts'
 
 /** An envelope as parsed: the payload is decoded, nothing is verified. */
@@ -22,7 +22,7 @@ export type DsseSignature = {
 export const inTotoPayloadType = 'application/vnd.in-toto+json'
 
 const maxSignatures = 32
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 
 /**
  * Reads an envelope that stands alone (a file, an `.att` layer). Unknown fields are ignored, as envelope.md demands; base64 may use either

@@ -31,6 +31,8 @@ export type JsonDocument = {
   readonly sources: ReadonlyMap<string, string>
 }
 
+/** Bytes of the largest document that is signed or holds a signature: as much as cosign takes (`COSIGN_MAX_ATTACHMENT_SIZE`). */
+export const maxDocumentBytes: number = 128 * 1024 * 1024
 const defaultMaxBytes = 32 * 1024 * 1024
 const defaultMaxDepth = 64
 const defaultMaxValues = 1_000_000

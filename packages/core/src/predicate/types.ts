@@ -1,7 +1,7 @@
 /** The names that `--type` takes, the predicate type of each, and how a predicate file becomes a predicate (cosign's table). */
 import { fromUtf8, utf8 } from '../bytes.ts'
 import { CountersignError } from '../failure.ts'
-import { parseJson } from '../json/parse.ts'
+import { maxDocumentBytes, parseJson } from '../json/parse.ts'
 
 /** Short names, as cosign spells them, to predicate types. */
 export const predicateTypes = {
@@ -27,7 +27,7 @@ export type Predicate = {
   readonly predicate: Uint8Array
 }
 
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 /** Two levels less than a statement may have. */
 const maxDepth = 254
 /** As many as a statement may have. */

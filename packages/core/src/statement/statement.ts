@@ -5,7 +5,7 @@
  */
 import { concatBytes, fromUtf8, utf8 } from '../bytes.ts'
 import { CountersignError } from '../failure.ts'
-import { parseJsonAs, parseJsonDocument, type JsonValue } from '../json/parse.ts'
+import { type JsonValue, maxDocumentBytes, parseJsonAs, parseJsonDocument } from '../json/parse.ts'
 import {
   documentPlace,
   isAbsent,
@@ -63,7 +63,7 @@ export type StatementParts = {
 }
 
 /** SBOMs nest a dependency in a dependency, and those of whole systems name millions of things: four million values take half a gigabyte. */
-const limits = { maxBytes: 128 * 1024 * 1024, maxDepth: 256, maxValues: 4_000_000 }
+const limits = { maxBytes: maxDocumentBytes, maxDepth: 256, maxValues: 4_000_000 }
 const maxSubjects = 100_000
 const maxDigests = 64
 const maxAnnotations = 1_000

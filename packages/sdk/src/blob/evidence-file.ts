@@ -5,10 +5,10 @@ import type { SignedEntity, VerificationMaterial } from '@countersign/core/bundl
 import { parseBundle } from '@countersign/core/bundle/parse'
 import { parseEnvelope } from '@countersign/core/dsse/envelope'
 import { CountersignError } from '@countersign/core/failure'
-import { parseJson } from '@countersign/core/json/parse'
+import { parseJson, maxDocumentBytes } from '@countersign/core/json/parse'
 
 const maxSignatureBytes = 64 * 1024
-const maxBytes = 128 * 1024 * 1024
+const maxBytes = maxDocumentBytes
 
 /** What a detached signature lacks: the certificate that a keyless signer published beside it, leaf first, DER. */
 export type DetachedParts = { readonly certificates?: readonly Uint8Array[]; readonly timestamps?: readonly Uint8Array[] }
