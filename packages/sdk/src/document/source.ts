@@ -1,0 +1,163 @@
+/** Files that people write: YAML or JSON text to a value, with file, line and column in every failure. */
+import { CountersignError, type FailureCode } from '@countersign/core/failure'
+import { type JsonValue, parseJson } from '@countersign/core/json/parse'
+import type { Document } from 'yaml'
+
+type Yaml = typeof import('yaml')
+
+/** How a document is read. */
+export type DocumentOptions = {
+  /** The code of every failure. */
+  readonly code: FailureCode
+  /** UTF-16 units. */
+  readonly maxCharacters: number
+  /** The same for YAML, whose reader needs a hundred times its text; default `maxCharacters`. */
+  readonly maxYamlCharacters?: number
+}
+
+/** A document, and where in its file things are. Lines and columns count from 1. */
+export type SourceDocument = {
+  readonly value: JsonValue
+  /** Where the deepest part of a path (`$.a[2]`) that exists begins: its key in a mapping, its item in a sequence. */
+  readonly lineOf: (path: string) => Line
+  /** The same as `NAME:LINE:COLUMN`. */
+  readonly placeOf: (path: string) => string
+  /** A failure whose message begins with a path, as one of a place in the file; others as they are. */
+  readonly located: (cause: unknown) => unknown
+}
+
+type Line = { readonly line: number; readonly column: number }
+
+/**
+ * Reads a document. `name` is how messages call the file. YAML 1.2 without aliases, anchors and tags; JSON is a part of it.
+ * Throws with the code given as `NAME:LINE:COLUMN: what`.
+ */
+export async function readSourceDocument(text: string, name: string, options: DocumentOptions): Promise<SourceDocument> {
+  const { code, maxCharacters } = options
+  if (text.length > maxCharacters) throw tooLong(text, name, code, maxCharacters)
+  const yaml = await import('yaml')
+  const json = readJson(text, maxCharacters)
+  if (json !== undefined) {
+    let known: YamlText | undefined
+    return sourceDocument(json, name, () => (known ??= readYaml(yaml, text, name, code)))
+  }
+  const maxYaml = options.maxYamlCharacters ?? maxCharacters
+  if (text.length > maxYaml) throw tooLong(text, name, code, maxYaml)
+  const read = readYaml(yaml, text, name, code)
+  return sourceDocument(read.document.toJS({ maxAliasCount: 0 }) as JsonValue, name, () => read)
+}
+
+/** JSON alone, by the strict reader: many times faster, and it needs no more than the value. Anything else is left to the reader of YAML. */
+function readJson(text: string, maxBytes: number): JsonValue | undefined {
+  if (!/^\s{0,1000}[{[]/.test(text)) return undefined
+  try {
+    return parseJson(text, { maxBytes })
+  } catch (cause) {
+    if (cause instanceof CountersignError) return undefined
+    throw cause
+  }
+}
+
+type YamlText = { readonly document: Document.Parsed; readonly position: (offset: number) => Line }
+
+function readYaml({ isAlias, LineCounter, parseDocument, visit }: Yaml, text: string, name: string, code: FailureCode): YamlText {
+  const lineCounter = new LineCounter()
+  let document: Document.Parsed
+  try {
+    document = parseDocument(text, { lineCounter, prettyErrors: false, version: '1.2', customTags: [], uniqueKeys: true, stringKeys: true })
+  } catch (cause) {
+    throw new CountersignError(code, `${name}: not a document that can be read`, { cause })
+  }
+  const position = (offset: number): Line => {
+    const { line, col } = lineCounter.linePos(offset)
+    return { line, column: col }
+  }
+  const at = (offset: number): string => `${name}:${position(offset).line}:${position(offset).column}`
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem !== undefined)
+    throw new CountersignError(code, `${at(problem.pos[0])}: ${problem.message.split('\n', 1)[0] ?? 'malformed YAML'}`)
+  visit(document, {
+    Node: (_key, node) => {
+      // An alias can make a small file a great value, and lets one place of a document change another.
+      if (isAlias(node) || node.anchor !== undefined)
+        throw new CountersignError(code, `${at(node.range?.[0] ?? 0)}: anchors and aliases are not read here`)
+    },
+  })
+  return { document, position }
+}
+
+function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText): SourceDocument {
+  const lineOf = (steps: Steps): Line => {
+    const { document, position } = yaml()
+    return position(offsetOf(document, steps))
+  }
+  const placeOf = (steps: Steps): string => {
+    const { line, column } = lineOf(steps)
+    return `${name}:${line}:${column}`
+  }
+  return {
+    value,
+    lineOf: (path) => lineOf(readPath(path).steps ?? []),
+    placeOf: (path) => placeOf(readPath(path).steps ?? []),
+    located: (cause) => located(cause, placeOf),
+  }
+}
+
+function located(cause: unknown, placeOf: (steps: Steps) => string): unknown {
+  if (!(cause instanceof CountersignError)) return cause
+  const { steps, rest } = readPath(cause.message)
+  if (steps === undefined) return cause
+  const unknownField = /^unknown field ("(?:[^"\\]|\\.)*")/.exec(rest)?.[1]
+  const named = unknownField === undefined ? steps : [...steps, String(JSON.parse(unknownField))]
+  return new CountersignError(cause.code, `${placeOf(named)}: ${cause.message}`, {
+    ...(cause.expected === undefined ? {} : { expected: cause.expected }),
+    ...(cause.found === undefined ? {} : { found: cause.found }),
+    ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+    cause,
+  })
+}
+
+type Steps = readonly (string | number)[]
+
+/** The path at the start of a message, as core's readers write it: `$.a[2]["b c"]: `. */
+function readPath(message: string): { readonly steps?: Steps; readonly rest: string } {
+  if (!message.startsWith('$')) return { rest: message }
+  const steps: (string | number)[] = []
+  let rest = message.slice(1)
+  for (;;) {
+    const match = /^(?:\.([A-Za-z_][A-Za-z0-9_]*)|\[([0-9]+)\]|\[("(?:[^"\\]|\\.)*")\])/.exec(rest)
+    if (match === null) return { steps, rest: rest.replace(/^: /, '') }
+    steps.push(match[1] ?? (match[2] === undefined ? String(JSON.parse(match[3] ?? '""')) : Number(match[2])))
+    rest = rest.slice(match[0].length)
+  }
+}
+
+function offsetOf(document: Document.Parsed, steps: Steps): number {
+  let node: unknown = document.contents
+  let offset = rangeOf(node) ?? 0
+  for (const step of steps) {
+    const items = typeof node === 'object' && node !== null && 'items' in node && Array.isArray(node.items) ? (node.items as unknown[]) : []
+    const next = typeof step === 'number' ? items[step] : items.find((item) => keyOf(item) === step)
+    if (next === undefined) return offset
+    const pair = typeof step === 'string' ? (next as { key: unknown; value: unknown }) : undefined
+    offset = rangeOf(pair?.key ?? next) ?? offset
+    node = pair === undefined ? next : pair.value
+  }
+  return offset
+}
+
+function keyOf(item: unknown): unknown {
+  if (typeof item !== 'object' || item === null || !('key' in item)) return undefined
+  const { key } = item
+  return typeof key === 'object' && key !== null && 'value' in key ? key.value : undefined
+}
+
+function rangeOf(node: unknown): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined
+  const [start] = node.range as unknown[]
+  return typeof start === 'number' ? start : undefined
+}
+
+function tooLong(text: string, name: string, code: FailureCode, most: number): CountersignError {
+  return new CountersignError(code, `${name}: ${text.length} characters`, { expected: `at most ${most}` })
+}
