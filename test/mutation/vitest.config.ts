@@ -1,0 +1,15 @@
+/**
+ * The tests that must notice mutants of the core: those of its own rooms, and the conformance vectors. Mutation testing runs in a copy of
+ * the repository whose `node_modules` is a link: packages are resolved beside this file, not through it, or the mutants would not be seen.
+ */
+import { resolve } from 'node:path'
+import { defineConfig } from 'vitest/config'
+
+const packages = resolve(import.meta.dirname, '../../packages')
+const conditions = ['source', 'node', 'import', 'default']
+
+export default defineConfig({
+  resolve: { conditions, alias: [{ find: /^@countersign\/(core|sdk|testkit)\/(.+)$/, replacement: `${packages}/$1/src/$2.ts` }] },
+  ssr: { resolve: { conditions } },
+  test: { include: ['packages/core/test/{policy,verify}/**/*.test.ts', 'test/vectors/conformance.test.ts'], testTimeout: 20_000 },
+})
