@@ -14,7 +14,7 @@ export default defineConfig({
         ...shared,
         test: {
           name: 'unit',
-          include: ['packages/*/test/**/*.test.ts', 'test/{boundaries,houserules,vectors,scripts}/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'test/{boundaries,houserules,vectors,scripts,guides}/**/*.test.ts'],
           testTimeout: 20_000,
         },
       },

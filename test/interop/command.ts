@@ -19,7 +19,7 @@ export type RunOptions = {
 /** The password of every key in this suite. */
 export const password = 'pw'
 
-/** The command line under test: as built in this checkout, or another build that COUNTERSIGN_CLI names. */
+/** The command line under test: as built in this checkout, or another build that COUNTERSIGN_CLI names (a script, or an executable). */
 export const binary: string = process.env['COUNTERSIGN_CLI'] ?? resolve(import.meta.dirname, '../../packages/cli/bin/countersign.js')
 
 /** Runs a program to its end. */
@@ -60,7 +60,7 @@ export type Tool = 'ours' | 'cosign'
 /** Runs one of the two with arguments that both understand. */
 export function runTool(tool: Tool, args: readonly string[], options: RunOptions): Promise<Outcome> {
   if (tool === 'cosign') return run(peer('cosign'), args, options)
-  return run(process.execPath, [binary, ...args], options)
+  return binary.endsWith('.js') ? run(process.execPath, [binary, ...args], options) : run(binary, args, options)
 }
 
 /** An outcome as a text to compare: `exit 0`, or the exit code with what the command said. */
