@@ -1,4 +1,5 @@
 /** What to verify before a policy can be evaluated. */
+import type { SignedEntity } from '../bundle/model.ts'
 import { unreachable } from '../failure.ts'
 import type { Demand, IdentityMatch, NameMatch, TrustedKey, VerifyPolicy } from '../verify/policy.ts'
 import type { CompiledPolicy } from './compile.ts'
@@ -30,6 +31,11 @@ export function demandsOf({ policy, identities, rules }: CompiledPolicy): Policy
       ? {}
       : { certificates: { ...base, signer: { kind: 'identities', identities: names }, log: required, sct: required } }),
   }
+}
+
+/** How often a verification by these demands may compute a signature of this entity: with a key once for each, with a certificate once. */
+export function trialsOf({ keys }: PolicyDemands, { material }: Pick<SignedEntity, 'material'>): number {
+  return material.kind === 'public-key' && keys?.signer.kind === 'keys' ? keys.signer.keys.length : 1
 }
 
 /** Globs of one verification have a single star for anything: wider than a policy's, whose own comparison follows. */

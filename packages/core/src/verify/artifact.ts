@@ -5,9 +5,10 @@ import { isPreAuthEncoding, preAuthHeadBytes } from '../dsse/envelope.ts'
 import { CountersignError, unreachable } from '../failure.ts'
 import type { Hasher, Primitives } from '../primitives.ts'
 
-/** What is said to be signed. A stream is read to its end at most once. */
+/** What is said to be signed. A stream is read to its end at most once; `known` is one that was read before, for several verifications. */
 export type Artifact =
   | { readonly kind: 'digest'; readonly digests: readonly Digest[] }
+  | { readonly kind: 'known'; readonly artifact: KnownArtifact }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'stream'; readonly stream: AsyncIterable<Uint8Array> }
 
@@ -70,6 +71,8 @@ export async function readArtifact(
       }
       return { digests: artifact.digests, withoutBytes: 'digest-only' }
     }
+    case 'known':
+      return artifact.artifact
     case 'bytes': {
       const { bytes } = artifact
       const digests = await Promise.all(algorithms.map(async (name) => asDigest(name, await primitives.hash(name, bytes))))

@@ -71,6 +71,12 @@ export function requiredHashes(entity: SignedEntity, policy: VerifyPolicy): read
   return hashesOf(read(entity, policy))
 }
 
+/** Bytes of a stream that a verification of this entity wants to have whole, if it is no longer: keep them for `{ kind: 'known' }`. */
+export function bytesToKeepFor(entity: SignedEntity, policy: VerifyPolicy): number {
+  const { content, keys } = read(entity, policy)
+  return bytesToKeep(content, keys)
+}
+
 async function asVerification(ledger: Ledger, run: () => Promise<Evidence>): Promise<Verification> {
   try {
     return { ok: true, evidence: await run() }

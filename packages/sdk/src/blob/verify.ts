@@ -9,7 +9,7 @@ import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import type { BlobSource } from '../sign/requests.ts'
-import { refusalFrom } from '../verify/outcome.ts'
+import { asEvidenceFailure, refusalFrom } from '../verify/outcome.ts'
 import { type DetachedParts, readBlobEntity } from './evidence-file.ts'
 
 /** Verifies a file against what came beside it. */
@@ -81,10 +81,4 @@ async function verify(request: Omit<VerifyBlobRequest, 'artifact'>, artifact: Ar
     nowMs,
     primitives: nodePrimitives,
   })
-}
-
-/** What a parser of parts says about a file that someone offers as evidence: it is not what a signer wrote. */
-function asEvidenceFailure(failure: CountersignError): CountersignError {
-  const general = ['json_malformed', 'json_duplicate_key', 'json_too_deep', 'json_too_large', 'base64_malformed', 'utf8_malformed']
-  return general.includes(failure.code) ? new CountersignError('bundle_malformed', failure.message, { cause: failure }) : failure
 }

@@ -20,6 +20,12 @@ export function refusalFrom(failure: CountersignError): Refusal {
   }
 }
 
+/** What a parser of parts says about a file that someone offers as evidence: it is not what a signer wrote. */
+export function asEvidenceFailure(failure: CountersignError): CountersignError {
+  const general = ['json_malformed', 'json_duplicate_key', 'json_too_deep', 'json_too_large', 'base64_malformed', 'utf8_malformed']
+  return general.includes(failure.code) ? new CountersignError('bundle_malformed', failure.message, { cause: failure }) : failure
+}
+
 /** What a found entity claims to be; `unreadable` when it does not parse. A claim decides only what it is compared with, nothing else. */
 export function claimOf(found: FoundEntity): 'signature' | 'attestation' | 'unreadable' {
   if (!found.parsed.ok) return 'unreadable'

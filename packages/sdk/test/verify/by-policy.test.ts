@@ -18,6 +18,7 @@ const place = { kind: 'registry', registry: 'memory.example', repository: 'repo'
 const image: ImageReference = { place, tag: 'v1' }
 const nowMs = Date.UTC(2026, 10, 20)
 const [alice, bob, mallory] = [testSigner(), testSigner('ed25519'), testSigner()]
+const indexType = 'application/vnd.oci.image.index.v1+json'
 const type = 'https://slsa.dev/provenance/v1'
 
 function policyOf(require: JsonValue): Promise<CompiledPolicy> {
@@ -98,6 +99,36 @@ describe('an image judged by a policy', () => {
     expect(await judge(repository, await policyOf(rule("predicate.ref.startsWith('refs/tags/')")))).toMatchObject({ ok: true })
     expect(await judge(repository, await policyOf(rule("predicate.ref == 'main'")))).toMatchObject({ ok: false })
     expect(await judge(repository, await policyOf([{ name: 'signed', signature: { by: 'alice' } }]))).toMatchObject({ ok: false })
+  })
+
+  it('is asked for its platforms: an index for what it lists, a single image for what its configuration says', async () => {
+    const repository = memoryRepository({ referrersApi: true })
+    const single = await pushImage(repository, 'hello', 'v1')
+    const arm = { ...single, platform: { os: 'linux', architecture: 'arm', variant: 'v7' } }
+    const bytes = utf8(JSON.stringify({ schemaVersion: 2, mediaType: indexType, manifests: [arm] }))
+    await repository.putManifest({ tag: 'v2' }, bytes, indexType)
+    const rule = (...platforms: readonly string[]): Promise<CompiledPolicy> => policyOf([{ name: 'platforms', platforms }])
+    expect(await judge(repository, await rule('linux/amd64'))).toMatchObject({ ok: true })
+    expect(await judge(repository, await rule('linux/amd64', 'linux/arm64'))).toMatchObject({
+      ok: false,
+      failure: { code: 'policy_denied' },
+    })
+    const index = { images: repository, signatures: repository }
+    const ofIndex = async (policy: CompiledPolicy): Promise<ImageVerdict> =>
+      judgeImageIn(index, { image: { place, tag: 'v2' }, policy, nowMs })
+    expect(await ofIndex(await rule('linux/arm/v7'))).toMatchObject({ ok: true })
+    expect(await ofIndex(await rule('linux/amd64'))).toMatchObject({ ok: false, failure: { code: 'policy_denied' } })
+  })
+
+  it('of which the configuration cannot be read is could not tell where platforms are asked for', async () => {
+    const repository = memoryRepository({ referrersApi: true })
+    await pushImage(repository, 'hello', 'v1')
+    // oxlint-disable-next-line require-yield -- it fails before the first byte
+    async function* down(): AsyncGenerator<Uint8Array> {
+      throw new CountersignError('registry_unreachable', 'down')
+    }
+    const policy = await policyOf([{ name: 'platforms', platforms: ['linux/amd64'] }])
+    expect(await judge({ ...repository, blob: down }, policy)).toMatchObject({ ok: false, failure: { code: 'registry_unreachable' } })
   })
 
   it('that does not exist is not found', async () => {
