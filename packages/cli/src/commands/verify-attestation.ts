@@ -2,7 +2,7 @@
 import type { Command } from '../command/model.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
 import { attestationTypeFlag } from '../flags/attestation-type.ts'
-import { demandFlags, imageDemandFlags, signerFlags } from '../flags/verifying.ts'
+import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies attestations of images. */
 export const verifyAttestationCommand: Command = {
@@ -18,19 +18,14 @@ export const verifyAttestationCommand: Command = {
       text: 'Read the predicate',
       line: 'countersign verify-attestation --key cosign.pub --type spdxjson registry.example/app:1.2 | jq -r .payload | base64 -d | jq .predicate',
     },
+    { text: 'Judge by a policy', line: 'countersign verify-attestation --policy policy.yaml --key ci.pub registry.example/app:1.2' },
   ],
   flags: [
+    ...policyFlags,
     ...signerFlags,
     attestationTypeFlag,
     ...demandFlags,
     ...imageDemandFlags,
-    {
-      name: 'policy',
-      kind: 'csv',
-      hidden: true,
-      help: 'CUE or Rego files',
-      refused: { code: 'not_supported', hint: 'Verify without it, and check the predicate that is printed.' },
-    },
     {
       name: 'certificate',
       kind: 'text',

@@ -1,7 +1,7 @@
 /** `countersign verify-blob-attestation`: flags and help. */
 import type { Command } from '../command/model.ts'
 import { attestationTypeFlag } from '../flags/attestation-type.ts'
-import { blobDemandFlags, demandFlags, signerFlags } from '../flags/verifying.ts'
+import { blobDemandFlags, demandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies attestations of files. */
 export const verifyBlobAttestationCommand: Command = {
@@ -19,8 +19,13 @@ export const verifyBlobAttestationCommand: Command = {
       text: 'Verify without the file',
       line: 'countersign verify-blob-attestation --key cosign.pub --bundle app.att.json --digest 98ea6e4f… --digestAlg sha256',
     },
+    {
+      text: 'Judge by a policy; bundles of several signers are FILE.NAME.sigstore.json',
+      line: 'countersign verify-blob-attestation --policy policy.yaml --key alice.pub --key bob.pub dist/app.tar.gz',
+    },
   ],
   flags: [
+    ...policyFlags,
     ...signerFlags,
     attestationTypeFlag,
     { name: 'check-claims', kind: 'boolean', help: 'whether the attestation must name this file', default: 'true', commandLineOnly: true },

@@ -1,6 +1,6 @@
 /** `countersign verify-blob`: flags and help. */
 import type { Command } from '../command/model.ts'
-import { blobDemandFlags, demandFlags, signerFlags } from '../flags/verifying.ts'
+import { blobDemandFlags, demandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies signatures of files. */
 export const verifyBlobCommand: Command = {
@@ -19,7 +19,11 @@ export const verifyBlobCommand: Command = {
       line: 'fetch-it | tee app.tar.gz | countersign verify-blob --key cosign.pub --bundle app.sigstore.json -',
     },
     { text: 'Verify a detached signature', line: 'countersign verify-blob --key cosign.pub --signature app.sig app.tar.gz' },
+    {
+      text: 'Judge by a policy; bundles of several signers are FILE.NAME.sigstore.json',
+      line: 'countersign verify-blob --policy policy.yaml --key alice.pub --key bob.pub dist/app.tar.gz',
+    },
   ],
-  flags: [...signerFlags, ...demandFlags, ...blobDemandFlags],
+  flags: [...policyFlags, ...signerFlags, ...demandFlags, ...blobDemandFlags],
   body: async () => (await import('../verbs/verify-blob.ts')).verifyBlobs,
 }

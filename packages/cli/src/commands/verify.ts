@@ -1,7 +1,7 @@
 /** `countersign verify`: flags and help. */
 import type { Command } from '../command/model.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
-import { demandFlags, imageDemandFlags, signerFlags } from '../flags/verifying.ts'
+import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies signatures of images. */
 export const verifyCommand: Command = {
@@ -30,14 +30,7 @@ export const verifyCommand: Command = {
     },
   ],
   flags: [
-    {
-      name: 'policy',
-      kind: 'text',
-      value: 'FILE',
-      help: 'policy that says who must have signed and attested what; --key then gives the keys that it names',
-      path: true,
-    },
-    { name: 'revocations', kind: 'list', value: 'FILE', help: 'revocation list that the policy listens to', path: true },
+    ...policyFlags,
     ...signerFlags,
     ...demandFlags,
     ...imageDemandFlags,

@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
+import { policyExpiries } from '@countersign/core/expiry/expiry'
 import type { PublicKey } from '@countersign/core/keys/public-key'
 import type { CompiledPolicy } from '@countersign/core/policy/compile'
 import { acceptRevocations, type RevocationState } from '@countersign/core/policy/revocations'
@@ -12,6 +13,7 @@ import { openPolicy } from '@countersign/sdk/policy/source'
 import type { Invocation } from '../command/invocation.ts'
 import { inFile } from '../failure/in-file.ts'
 import { readInput } from '../terminal/input.ts'
+import { warnOfExpiry } from '../trust/expiry.ts'
 
 /** What a run by policy judges with. */
 export type PolicyFile = { readonly policy: CompiledPolicy; readonly revocations: ReadonlyMap<string, RevocationState> }
@@ -31,18 +33,25 @@ const replaced = [
   'insecure-ignore-sct',
   'use-signed-timestamps',
   'require-tlog',
-  'signature',
+  'type',
   'payload',
-  'certificate',
   ...['trigger', 'sha', 'name', 'repository', 'ref'].map((name) => `certificate-github-workflow-${name}`),
 ]
 
-/** Loads all of it. Throws `usage` for flags that a policy replaces, `policy_malformed`, `trust_missing`, and the failures of files and keys. */
-export async function policyFromFlags(invocation: Invocation, path: string): Promise<PolicyFile> {
+/** Of an image, the signatures in its repository are judged; of a file, what is given beside it. */
+const replacedForImages = ['signature', 'certificate']
+
+/** Loads all of it. `kind` is what will be judged. Throws `usage` for flags that a policy replaces, `policy_malformed`, `trust_missing`, and the failures of files and keys. */
+export async function policyFromFlags(invocation: Invocation, path: string, kind: 'image' | 'file'): Promise<PolicyFile> {
   const { flags, terminal } = invocation
-  const beside = replaced.find((name) => flags.source(name) === 'flag')
+  const beside = [...replaced, ...(kind === 'image' ? replacedForImages : [])].find((name) => flags.source(name) === 'flag')
   if (beside !== undefined) {
     throw new CountersignError('usage', `--policy and --${beside} contradict each other`, { hint: 'Say it in the policy.' })
+  }
+  if (/\.(?:rego|cue)$/.test(path)) {
+    throw new CountersignError('not_supported', `${path}: policies in Rego and CUE are not read`, {
+      hint: 'Write what they check as a condition of a policy; docs/guides/writing-a-policy.md shows how.',
+    })
   }
   const { policy } = await openPolicyFile(invocation, path)
   const lists = await Promise.all(flags.list('revocations').map(async (file) => readInput(file, maxListBytes)))
@@ -53,6 +62,7 @@ export async function policyFromFlags(invocation: Invocation, path: string): Pro
     const [state] = states.toSorted((a, b) => rank(b) - rank(a))
     if (state !== undefined) revocations.set(source.name, state)
   }
+  warnOfExpiry(invocation, policyExpiries(policy.policy, revocations))
   return { policy, revocations }
 }
 

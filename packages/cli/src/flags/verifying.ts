@@ -11,6 +11,18 @@ function workflowFlag(name: string, claim: string): Flag {
   return { name: `certificate-github-workflow-${name}`, kind: 'text', value: 'VALUE', help: `the ${claim} that the certificate must name` }
 }
 
+/** Judging by a policy, on every verb that verifies. */
+export const policyFlags: readonly Flag[] = [
+  {
+    name: 'policy',
+    kind: 'text',
+    value: 'FILE',
+    help: 'policy that says who must have signed and attested what; --key then gives the keys that it names',
+    path: true,
+  },
+  { name: 'revocations', kind: 'list', value: 'FILE', help: 'revocation list that the policy listens to', path: true },
+]
+
 /** Who may have signed. */
 export const signerFlags: readonly Flag[] = [
   { name: 'key', kind: 'list', value: 'KEY', help: 'public key: a file, env://VARIABLE or https://…; any of several suffices', path: true },
@@ -52,6 +64,13 @@ export const demandFlags: readonly Flag[] = [
     hidden: true,
     help: 'detached SCT',
     refused: { code: 'not_supported', hint: 'Use certificates with embedded SCTs, or --insecure-ignore-sct.' },
+  },
+  {
+    name: 'warn-expiry',
+    kind: 'number',
+    value: 'DAYS',
+    help: 'warn of what is trusted and ends within so many days; 0 for never',
+    default: '14',
   },
   { name: 'max-workers', kind: 'number', value: 'N', help: 'how many images or files are verified at the same time', default: '10' },
   ...['new-bundle-format', 'experimental-oci11'].map((name): Flag => ({

@@ -17,13 +17,18 @@ import type { SubjectReport } from '../report/schema.ts'
 import { blobSource } from '../signing/blob-source.ts'
 
 /** Verifies signatures of files. */
-export function verifyBlobs(invocation: Invocation): Promise<Conclusion> {
+export async function verifyBlobs(invocation: Invocation): Promise<Conclusion> {
+  const file = invocation.flags.text('policy')
+  if (file !== undefined) return (await import('./verify-policy.ts')).verifyFilesByPolicy(invocation, file)
   return verifyAll(invocation, { kind: 'signature' }, undefined)
 }
 
 /** Verifies attestations of files, or of a digest. */
-export function verifyBlobAttestations(invocation: Invocation): Promise<Conclusion> {
-  return verifyAll(invocation, attestationDemand(invocation.flags), digestFromFlags(invocation))
+export async function verifyBlobAttestations(invocation: Invocation): Promise<Conclusion> {
+  const digest = digestFromFlags(invocation)
+  const file = invocation.flags.text('policy')
+  if (file !== undefined) return (await import('./verify-policy.ts')).verifyFilesByPolicy(invocation, file, digest)
+  return verifyAll(invocation, attestationDemand(invocation.flags), digest)
 }
 
 function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {

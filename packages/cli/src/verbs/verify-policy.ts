@@ -1,37 +1,26 @@
-/** `countersign verify --policy FILE`: each image has a verdict, with what was looked at and why. */
+/** `--policy FILE` of the verbs that verify: each image or file has a verdict, with what was looked at and why. */
+import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
-import type { JsonValue } from '@countersign/core/json/parse'
-import { needsTrustedTime } from '@countersign/core/policy/demands'
-import type { Verdict } from '@countersign/core/policy/verdict'
 import { gate } from '@countersign/sdk/discover/bounded'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
 import { openImageRepositories } from '@countersign/sdk/sign/repositories'
 import { judgeImageIn, type ImageVerdict } from '@countersign/sdk/verify/by-policy'
+import { type FileEvidence, type FileVerdict, judgeFile } from '@countersign/sdk/verify/file-by-policy'
+import type { JudgingRequest } from '@countersign/sdk/verify/judging'
 import type { Invocation } from '../command/invocation.ts'
 import { connectionFromFlags, signatureRepository } from '../connection.ts'
-import { policyFromFlags, type PolicyFile } from '../demands/policy-file.ts'
-import { asFailure, failureMessage, failureText, printable } from '../failure/message.ts'
-import { type Conclusion, failureReport } from '../report/conclusion.ts'
-import { acceptedReport, rejectedReport } from '../report/evidence.ts'
-import type { SubjectReport } from '../report/schema.ts'
-import { selectTrust } from '../trust/select.ts'
+import { evidenceBeside } from '../demands/evidence-beside.ts'
+import { judgingFromFlags } from '../demands/judging.ts'
+import { asFailure } from '../failure/message.ts'
+import type { Conclusion } from '../report/conclusion.ts'
+import { blobSource } from '../signing/blob-source.ts'
+import { concludeVerdict } from './verdict-output.ts'
 
 /** Judges all images; never stops at the first that is denied. */
 export async function verifyImagesByPolicy(invocation: Invocation, path: string): Promise<Conclusion> {
-  const { flags, subjects, terminal } = invocation
-  const file = await policyFromFlags(invocation, path)
-  const keyed = file.policy.rules.every(({ identities }) => identities.every(({ keys }) => keys.length > 0))
-  const trust = await selectTrust(invocation, keyed)
-  if (trust === undefined && needsTrustedTime(file.policy)) {
-    throw new CountersignError(
-      'trust_missing',
-      `policy ${file.policy.policy.name} demands trusted times or log entries, and no trusted root was given`,
-      {
-        hint: 'Name the trusted root that holds the keys of log and timestamp authority: --trusted-root FILE.',
-      },
-    )
-  }
+  const { flags, subjects } = invocation
+  const { request, report } = await judgingFromFlags(invocation, path, 'image')
   const run = createRegistryRun(connectionFromFlags(invocation))
   const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
   const verdicts = await Promise.all(
@@ -40,8 +29,7 @@ export async function verifyImagesByPolicy(invocation: Invocation, path: string)
         try {
           const image = parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject)
           const repositories = await openImageRepositories(run, { image, ...signatureRepository(flags) })
-          const root = trust === undefined ? {} : { trustedRoot: trust.root }
-          return await judgeImageIn(repositories, { image, ...file, ...root, nowMs: terminal.nowMs })
+          return await judgeImageIn(repositories, { image, ...request })
         } catch (thrown) {
           return asFailure(thrown)
         }
@@ -49,53 +37,51 @@ export async function verifyImagesByPolicy(invocation: Invocation, path: string)
     ),
   )
   run.close()
-  const reports = verdicts.map((verdict, index) => conclude(invocation, subjects[index] ?? '', verdict))
-  return { subjects: reports, policy: { ...policyReport(file), ...(trust === undefined ? {} : { trust: trust.report }) } }
+  return { subjects: verdicts.map((verdict, index) => concludeVerdict(invocation, subjects[index] ?? '', verdict)), policy: report }
 }
 
-function policyReport({ policy }: PolicyFile): NonNullable<Conclusion['policy']> {
-  const byRule = 'as each rule says'
-  return {
-    signers: policy.identities.map(({ name }) => name),
-    demands: { log: byRule, sct: 'required of certificates', signedTimestamp: byRule, claims: 'required' },
+/** Judges all files, or a digest in place of one. Several bundles given for one file are all of that file. */
+export async function verifyFilesByPolicy(invocation: Invocation, path: string, digest?: Digest): Promise<Conclusion> {
+  const { flags, subjects } = invocation
+  const { request, report } = await judgingFromFlags(invocation, path, 'file')
+  const bundles = flags.list('bundle')
+  if (bundles.length > 0 && subjects.length > 1 && bundles.length !== subjects.length) {
+    throw new CountersignError('usage', 'there are not as many bundles as files', {
+      expected: `${subjects.length} --bundle`,
+      found: `${bundles.length}`,
+      hint: 'Put the bundles beside the files as FILE.sigstore.json and FILE.NAME.sigstore.json, or judge one file at a time.',
+    })
   }
+  if (subjects.length === 0 && digest === undefined)
+    throw new CountersignError('usage', 'a policy judges a file, and none is named', { hint: 'Name the file, or give --digest.' })
+  const names = subjects.length === 0 ? [digest ?? ''] : subjects
+  const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
+  const verdicts = await Promise.all(
+    names.map((name, at) =>
+      through(async (): Promise<FileVerdict | CountersignError> => {
+        try {
+          const given = subjects.length > 1 ? bundles.slice(at, at + 1) : bundles
+          const beside = await evidenceBeside(invocation, subjects[at], given)
+          return await judgeOne(invocation, name, { ...request, ...beside, ...(digest === undefined ? {} : { digest }) })
+        } catch (thrown) {
+          return asFailure(thrown)
+        }
+      }),
+    ),
+  )
+  return { subjects: verdicts.map((verdict, index) => concludeVerdict(invocation, names[index] ?? '', verdict)), policy: report }
 }
 
-function conclude({ terminal, reportOnStdout }: Invocation, subject: string, result: ImageVerdict | CountersignError): SubjectReport {
-  if (result instanceof CountersignError) {
-    terminal.err(failureMessage(failureText(result), subject))
-    return { subject, ok: false, failure: failureReport(failureText(result)) }
-  }
-  const { verdict, failure } = result
-  if (verdict !== undefined && !reportOnStdout) terminal.out(verdictText(subject, verdict))
-  if (verdict?.decision === 'warn') terminal.warn(`WARNING: ${subject}: ${verdict.detail}`)
-  if (failure !== undefined) terminal.err(failureMessage(failure, subject))
-  return {
-    subject,
-    ok: result.ok,
-    ...(result.reference === undefined ? {} : { reference: result.reference }),
-    ...(result.digest === undefined ? {} : { digest: result.digest }),
-    signatures: [
-      ...result.accepted.map(({ evidence, origin }) => acceptedReport(evidence, origin)),
-      ...result.rejected.map(({ refusal, origin }) => rejectedReport(refusal, origin)),
-    ],
-    // The verdict is data throughout: what is written is what it is.
-    ...(verdict === undefined ? {} : { content: { verdict: verdict as unknown as JsonValue } }),
-    unreadable: result.unreadable.map((error) => failureReport(failureText(error))),
-    ...(failure === undefined ? {} : { failure: failureReport(failure) }),
-  }
+type Task = JudgingRequest & {
+  readonly evidence: readonly FileEvidence[]
+  readonly unreadable: readonly CountersignError[]
+  readonly digest?: Digest
 }
 
-function verdictText(subject: string, verdict: Verdict): string {
-  const lines = [`${subject}: ${verdict.decision} (policy ${verdict.policy})`]
-  for (const { list, decision, detail } of verdict.revocations) lines.push(`  revocations ${list}: ${decision}: ${detail}`)
-  for (const rule of verdict.rules) {
-    lines.push(`  ${rule.rule}: ${rule.outcome.replaceAll('_', ' ')}: ${rule.detail}`)
-    if (rule.wanted !== undefined) lines.push(`    wanted: ${rule.wanted}`)
-    for (const item of rule.looked) {
-      const as = item.identities.length === 0 ? '' : ` as ${item.identities.join(', ')}`
-      lines.push(`    ${item.signer}: ${item.status.replaceAll('_', ' ')}${as}${item.detail === undefined ? '' : `: ${item.detail}`}`)
-    }
-  }
-  return `${lines.map(printable).join('\n')}\n`
+/** The policy sees a path as it was typed, without `./` in front. */
+async function judgeOne({ terminal }: Invocation, name: string, { digest, ...task }: Task): Promise<FileVerdict> {
+  const path = name.replace(/^(?:\.\/+)+/, '')
+  if (digest !== undefined) return judgeFile({ ...task, file: digest, path })
+  const { source, end } = await blobSource(terminal, name, 'judging')
+  return judgeFile({ ...task, file: source, path }).finally(end)
 }

@@ -32,7 +32,9 @@ export async function verifyImages(invocation: Invocation): Promise<Conclusion> 
 }
 
 /** Verifies attestations. */
-export function verifyImageAttestations(invocation: Invocation): Promise<Conclusion> {
+export async function verifyImageAttestations(invocation: Invocation): Promise<Conclusion> {
+  const file = invocation.flags.text('policy')
+  if (file !== undefined) return (await import('./verify-policy.ts')).verifyImagesByPolicy(invocation, file)
   if (invocation.flags.list('annotations').length > 0) invocation.terminal.warn('--annotations has no effect: attestations have none')
   return verifyAll(invocation, attestationDemand(invocation.flags))
 }

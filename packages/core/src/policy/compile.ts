@@ -27,6 +27,8 @@ export type CompiledIdentity = {
   readonly open: boolean
   /** Trusted keys; none for a certificate identity. */
   readonly keys: readonly TrustedKey[]
+  /** Whether its certificates must lead to an authority of the trusted root. */
+  readonly needsAuthority: boolean
   /** The windows in which a signature of this signer counts (no window: always); `undefined` for another signer. */
   readonly windowsFor: (item: ProvenItem) => readonly (TimeRange | undefined)[] | undefined
 }
@@ -111,7 +113,7 @@ async function compileIdentity(identity: PolicyIdentity, resolve: KeyResolver): 
   const base = { name, ...(person === undefined ? {} : { person }), roles }
   if (signer.kind === 'certificate') {
     const open = signer.subject.kind !== 'exact' || signer.issuer.kind !== 'exact'
-    return { ...base, open, keys: [], windowsFor: await certificateWindows(signer, identity.path) }
+    return { ...base, open, keys: [], needsAuthority: true, windowsFor: await certificateWindows(signer, identity.path) }
   }
   const keys = await Promise.all(signer.keys.map(resolve))
   const windows = new Map<string, (TimeRange | undefined)[]>()
@@ -119,6 +121,7 @@ async function compileIdentity(identity: PolicyIdentity, resolve: KeyResolver): 
   return {
     ...base,
     open: false,
+    needsAuthority: false,
     keys: keys.map(({ trusted }) => ({ ...trusted, label: name })),
     windowsFor: ({ evidence }) => (evidence.signer.kind === 'key' ? windows.get(evidence.signer.fingerprint) : undefined),
   }
