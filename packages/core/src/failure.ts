@@ -139,6 +139,7 @@ const outcomes = {
   layout_escape: 'altered',
   path_escape: 'altered',
   archive_read_only: 'usage',
+  tag_taken: 'failed',
   write_rejected: 'failed',
   write_not_confirmed: 'failed',
   file_not_found: 'not_found',

@@ -1,9 +1,10 @@
 /** Files that people write: YAML or JSON text to a value, with file, line and column in every failure. */
 import { CountersignError, type FailureCode } from '@countersign/core/failure'
 import { type JsonValue, parseJson } from '@countersign/core/json/parse'
+import type * as yamlModule from 'yaml'
 import type { Document } from 'yaml'
 
-type Yaml = typeof import('yaml')
+type Yaml = typeof yamlModule
 
 /** How a document is read. */
 export type DocumentOptions = {
@@ -47,6 +48,18 @@ export async function readSourceDocument(text: string, name: string, options: Do
   return sourceDocument(read.document.toJS({ maxAliasCount: 0 }) as JsonValue, name, () => read)
 }
 
+const maxDocuments = 1000
+
+/** Reads all documents of a YAML file, those left out that hold nothing. Throws as {@link readSourceDocument}. */
+export async function readSourceDocuments(text: string, name: string, options: DocumentOptions): Promise<readonly SourceDocument[]> {
+  const most = options.maxYamlCharacters ?? options.maxCharacters
+  if (text.length > most) throw tooLong(text, name, options.code, most)
+  const documents = readYamlDocuments(await import('yaml'), text, name, options.code)
+  return documents
+    .filter(({ document }) => document.contents !== null)
+    .map((read) => sourceDocument(read.document.toJS({ maxAliasCount: 0 }) as JsonValue, name, () => read))
+}
+
 /** JSON alone, by the strict reader: many times faster, and it needs no more than the value. Anything else is left to the reader of YAML. */
 function readJson(text: string, maxBytes: number): JsonValue | undefined {
   if (!/^\s{0,1000}[{[]/.test(text)) return undefined
@@ -60,30 +73,50 @@ function readJson(text: string, maxBytes: number): JsonValue | undefined {
 
 type YamlText = { readonly document: Document.Parsed; readonly position: (offset: number) => Line }
 
-function readYaml({ isAlias, LineCounter, parseDocument, visit }: Yaml, text: string, name: string, code: FailureCode): YamlText {
-  const lineCounter = new LineCounter()
-  let document: Document.Parsed
+function readYaml(yaml: Yaml, text: string, name: string, code: FailureCode): YamlText {
+  const lineCounter = new yaml.LineCounter()
+  return checked(yaml, () => [yaml.parseDocument(text, { ...strict, lineCounter })], { name, code, lineCounter })[0] as YamlText
+}
+
+function readYamlDocuments(yaml: Yaml, text: string, name: string, code: FailureCode): readonly YamlText[] {
+  const lineCounter = new yaml.LineCounter()
+  const read = (): readonly Document.Parsed[] => [...yaml.parseAllDocuments(text, { ...strict, lineCounter })] as Document.Parsed[]
+  return checked(yaml, read, { name, code, lineCounter })
+}
+
+const strict = { prettyErrors: false, version: '1.2', customTags: [] as never[], uniqueKeys: true, stringKeys: true } as const
+
+type Reading = { readonly name: string; readonly code: FailureCode; readonly lineCounter: InstanceType<Yaml['LineCounter']> }
+
+function checked({ isAlias, visit }: Yaml, read: () => readonly Document.Parsed[], reading: Reading): readonly YamlText[] {
+  const { name, code, lineCounter } = reading
+  let documents: readonly Document.Parsed[]
   try {
-    document = parseDocument(text, { lineCounter, prettyErrors: false, version: '1.2', customTags: [], uniqueKeys: true, stringKeys: true })
+    documents = read()
   } catch (cause) {
     throw new CountersignError(code, `${name}: not a document that can be read`, { cause })
+  }
+  if (documents.length > maxDocuments) {
+    throw new CountersignError(code, `${name}: ${documents.length} documents`, { expected: `at most ${maxDocuments}` })
   }
   const position = (offset: number): Line => {
     const { line, col } = lineCounter.linePos(offset)
     return { line, column: col }
   }
   const at = (offset: number): string => `${name}:${position(offset).line}:${position(offset).column}`
-  const [problem] = [...document.errors, ...document.warnings]
-  if (problem !== undefined)
-    throw new CountersignError(code, `${at(problem.pos[0])}: ${problem.message.split('\n', 1)[0] ?? 'malformed YAML'}`)
-  visit(document, {
-    Node: (_key, node) => {
-      // An alias can make a small file a great value, and lets one place of a document change another.
-      if (isAlias(node) || node.anchor !== undefined)
-        throw new CountersignError(code, `${at(node.range?.[0] ?? 0)}: anchors and aliases are not read here`)
-    },
-  })
-  return { document, position }
+  for (const document of documents) {
+    const [problem] = [...document.errors, ...document.warnings]
+    if (problem !== undefined)
+      throw new CountersignError(code, `${at(problem.pos[0])}: ${problem.message.split('\n', 1)[0] ?? 'malformed YAML'}`)
+    visit(document, {
+      Node: (_key, node) => {
+        // An alias can make a small file a great value, and lets one place of a document change another.
+        if (isAlias(node) || node.anchor !== undefined)
+          throw new CountersignError(code, `${at(node.range?.[0] ?? 0)}: anchors and aliases are not read here`)
+      },
+    })
+  }
+  return documents.map((document) => ({ document, position }))
 }
 
 function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText): SourceDocument {
