@@ -102,6 +102,18 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/policy-lint.ts')).policyLintCommand,
   },
   {
+    name: 'initialize',
+    group: 'trust',
+    summary: 'Fetch a trusted root from a TUF mirror and keep it',
+    load: async () => (await import('../commands/initialize.ts')).initializeCommand,
+  },
+  {
+    name: 'trusted-root refresh',
+    group: 'trust',
+    summary: 'Renew what was initialized',
+    load: async () => (await import('../commands/initialize.ts')).trustedRootRefreshCommand,
+  },
+  {
     name: 'trusted-root create',
     group: 'trust',
     summary: 'Write a trusted root from certificates and keys',

@@ -1,38 +1,60 @@
-/** The trusted root in the folder that `cosign initialize` fills: `TUF_ROOT/<mirror>/targets/trusted_root.json`. Read only. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+/** The trusted root in the folder that `initialize` fills (ours or cosign's): `TUF_ROOT/<mirror>/targets/trusted_root.json`. Read only. */
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
-import { parseJson } from '@countersign/core/json/parse'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
-import { readInput } from '../terminal/input.ts'
+import { mirrorFolderName, mirrorInUse, readTarget, storedFreshness, storeFolder } from '@countersign/sdk/tuf/store'
+import { tufExpiry } from './expiry.ts'
 import type { SelectedTrust } from './select.ts'
 
-const maxBytes = 8 * 1024 * 1024
+const target = 'trusted_root.json'
 
-/** The trusted root, or `undefined` when nothing was initialized. */
-export async function initializedTrust(environment: Readonly<Record<string, string | undefined>>): Promise<SelectedTrust | undefined> {
-  const named = environment['TUF_ROOT']
-  const home = environment['HOME']
-  const folder = named !== undefined && named !== '' ? named : home === undefined ? undefined : join(home, '.sigstore', 'root')
-  if (folder === undefined) return undefined
-  const path = await findTarget(folder)
-  if (path === undefined) return undefined
-  const root = parseTrustedRoot(await readInput(path, maxBytes))
-  const date = (await stat(path)).mtime.toISOString().slice(0, 10)
-  return { root, named: false, report: { source: 'initialized trusted root', name: path, date } }
+/**
+ * The trusted root, or `undefined` when nothing was initialized. Nothing is fetched: metadata that has expired is refused with `trust_stale`,
+ * since keys may have been withdrawn that this machine has not heard of. Throws `content_altered`, `trust_missing`, `trusted_root_malformed`.
+ */
+export async function initializedTrust(
+  environment: Readonly<Record<string, string | undefined>>,
+  nowMs: number,
+): Promise<SelectedTrust | undefined> {
+  const folder = storeFolder(environment)
+  const place = folder === undefined ? undefined : await findMirror(folder)
+  if (place === undefined) return undefined
+  const freshness = await storedFreshness(place)
+  const path = join(place, 'targets', target)
+  const bytes = await readTarget(place, target, freshness?.roles.get('targets'))
+  if (bytes === undefined) return undefined
+  const root = parseTrustedRoot(bytes)
+  if (freshness === undefined) {
+    // Filled by cosign 2 or by hand: nothing says how old it may become.
+    const date = (await stat(path)).mtime.toISOString().slice(0, 10)
+    return { root, named: false, report: { source: 'initialized trusted root', name: path, date } }
+  }
+  if (nowMs > freshness.expiresMs) {
+    throw new CountersignError('trust_stale', `what was initialized in ${place} is too old to rely on: its ${freshness.role} has expired`, {
+      expected: `use before ${new Date(freshness.expiresMs).toISOString()}`,
+      found: new Date(nowMs).toISOString(),
+      hint: 'Run "countersign trusted-root refresh"; or name a trusted root, however old, with --trusted-root.',
+    })
+  }
+  const date = `good until ${new Date(freshness.expiresMs).toISOString().slice(0, 10)}`
+  return {
+    root,
+    named: false,
+    report: { source: 'initialized trusted root', name: path, date },
+    expiries: [...freshness.roles].map(([role, { expiresMs }]) => tufExpiry(role, expiresMs)),
+  }
 }
 
 /** `remote.json` names the mirror in use; without it there must be only one. */
-async function findTarget(folder: string): Promise<string | undefined> {
+async function findMirror(folder: string): Promise<string | undefined> {
   const mirror = await mirrorInUse(folder)
-  const names = mirror === undefined ? await folders(folder) : [mirror]
-  const paths = await Promise.all(
-    ['', ...names].map(async (name) => {
-      const path = join(folder, name, 'targets', 'trusted_root.json')
-      return (await exists(path)) ? path : undefined
-    }),
-  )
-  const found = paths.filter((path) => path !== undefined)
+  // cosign keeps a slash at the end, and makes it a dash.
+  const named = mirror === undefined ? undefined : [mirror, mirror.replace(/\/+$/, '')].map(mirrorFolderName)
+  const names = named === undefined ? await folders(folder) : [...new Set(named.filter((name) => name !== undefined))]
+  if (named !== undefined && names.length === 0) return undefined
+  const found: string[] = []
+  for (const name of ['', ...names]) if (await exists(join(folder, name, 'targets', target))) found.push(join(folder, name))
   if (found.length > 1) {
     throw new CountersignError('trust_missing', `${folder} holds several trusted roots and does not say which is in use`, {
       found: found.join(', '),
@@ -42,24 +64,10 @@ async function findTarget(folder: string): Promise<string | undefined> {
   return found[0]
 }
 
-/** sigstore-go's `URLToPath`: the URL without scheme, `/` and `:` as dashes, in lower case. */
-async function mirrorInUse(folder: string): Promise<string | undefined> {
-  const text = await readFile(join(folder, 'remote.json'), 'utf8').catch(() => undefined)
-  if (text === undefined) return undefined
-  const value = parseJson(text)
-  const mirror = typeof value === 'object' && value !== null && 'mirror' in value ? value['mirror'] : undefined
-  if (typeof mirror !== 'string' || mirror === '') return undefined
-  const name = mirror
-    .replace(/^https?:\/\//, '')
-    .replaceAll(/[/:]/g, '-')
-    .toLowerCase()
-  return name.includes('..') ? undefined : name
-}
-
 async function folders(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   return entries
-    .filter((entry) => entry.isDirectory() && entry.name !== 'targets')
+    .filter((entry) => entry.isDirectory() && entry.name !== 'targets' && !entry.name.startsWith('.'))
     .map((entry) => entry.name)
     .slice(0, 100)
 }

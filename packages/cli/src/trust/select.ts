@@ -3,6 +3,7 @@
  * `cosign initialize` fills and the public-good seed. What lies around on a machine never changes a verification with a key.
  */
 import { CountersignError } from '@countersign/core/failure'
+import type { Expiry } from '@countersign/core/expiry/expiry'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import type { Invocation } from '../command/invocation.ts'
@@ -16,6 +17,8 @@ export type SelectedTrust = {
   /** True when a flag or the profile names it: with a key it then demands a log entry. */
   readonly named: boolean
   readonly report: NonNullable<PolicyReport['trust']>
+  /** What of its own ends, beside what is in it: the metadata that came with it. */
+  readonly expiries?: readonly Expiry[]
 }
 
 /** Variables by which cosign replaces single anchors. */
@@ -30,8 +33,19 @@ const publicGood = 'public-good'
 const maxBytes = 8 * 1024 * 1024
 const pemFlags = ['ca-roots', 'ca-intermediates', 'certificate-chain', 'timestamp-certificate-chain'] as const
 
-/** Finds the trusted root; `undefined` when a key is verified and none is named. Throws `trust_missing`, `trust_stale`, `trusted_root_malformed`. */
-export async function selectTrust({ flags, terminal }: Invocation, keyed: boolean): Promise<SelectedTrust | undefined> {
+/**
+ * Finds the trusted root, and warns when something in it ends soon; `undefined` when a key is verified and none is named.
+ * Throws `trust_missing`, `trust_stale`, `trusted_root_malformed`.
+ */
+export async function selectTrust(invocation: Invocation, keyed: boolean): Promise<SelectedTrust | undefined> {
+  const selected = await findTrust(invocation, keyed)
+  if (selected === undefined) return undefined
+  const [{ trustedRootExpiries }, { warnOfExpiry }] = await Promise.all([import('@countersign/core/expiry/expiry'), import('./expiry.ts')])
+  warnOfExpiry(invocation, [...trustedRootExpiries(selected.root), ...(selected.expiries ?? [])])
+  return selected
+}
+
+async function findTrust({ flags, terminal }: Invocation, keyed: boolean): Promise<SelectedTrust | undefined> {
   const path = flags.text('trusted-root')
   const pem = pemFlags.filter((name) => flags.text(name) !== undefined)
   if (path !== undefined) {
@@ -55,7 +69,7 @@ export async function selectTrust({ flags, terminal }: Invocation, keyed: boolea
   }
   const { initializedTrust } = await import('./initialized.ts')
   const { seedTrust } = await import('./seed.ts')
-  const ambient = (await initializedTrust(terminal.environment)) ?? (await seedTrust(terminal.nowMs))
+  const ambient = (await initializedTrust(terminal.environment, terminal.nowMs)) ?? (await seedTrust(terminal.nowMs))
   terminal.err(
     `Using the ${ambient.report.source} ${ambient.report.name}${ambient.report.date === undefined ? '' : ` (${ambient.report.date})`}\n`,
   )

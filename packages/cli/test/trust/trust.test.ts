@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,8 @@ import { serviceSpec, specTimes } from '../../src/trust/service-spec.ts'
 import { invocationOf } from '../demands/invocation.ts'
 
 const emptyRoot = '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
+const now = Date.UTC(2026, 10, 20)
+const dayMs = 24 * 60 * 60 * 1000
 let folder: string
 
 beforeEach(() => {
@@ -24,13 +27,13 @@ function initialize(mirror: string): void {
 
 describe('the folder that initialize fills', () => {
   it('gives nothing when nothing was initialized', async () => {
-    expect(await initializedTrust({ TUF_ROOT: folder })).toBeUndefined()
-    expect(await initializedTrust({ HOME: folder })).toBeUndefined()
+    expect(await initializedTrust({ TUF_ROOT: folder }, now)).toBeUndefined()
+    expect(await initializedTrust({ HOME: folder }, now)).toBeUndefined()
   })
 
   it('gives the one trusted root that is there', async () => {
     initialize('tuf.example.org')
-    expect(await initializedTrust({ TUF_ROOT: folder })).toMatchObject({
+    expect(await initializedTrust({ TUF_ROOT: folder }, now)).toMatchObject({
       named: false,
       report: { name: join(folder, 'tuf.example.org/targets/trusted_root.json') },
     })
@@ -40,18 +43,66 @@ describe('the folder that initialize fills', () => {
     initialize('one.example')
     initialize('two.example-8080-tuf')
     writeFileSync(join(folder, 'remote.json'), '{"mirror":"https://two.example:8080/tuf"}')
-    expect((await initializedTrust({ TUF_ROOT: folder }))?.report.name).toContain('two.example-8080-tuf')
+    expect((await initializedTrust({ TUF_ROOT: folder }, now))?.report.name).toContain('two.example-8080-tuf')
   })
 
   it('does not guess between two', async () => {
     initialize('one.example')
     initialize('two.example')
-    await expect(initializedTrust({ TUF_ROOT: folder })).rejects.toMatchObject({ code: 'trust_missing' })
+    await expect(initializedTrust({ TUF_ROOT: folder }, now)).rejects.toMatchObject({ code: 'trust_missing' })
   })
 
   it('follows no mirror name out of the folder', async () => {
     writeFileSync(join(folder, 'remote.json'), '{"mirror":"../../elsewhere"}')
-    expect(await initializedTrust({ TUF_ROOT: folder })).toBeUndefined()
+    expect(await initializedTrust({ TUF_ROOT: folder }, now)).toBeUndefined()
+  })
+})
+
+/** The four metadata files of an initialized mirror; of each role, in how many days it expires. */
+function metadata(days: Readonly<Record<string, number>>, content = emptyRoot): void {
+  const hash = createHash('sha256').update(content).digest('hex')
+  for (const role of ['root', 'timestamp', 'snapshot', 'targets']) {
+    const expires = new Date(now + (days[role] ?? 100) * dayMs).toISOString()
+    const targets = role === 'targets' ? { targets: { 'trusted_root.json': { length: 1, hashes: { sha256: hash } } } } : {}
+    writeFileSync(join(folder, 'tuf.example.org', `${role}.json`), JSON.stringify({ signed: { version: 1, expires, ...targets } }))
+  }
+}
+
+describe('an initialized folder that grows old', () => {
+  const warnings = async (argv: readonly string[] = []): Promise<string> => {
+    const { invocation, said } = invocationOf(verifyCommand, argv, { TUF_ROOT: folder })
+    await selectTrust(invocation, false)
+    return said.filter((line) => line.startsWith('WARNING')).join('\n')
+  }
+  beforeEach(() => initialize('tuf.example.org'))
+
+  it.each(['root', 'timestamp', 'snapshot', 'targets'])('is refused once its %s has expired, with how to renew it', async (role) => {
+    metadata({ [role]: -0.001 })
+    await expect(initializedTrust({ TUF_ROOT: folder }, now)).rejects.toMatchObject({
+      code: 'trust_stale',
+      hint: expect.stringContaining('countersign trusted-root refresh') as string,
+    })
+  })
+
+  it('warns 14 days before, or as many as --warn-expiry says', async () => {
+    metadata({ root: 13.5 })
+    expect(await warnings()).toContain('13 days left: the TUF root')
+    expect(await warnings(['--warn-expiry', '5'])).toBe('')
+    metadata({ root: 30 })
+    expect(await warnings()).toBe('')
+    expect(await warnings(['--warn-expiry', '60'])).toContain('30 days left')
+  })
+
+  it('warns of timestamp and snapshot, which live for days, only in the last two', async () => {
+    metadata({ timestamp: 6 })
+    expect(await warnings()).toBe('')
+    metadata({ timestamp: 1.5 })
+    expect(await warnings()).toContain('1 day left: the TUF timestamp')
+  })
+
+  it('gives no trusted root that is not the one that its metadata names', async () => {
+    metadata({}, 'another')
+    await expect(initializedTrust({ TUF_ROOT: folder }, now)).rejects.toMatchObject({ code: 'content_altered' })
   })
 })
 
