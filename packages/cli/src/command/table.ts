@@ -42,6 +42,18 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/verify-blob-attestation.ts')).verifyBlobAttestationCommand,
   },
   {
+    name: 'dockerfile verify',
+    group: 'verify',
+    summary: 'Verify the images that Dockerfiles are built from',
+    load: async () => (await import('../commands/manifest-verify.ts')).dockerfileVerifyCommand,
+  },
+  {
+    name: 'manifest verify',
+    group: 'verify',
+    summary: 'Verify the images that manifests name',
+    load: async () => (await import('../commands/manifest-verify.ts')).manifestVerifyCommand,
+  },
+  {
     name: 'tree',
     group: 'look',
     summary: 'Show what refers to an image',
@@ -100,6 +112,12 @@ export const verbs: readonly Verb[] = [
     group: 'verify',
     summary: 'Check policies: well formed, and nothing suspicious in them',
     load: async () => (await import('../commands/policy-lint.ts')).policyLintCommand,
+  },
+  {
+    name: 'policy test',
+    group: 'verify',
+    summary: 'Judge cases by a policy and compare with what they expect',
+    load: async () => (await import('../commands/policy-test.ts')).policyTestCommand,
   },
   {
     name: 'initialize',

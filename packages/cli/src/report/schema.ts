@@ -50,6 +50,14 @@ export type SubjectReport = {
   /** `registry/repository@sha256:…` */
   readonly reference?: string
   readonly digest?: string
+  /** Where files mention it, for the verbs that read images from files. */
+  readonly mentions?: readonly {
+    readonly file: string
+    readonly line: number
+    readonly column: number
+    readonly path: string
+    readonly object?: string
+  }[]
   /** Signatures and attestations that were found, accepted or not. */
   readonly signatures?: readonly SignatureReport[]
   /** Signatures that this run made. */

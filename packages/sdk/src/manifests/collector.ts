@@ -3,10 +3,10 @@ import { maxMentions, type ImageMention } from './model.ts'
 import { beyondLimit, type Source } from './text-place.ts'
 
 /** A mention without what the source knows. */
-export type Mention = Omit<ImageMention, 'file' | 'line' | 'column'>
+export type FoundMention = Omit<ImageMention, 'file' | 'line' | 'column'>
 
 /** Takes mentions and gives them back sorted. */
-export type Collector = { readonly add: (mention: Mention) => void; readonly all: () => readonly ImageMention[] }
+export type Collector = { readonly add: (mention: FoundMention) => void; readonly all: () => readonly ImageMention[] }
 
 /** A collector for one file. `add` throws `limit_exceeded` beyond {@link maxMentions}. */
 export function collector(source: Source): Collector {

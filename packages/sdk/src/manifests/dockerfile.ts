@@ -1,5 +1,5 @@
 /** Images in Dockerfiles: what stages are built from, what files are copied or mounted from, and the frontend that reads the file. */
-import type { Collector, Mention } from './collector.ts'
+import type { Collector, FoundMention } from './collector.ts'
 import { type Instruction, readDockerfileLines } from './dockerfile-lines.ts'
 import { builderFlags, skipFlags, type Word, wordsOf } from './dockerfile-words.ts'
 import { mountSource } from './mount.ts'
@@ -8,14 +8,14 @@ import { malformedAt, type Source } from './text-place.ts'
 import { expand, wholeVariable } from './variables.ts'
 
 type Argument = { readonly value: string; readonly start: number; readonly end: number }
-type Stage = { readonly name: string | undefined; readonly parent: number | undefined; readonly mention: Mention | undefined }
+type Stage = { readonly name: string | undefined; readonly parent: number | undefined; readonly mention: FoundMention | undefined }
 type Reading = {
   readonly source: Source
   readonly given: Given
   readonly escape: string
   readonly defaults: Map<string, Argument>
   readonly stages: Stage[]
-  readonly uses: { readonly mention: Mention; readonly stage: number }[]
+  readonly uses: { readonly mention: FoundMention; readonly stage: number }[]
 }
 
 /** Finds them. Throws `file_malformed`. */
@@ -31,7 +31,7 @@ export function findInDockerfile(source: Source, collect: Collector, given: Give
 }
 
 /** The image at the root of the last stage; stages are built from earlier ones. */
-function finalBase(stages: readonly Stage[]): Mention | undefined {
+function finalBase(stages: readonly Stage[]): FoundMention | undefined {
   let stage = stages.at(-1)
   while (stage?.parent !== undefined) stage = stages[stage.parent]
   return stage?.mention
@@ -131,7 +131,7 @@ function use({ stages, uses, source }: Reading, text: string, start: number, end
 }
 
 /** A stage by name or number, or else an image. Builders do not agree about the name of a later stage. */
-function stageOrImage(stages: readonly Stage[], { mention, stage }: Reading['uses'][number]): Mention {
+function stageOrImage(stages: readonly Stage[], { mention, stage }: Reading['uses'][number]): FoundMention {
   const { text } = mention
   if (text.includes('$') || text === '') return { ...mention, skip: 'builders expand no variable here', unresolved: true }
   if (text === 'scratch') return { ...mention, skip: 'scratch is no image' }

@@ -20,7 +20,7 @@ export type ImageMention = {
   readonly path: string
   /** Kubernetes: the object that it belongs to, e.g. `Deployment/web`. */
   readonly object?: string
-  /** What the place holds when it is not the whole reference: the tag or the digest of Helm values that name an image in parts. */
+  /** Helm values that name an image in parts: `text` is whole all the same, and the place holds only the tag or the digest of it. */
   readonly part?: 'tag' | 'digest'
   /** Dockerfiles: what the final stage is built from. */
   readonly finalBase?: true

@@ -1,0 +1,51 @@
+/** Files that mention images, as `dockerfile verify`, `manifest verify` and `pin` are given them. */
+import { dirname, join } from 'node:path'
+import { fromUtf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import { readEnvironmentFile } from '@countersign/sdk/manifests/environment-file'
+import { findImages } from '@countersign/sdk/manifests/find'
+import type { ImageMention, ManifestKind, MentionedImages } from '@countersign/sdk/manifests/model'
+import type { Invocation } from '../command/invocation.ts'
+import { inFile } from '../failure/in-file.ts'
+import { fileExists, readInput } from '../terminal/input.ts'
+
+/** A file that was read: its text as it is, and what it mentions. */
+export type ReadManifest = MentionedImages & { readonly file: string; readonly text: string }
+
+const maxBytes = 32 * 1024 * 1024
+
+/** Reads a file, or stdin as `-`. Throws what reading and finding throw, naming the file. */
+export async function readManifest(invocation: Invocation, file: string, kind?: ManifestKind): Promise<ReadManifest> {
+  const text = await inFile(file, async () => fromUtf8(await readInput(file, maxBytes)))
+  const variables = await givenVariables(invocation, file)
+  const found = await findImages(text, file, kind, { variables, environment: invocation.terminal.environment })
+  return { file, text, ...found }
+}
+
+/** `--build-arg`, and for Compose the file of variables: the one named, or `.env` beside the file. The environment goes before it, as in Compose. */
+async function givenVariables({ flags, terminal }: Invocation, file: string): Promise<ReadonlyMap<string, string>> {
+  const variables = new Map<string, string>()
+  const named = flags.text('env-file')
+  const beside = join(file === '-' ? terminal.workingFolder : dirname(file), '.env')
+  const path = named ?? ((await fileExists(beside)) ? beside : undefined)
+  if (path !== undefined) {
+    const text = await inFile(path, async () => fromUtf8(await readInput(path, 1024 * 1024)))
+    for (const [name, value] of readEnvironmentFile(text, terminal.environment)) variables.set(name, terminal.environment[name] ?? value)
+  }
+  for (const argument of flags.list('build-arg')) {
+    const equals = argument.indexOf('=')
+    const name = equals === -1 ? argument : argument.slice(0, equals)
+    const value = equals === -1 ? terminal.environment[name] : argument.slice(equals + 1)
+    if (value === undefined)
+      throw new CountersignError('usage', `--build-arg ${name.slice(0, 80)} has no value`, {
+        hint: 'Write --build-arg NAME=VALUE, or set the variable.',
+      })
+    variables.set(name, value)
+  }
+  return variables
+}
+
+/** Where a mention is, for people: `FILE:LINE:COLUMN (OBJECT PATH)`. */
+export function mentionPlace({ file, line, column, object, path }: ImageMention): string {
+  return `${file}:${line}:${column} (${object === undefined ? '' : `${object} `}${path})`
+}
