@@ -16,7 +16,9 @@ import type { LogInstance, TimeRange, TrustedRoot } from '../../src/trust/model.
 import type { Verification } from '../../src/verify/evidence.ts'
 import type { SignerDemand, VerifyPolicy } from '../../src/verify/policy.ts'
 import { verifyEntity, type VerifyRequest } from '../../src/verify/verify.ts'
+import { expect } from 'vitest'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
+import { toldOf } from '../told.ts'
 
 /** 2026-06-01, when everything here happens. */
 export const signedAtMs: number = Date.UTC(2026, 5, 1)
@@ -250,8 +252,10 @@ export function keysOf(...keys: readonly TestKey[]): SignerDemand {
   return { kind: 'keys', keys: keys.map(({ publicKey }, index) => ({ key: publicKey, label: `key ${index}` })) }
 }
 
-/** Verifies an entity about the artifact, a day after it was signed. */
+/** Verifies an entity about the artifact, a day after it was signed; what is said of it must be what was recorded. */
 export async function verified(entity: SignedEntity, policy: VerifyPolicy, rest: Partial<VerifyRequest> = {}): Promise<Verification> {
   const artifact = { kind: 'bytes', bytes: artifactBytes } as const
-  return verifyEntity({ entity, artifact, policy, nowMs, primitives: nodePrimitives, ...rest })
+  const result = await verifyEntity({ entity, artifact, policy, nowMs, primitives: nodePrimitives, ...rest })
+  expect(toldOf(result)).toMatchSnapshot()
+  return result
 }
