@@ -120,6 +120,18 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/policy-test.ts')).policyTestCommand,
   },
   {
+    name: 'policy explain',
+    group: 'verify',
+    summary: 'Say a policy in words, and which of its rules apply',
+    load: async () => (await import('../commands/policy-explain.ts')).policyExplainCommand,
+  },
+  {
+    name: 'policy init',
+    group: 'verify',
+    summary: 'Write the policy of a trusted publisher',
+    load: async () => (await import('../commands/policy-init.ts')).policyInitCommand,
+  },
+  {
     name: 'initialize',
     group: 'trust',
     summary: 'Fetch a trusted root from a TUF mirror and keep it',

@@ -113,6 +113,7 @@ async function certified(
     issuer,
     subject,
     fingerprint,
+    keyFingerprint: await digestOf(`key of ${fingerprint}`, primitives),
     notBeforeMs: Number.NEGATIVE_INFINITY,
     notAfterMs: Number.POSITIVE_INFINITY,
     extensions,

@@ -175,14 +175,11 @@ describe('the comparison', () => {
     const expected = {
       decision: 'allow',
       code: 'bundle_altered',
-      rules: new Map([
-        ['signed', 'satisfied'],
-        ['gone', 'failed'],
-      ]),
+      rules: new Map<string, 'satisfied' | 'failed'>([['signed', 'satisfied'], ['gone', 'failed']]),
       reason: 'revoked',
     } as const
     expect(compareVerdict(verdict, expected).map(({ what }) => what)).toEqual(['decision', 'code', 'rule signed', 'rule gone', 'reason'])
-    const right = { decision: 'deny', rules: new Map([['signed', 'failed']]), reason: '1 of 2' } as const
+    const right = { decision: 'deny', rules: new Map<string, 'failed'>([['signed', 'failed']]), reason: '1 of 2' } as const
     expect(compareVerdict(verdict, right)).toEqual([])
   })
 
