@@ -10,6 +10,8 @@ export type HttpRequest = {
   readonly url: URL
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array
+  /** In place of `body`: what is read while it is sent, `length` bytes. It can be read once, so the request is sent once. */
+  readonly stream?: { readonly length: number; readonly parts: AsyncIterable<Uint8Array> }
   /** May be sent again when it is open whether it arrived. Default: true, but for POST and PATCH. */
   readonly repeatable?: boolean
   /** A broken connection is an answer here: it may mean that the host speaks the other scheme. Only statuses lead to another attempt. */
@@ -58,5 +60,6 @@ export function contentLength(response: Pick<HttpResponse, 'headers'>): number |
 
 /** Whether a request may be sent again. */
 export function isRepeatable(request: HttpRequest): boolean {
+  if (request.stream !== undefined) return false
   return request.repeatable ?? (request.method !== 'POST' && request.method !== 'PATCH')
 }

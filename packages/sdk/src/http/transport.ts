@@ -1,6 +1,6 @@
 /** The transport port over `node:http` and `node:https`: one keep-alive pool, proxies, TLS 1.2 and later, bounded heads. */
 import type * as HttpModule from 'node:http'
-import type { Agent, IncomingMessage, RequestOptions } from 'node:http'
+import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import type { AgentOptions } from 'node:https'
 import { CountersignError } from '@countersign/core/failure'
 import { classifyAddress, isLoopbackHost, literalClass, type AddressClass } from './address.ts'
@@ -110,7 +110,8 @@ function usesProxy(environment: TransportOptions['environment']): boolean {
 }
 
 function requestOptions(request: HttpRequest, agent: Agent, signal: AbortSignal, idleMs: number): RequestOptions {
-  const length = request.body === undefined ? {} : { 'content-length': String(request.body.length) }
+  const bytes = request.stream?.length ?? request.body?.length
+  const length = bytes === undefined ? {} : { 'content-length': String(bytes) }
   return {
     agent,
     method: request.method,
@@ -155,7 +156,33 @@ async function exchange(request: HttpRequest, settings: RequestOptions): Promise
     outgoing.on('timeout', () => {
       stalled.destroy(new CountersignError('registry_unreachable', `${what}: no byte arrived for ${settings.timeout} ms`))
     })
-    outgoing.end(request.body)
+    if (request.stream === undefined) outgoing.end(request.body)
+    else void feed(outgoing, request.stream.parts)
+  })
+}
+
+/** Sends a body as it is read, no faster than it is taken. A source that fails ends the request before its last byte. */
+async function feed(outgoing: ClientRequest, parts: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const part of parts) {
+      if (outgoing.destroyed) return
+      if (!outgoing.write(part)) await drained(outgoing)
+    }
+    outgoing.end()
+  } catch (cause) {
+    outgoing.destroy(cause instanceof Error ? cause : new CountersignError('internal', 'a body could not be read', { cause }))
+  }
+}
+
+/** Resolves when more may be written, and when nobody takes anything any more. */
+function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      outgoing.off('drain', done).off('close', done)
+      resolve()
+    }
+    outgoing.on('drain', done).on('close', done)
+    if (outgoing.destroyed) done()
   })
 }
 

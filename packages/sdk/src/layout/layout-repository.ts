@@ -1,15 +1,17 @@
 /** An image layout folder as a repository that can be written, also by several processes at once. */
-import { rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { utf8 } from '@countersign/core/bytes'
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJson, type JsonObject } from '@countersign/core/json/parse'
-import type { ManifestReference, Repository, WriteCondition, WriteResult } from '../registry/repository.ts'
-import { checkDigest, sha256Digest } from '../registry/verified-stream.ts'
+import type { Descriptor } from '@countersign/core/oci/model'
+import type { ListedManifest, ManifestReference, Repository, WriteCondition, WriteResult } from '../registry/repository.ts'
+import { checkDigest, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
+import { unreadableFile } from '../file-failure.ts'
 import { writeDurably } from './durable-file.ts'
-import { openFolderStore, type FolderStore } from './folder-store.ts'
-import { readLayoutIndex, refNameAnnotation } from './layout-index.ts'
+import { openFolderStore, systemCode, type FolderStore } from './folder-store.ts'
+import { indexType, readLayoutIndex, refNameAnnotation } from './layout-index.ts'
 import { withLock } from './layout-lock.ts'
 import { readBlobWhole } from './layout-blob.ts'
 import { createLayoutReader } from './layout-reader.ts'
@@ -22,7 +24,67 @@ export async function openLayoutRepository(directory: string): Promise<Repositor
     putBlob: (bytes) => putBlob(store, bytes, sha256Digest(bytes)),
     putManifest: (reference, bytes, mediaType, condition) => putManifest(store, reference, bytes, mediaType, condition),
     deleteManifest: (reference) => deleteManifest(store, reference),
+    carrier: {
+      hasBlob: (wanted) => holdsWhole(store, wanted),
+      putStream: (wanted, open) => writeDurably(store.blobPath(wanted.digest), verifiedStream(open(), wanted, `the blob ${wanted.digest}`)),
+      list: (descriptor, as) => listManifest(store, descriptor, as),
+    },
   }
+}
+
+/** {@link openLayoutRepository}, after making an empty layout where there is no folder, or an empty one. */
+export async function createLayoutRepository(directory: string): Promise<Repository> {
+  const entries = await namesIn(directory)
+  if (entries.every((name) => name.endsWith('.tmp') || name === 'oci-layout')) {
+    await mkdir(join(directory, 'blobs', 'sha256'), { recursive: true })
+    await writeDurably(join(directory, 'oci-layout'), utf8('{"imageLayoutVersion":"1.0.0"}'))
+    await writeDurably(join(directory, 'index.json'), utf8(`{"schemaVersion":2,"mediaType":"${indexType}","manifests":[]}`))
+  }
+  return openLayoutRepository(directory)
+}
+
+/** A crash while a layout is made leaves nothing but `oci-layout`, folders for blobs and temporary files. */
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    const names = await readdir(directory)
+    return names.includes('index.json') ? names : names.filter((name) => name !== 'blobs')
+  } catch (cause) {
+    if (systemCode(cause) === 'ENOENT') return []
+    throw unreadableFile(directory, cause)
+  }
+}
+
+async function holdsWhole(store: FolderStore, wanted: Pick<Descriptor, 'digest' | 'size'>): Promise<boolean> {
+  const blob = await store.blob(wanted.digest)
+  if (blob === undefined || blob.size !== wanted.size) return false
+  try {
+    for await (const _ of verifiedStream(blob.content(), wanted, `${store.name}@${wanted.digest}`));
+    return true
+  } catch (error) {
+    if (error instanceof CountersignError && error.code === 'content_altered') return false
+    throw error
+  }
+}
+
+/** An entry without a tag replaces none of another tag; one with a tag replaces the entry that had it, and an untagged one of the manifest. */
+async function listManifest(store: FolderStore, { mediaType, digest, size, platform }: Descriptor, as: ListedManifest): Promise<void> {
+  const { tag, annotations } = as
+  const all = { ...annotations, ...(tag === undefined ? {} : { [refNameAnnotation]: tag }) }
+  const entry = {
+    mediaType,
+    digest,
+    size,
+    ...(platform === undefined ? {} : { platform }),
+    ...(Object.keys(all).length === 0 ? {} : { annotations: all }),
+  }
+  await changeIndex(store, (entries) => {
+    const same = entries.findIndex(
+      (other) => other['digest'] === digest && (tagOf(other) === tag || (tag === undefined && tagOf(other) !== undefined)),
+    )
+    if (same !== -1 && (tag === undefined || JSON.stringify(entries[same]) === JSON.stringify(entry))) return entries
+    const others = entries.filter((other) => (tagOf(other) === undefined ? other['digest'] !== digest : tagOf(other) !== tag))
+    return [...others, entry]
+  })
 }
 
 async function putBlob(store: FolderStore, bytes: Uint8Array, digest: Digest): Promise<Digest> {

@@ -1,4 +1,5 @@
 /** A repository of a registry as a `Repository`. */
+import { createRegistryCarrier } from './carrier.ts'
 import { listReferrers } from './referrers.ts'
 import type { Repository } from './repository.ts'
 import type { RepositoryContext } from './repository-context.ts'
@@ -20,5 +21,6 @@ export function openRegistryRepository(context: RepositoryContext): Repository {
     expectBlob: () => expectBlob(context),
     putManifest: (reference, bytes, mediaType, condition) => putManifest(context, reference, bytes, mediaType, condition),
     deleteManifest: (reference) => deleteManifest(context, reference),
+    carrier: createRegistryCarrier(context),
   }
 }

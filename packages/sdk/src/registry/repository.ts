@@ -60,8 +60,25 @@ export type PutBlobOptions = {
   readonly isNew?: boolean
 }
 
+/** What a carrier is told of a manifest that a layout lists. */
+export type ListedManifest = { readonly tag?: string; readonly annotations?: Readonly<Record<string, string>> }
+
+/** Moves what is large, or only listed, into a repository: what copying needs beyond writing. */
+export type Carrier = {
+  /** Whether the repository holds a blob, whole; of a registry, whether it says so. */
+  readonly hasBlob: (descriptor: Pick<Descriptor, 'digest' | 'size'>) => Promise<boolean>
+  /** Stores a blob from a stream, which is opened again for each attempt; checked against digest and size on the way. */
+  readonly putStream: (descriptor: Pick<Descriptor, 'digest' | 'size'>, open: () => AsyncIterable<Uint8Array>) => Promise<void>
+  /** Takes a blob from another repository of the same registry without moving bytes; false where that cannot be done. */
+  readonly mount?: (descriptor: Pick<Descriptor, 'digest' | 'size'>, from: string) => Promise<boolean>
+  /** Layouts and archives alone: lists a stored manifest in `index.json`, under a tag or without one. */
+  readonly list?: (descriptor: Descriptor, as: ListedManifest) => Promise<void>
+}
+
 /** Writes to one repository. */
 export type RepositoryWriter = {
+  /** Absent where blobs can only be written whole. */
+  readonly carrier?: Carrier
   /** Uploads a blob unless it is there; returns once the store has confirmed it. */
   readonly putBlob: (bytes: Uint8Array, options?: PutBlobOptions) => Promise<Digest>
   /** Says that a new blob is likely to follow: a store that must be asked where it goes is asked now. If none follows, nothing was written. */

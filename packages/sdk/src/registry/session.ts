@@ -18,6 +18,7 @@ export type RepositoryRequest = {
   readonly actions: Actions
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array
+  readonly stream?: NonNullable<HttpRequest['stream']>
   readonly repeatable?: boolean
   readonly longBody?: boolean
 }
@@ -88,7 +89,7 @@ function buildRequest(
   userAgent: string,
   from: AddressClass,
 ): HttpRequest {
-  const { method, target, body, repeatable, longBody } = request
+  const { method, target, body, stream, repeatable, longBody } = request
   const url = typeof target === 'string' ? new URL(`/v2/${repository}/${target}`, base) : target
   const own = url.origin === base.origin
   if (own && authorization !== undefined) refuseInClear(base)
@@ -97,6 +98,7 @@ function buildRequest(
     url,
     headers: { 'user-agent': userAgent, ...request.headers, ...(own && authorization !== undefined ? { authorization } : {}) },
     ...(body === undefined ? {} : { body }),
+    ...(stream === undefined ? {} : { stream }),
     ...(repeatable === undefined ? {} : { repeatable }),
     ...(longBody === undefined ? {} : { longBody }),
     ...(own ? { named: true } : { reach: from }),

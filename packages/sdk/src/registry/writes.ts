@@ -54,8 +54,8 @@ function takeExpected({ uploads }: RepositoryContext): Promise<Answer> | undefin
   return expected
 }
 
-/** Repeatable though it is a POST: an upload session that nobody uses is all that a second one leaves. */
-function openUpload({ session }: RepositoryContext): Promise<Answer> {
+/** Opens an upload session. Repeatable though it is a POST: an upload session that nobody uses is all that a second one leaves. */
+export function openUpload({ session }: RepositoryContext): Promise<Answer> {
   return session.send({ method: 'POST', target: 'blobs/uploads/', actions: 'pull,push', repeatable: true, body: new Uint8Array() })
 }
 
@@ -114,8 +114,8 @@ function conditionHeaders(condition: WriteCondition | undefined): Readonly<Recor
   return condition.kind === 'if_match' ? { 'if-match': condition.etag } : { 'if-none-match': '*' }
 }
 
-/** A registry that says it stored something else did not store this. */
-function confirm(answer: Answer, digest: Digest): void {
+/** A registry that says it stored something else did not store this: throws `write_not_confirmed`. */
+export function confirm(answer: Answer, digest: Digest): void {
   const said = parseDigest(header(answer.response, 'docker-content-digest') ?? '')
   if (said === undefined || said === digest || said.slice(0, 6) !== digest.slice(0, 6)) return
   throw new CountersignError('write_not_confirmed', `${describeRequest(answer.request)}: the registry stored something else`, {
@@ -130,7 +130,8 @@ function subjectOf(bytes: Uint8Array): string | undefined {
   return typeof digest === 'string' ? digest : undefined
 }
 
-async function rejected(answer: Answer): Promise<CountersignError> {
+/** A write that was refused, as a failure with what the registry says about it. Ends the body. */
+export async function rejected(answer: Answer): Promise<CountersignError> {
   const { status } = answer.response
   if (status >= 500 || status === 429) return unexpected(answer)
   const said = await errorText(answer)

@@ -116,7 +116,8 @@ async function isListed(repository: Repository, subject: Digest, manifest: Diges
   }
 }
 
-function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Descriptor> {
+/** The fallback index as the document that writers share. */
+export function sharedIndex(subject: Digest, known: KnownManifests): SharedDocument<Descriptor> {
   const tag = fallbackTag(subject)
   return {
     kind: 'bundle',

@@ -77,7 +77,8 @@ function mergeClaimed(
   return mergeContribution(repository, subject, { manifest: own.manifest, content, claim: own.claim }, shared, options)
 }
 
-function sharedManifest(
+/** The manifest under `.sig` or `.att` as the document that writers share. */
+export function sharedManifest(
   repository: Repository,
   subject: Digest,
   kind: LegacyKind,
@@ -100,7 +101,8 @@ function sharedManifest(
   }
 }
 
-function byKey(layers: readonly Descriptor[]): ReadonlyMap<Digest, Descriptor> {
+/** Layers by what merging knows them by. */
+export function byKey(layers: readonly Descriptor[]): ReadonlyMap<Digest, Descriptor> {
   return new Map(layers.map((layer) => [layerKey(layer), layer]))
 }
 

@@ -43,6 +43,8 @@ export type Contribution = {
   readonly content: Digest
   /** Step 2, under way: whether the registry honours conditions (`claimOwnTag`). */
   readonly claim: Promise<boolean>
+  /** Further manifests of the same writer, claimed with it, which one merge lists together. */
+  readonly beside?: readonly { readonly manifest: Document; readonly content: Digest }[]
 }
 
 /** How often, and how patiently, the document is written again. */
@@ -73,8 +75,9 @@ export async function mergeContribution<Entry>(
 ): Promise<Digest> {
   const pause = options.pause ?? randomPause
   const maxRounds = options.maxRounds ?? defaultRounds
-  const known = new Map(shared.contributed(asStored(own.manifest)))
-  const readTags = new Set([halfOf(own.content)])
+  const all = [own, ...(own.beside ?? [])]
+  const known = new Map(all.flatMap(({ manifest }) => [...shared.contributed(asStored(manifest))]))
+  const readTags = new Set(all.map(({ content }) => halfOf(content)))
   const readOnce = (): Promise<Round<Entry>> => patiently(() => readRound(repository, subject, shared, known, readTags), pause)
   let [read, conditional] = await Promise.all([readOnce(), own.claim])
   for (let round = 0; round < maxRounds; round++) {
@@ -83,7 +86,7 @@ export async function mergeContribution<Entry>(
     if (read.complete) return read.stored.digest
     // A store that proved conditions and still refuses every one is treated as one that has none: our tag keeps us safe.
     const hasVersion = read.stored === undefined || read.stored.etag !== undefined
-    if (conditional && (!hasVersion || round >= maxRounds / 2)) conditional = await putOwnTag(repository, subject, own, shared.kind)
+    if (conditional && (!hasVersion || round >= maxRounds / 2)) conditional = await putOwnTags(repository, subject, all, shared.kind)
     const condition = conditional ? conditionFor(read.stored) : undefined
     const { entries } = read
     // 3. The shared document. Until a later round has read it back, nothing is confirmed.
@@ -153,9 +156,15 @@ async function writerTagsOf(repository: Repository, subject: Digest, kind: Write
   return found
 }
 
-async function putOwnTag(repository: Repository, subject: Digest, own: Contribution, kind: WriterTagKind): Promise<false> {
-  const tag = writerTag(subject, kind, own.content)
-  await repository.putManifest({ tag }, own.manifest.bytes, own.manifest.mediaType)
+async function putOwnTags(
+  repository: Repository,
+  subject: Digest,
+  own: readonly Pick<Contribution, 'manifest' | 'content'>[],
+  kind: WriterTagKind,
+): Promise<false> {
+  for (const { manifest, content } of own) {
+    await repository.putManifest({ tag: writerTag(subject, kind, content) }, manifest.bytes, manifest.mediaType)
+  }
   return false
 }
 

@@ -1,0 +1,244 @@
+/** Makes the inventory of an image: reads every manifest of it once, and nothing large. */
+import type { Digest } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
+import { fallbackTag, legacyTag, type LegacySuffix } from '@countersign/core/oci/layouts'
+import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
+import { type Gate, gate } from '../discover/bounded.ts'
+import { parseStoredManifest } from '../discover/entity.ts'
+import { failureIn } from '../discover/reading.ts'
+import type { ManifestReference, Repository, StoredManifest } from '../registry/repository.ts'
+import type { ImageRepositories } from '../sign/repositories.ts'
+import { type AccessoryTags, listAccessoryTags } from './accessory-tags.ts'
+import { classifyReferrer } from './classify.ts'
+import { type CarriedAccessory, type CarriedManifest, type Inventory, inventoryLimits } from './inventory.ts'
+
+/** What of the image is taken. */
+export type GatherOptions = {
+  /** Of an index, the children of these platforms (`os/arch[/variant]`) alone; absent: all. */
+  readonly platforms?: readonly string[]
+  /** Of what refers to them; absent: everything. */
+  readonly wanted?: (accessory: CarriedAccessory) => boolean
+}
+
+type Walk = {
+  readonly source: ImageRepositories
+  readonly through: Gate
+  readonly tags: AccessoryTags
+  readonly options: GatherOptions
+  readonly manifests: Map<Digest, CarriedManifest>
+  readonly accessories: Map<string, CarriedAccessory>
+  readonly unreadable: CountersignError[]
+  /** The referrers API of the source, once it is known to be missing. */
+  noReferrers: boolean
+}
+
+/**
+ * Everything of an image. What cannot be listed throws: a copy that does not know what there is would lose it in silence. Throws
+ * `artifact_not_found` for a child that is not there, `limit_exceeded`, `manifest_malformed`, and the failures of the repositories.
+ */
+export async function gatherInventory(source: ImageRepositories, root: Descriptor, options: GatherOptions = {}): Promise<Inventory> {
+  const tags = await listAccessoryTags(source.signatures)
+  const walk: Walk = {
+    source,
+    through: gate(inventoryLimits.parallelism),
+    tags,
+    options,
+    manifests: new Map(),
+    accessories: new Map(),
+    unreadable: [],
+    noReferrers: false,
+  }
+  await takeImage(walk, root.digest, 0)
+  await visitSubjects(walk, [...walk.manifests.keys()], 0)
+  return { root, manifests: walk.manifests, accessories: [...walk.accessories.values()], unreadable: walk.unreadable }
+}
+
+async function takeImage(walk: Walk, digest: Digest, depth: number): Promise<void> {
+  if (walk.manifests.has(digest)) return
+  const stored = await walk.through(() => walk.source.images.manifest({ digest }))
+  if (stored === undefined) {
+    throw new CountersignError('artifact_not_found', `${walk.source.images.name}@${digest} is listed by the index, but does not exist`)
+  }
+  const manifest = parseStoredManifest(stored)
+  if (manifest === undefined) {
+    throw new CountersignError('not_supported', `${digest} is neither an image nor an index`, { found: stored.mediaType.slice(0, 120) })
+  }
+  const wanted = manifest.kind === 'index' ? manifest.manifests.filter((child) => depth > 0 || isWantedPlatform(walk.options, child)) : []
+  await takeManifest(walk, walk.source.images, stored, manifest, wanted, depth)
+}
+
+function isWantedPlatform({ platforms }: GatherOptions, { platform }: Descriptor): boolean {
+  if (platforms === undefined) return true
+  if (platform === undefined) return false
+  const whole = [platform.os, platform.architecture, ...(platform.variant === undefined ? [] : [platform.variant])].join('/')
+  return platforms.some((wanted) => wanted === whole || wanted === `${platform.os}/${platform.architecture}`)
+}
+
+/** Notes a manifest, and with an index whatever it lists. */
+async function takeManifest(
+  walk: Walk,
+  from: Repository,
+  stored: StoredManifest,
+  manifest: ImageManifest | ImageIndex,
+  children: readonly Descriptor[],
+  depth: number,
+): Promise<void> {
+  if (walk.manifests.size >= inventoryLimits.manifests || depth > inventoryLimits.depth) {
+    throw new CountersignError(
+      'limit_exceeded',
+      `more than ${inventoryLimits.manifests} manifests or ${inventoryLimits.depth} levels belong to this image`,
+    )
+  }
+  const blobs = manifest.kind === 'index' ? [] : [manifest.config, ...manifest.layers].filter((blob) => !isForeign(blob))
+  walk.manifests.set(stored.digest, { stored, manifest, from, blobs, children: children.map(({ digest }) => digest) })
+  await Promise.all(
+    children.map(async ({ digest }) => {
+      if (from === walk.source.images) return takeImage(walk, digest, depth + 1)
+      if (walk.manifests.has(digest)) return undefined
+      const child = await walk.through(() => from.manifest({ digest }))
+      const parsed = child === undefined ? undefined : parseStoredManifest(child)
+      if (child === undefined || parsed === undefined) {
+        throw new CountersignError('registry_failed', `${from.name} lacks ${digest}, which ${stored.digest} lists`)
+      }
+      return takeManifest(walk, from, child, parsed, parsed.kind === 'index' ? parsed.manifests : [], depth + 1)
+    }),
+  )
+}
+
+/** Layers that are to be fetched from elsewhere (image-spec 1.1, layer.md, "Non-Distributable Layers"): registries do not hold them. */
+function isForeign({ mediaType }: Descriptor): boolean {
+  return mediaType.includes('.nondistributable.') || mediaType.includes('.foreign.')
+}
+
+/** What refers to these manifests, then what refers to that, level by level. */
+async function visitSubjects(walk: Walk, subjects: readonly Digest[], level: number): Promise<void> {
+  const found = (await Promise.all(subjects.map((subject) => visitSubject(walk, subject, level)))).flat()
+  const next = [...new Set(found)]
+  if (next.length === 0) return
+  if (level === inventoryLimits.depth) {
+    throw new CountersignError('limit_exceeded', `signatures of signatures go more than ${inventoryLimits.depth} levels deep`)
+  }
+  await visitSubjects(walk, next, level + 1)
+}
+
+/** The digests of what refers to one subject and was not known. */
+async function visitSubject(walk: Walk, subject: Digest, level: number): Promise<readonly Digest[]> {
+  const listed = await listReferrers(walk, subject, level)
+  const writers = walk.tags.writers(subject)
+  const legacy = await Promise.all((['sig', 'att', 'sbom'] as const).map((suffix) => readLegacy(walk, subject, suffix, level)))
+  const referrers: ManifestReference[] = [
+    ...[...listed].map((digest) => ({ digest })),
+    ...writers.filter(({ kind }) => kind === 'bundle').map(({ tag }) => ({ tag })),
+  ]
+  const tagged = writers.filter(({ kind }) => kind !== 'bundle')
+  const taken = await Promise.all([
+    ...referrers.map((reference) => takeReferrer(walk, subject, reference)),
+    ...legacy.map((one) => (one === undefined ? undefined : takeLegacy(walk, subject, one.suffix, one.stored))),
+    ...tagged.map(async ({ tag, kind }) => {
+      const stored = await readAccessory(walk, { tag })
+      return stored === undefined ? undefined : takeLegacy(walk, subject, kind === 'sig' ? 'sig' : 'att', stored)
+    }),
+  ])
+  return taken.filter((digest) => digest !== undefined)
+}
+
+/** Referrers API and fallback index. The tag of the latter is asked for by name too: some registries hide it from their list. */
+async function listReferrers(walk: Walk, subject: Digest, level: number): Promise<ReadonlySet<Digest>> {
+  const { signatures } = walk.source
+  const found = new Set<Digest>()
+  if (!walk.noReferrers) {
+    const answer = await walk.through(() => signatures.referrers(subject))
+    if (answer.kind === 'unsupported') walk.noReferrers = true
+    else for (const { digest } of answer.manifests) found.add(digest)
+  }
+  const tag = fallbackTag(subject)
+  if (level > 0 && !walk.tags.has(subject, tag)) return found
+  const stored = await walk.through(() => signatures.manifest({ tag }))
+  const index = stored === undefined ? undefined : parseStoredManifest(stored)
+  // `cosign copy` puts the image itself under this tag.
+  if (index?.kind === 'index') for (const { digest } of index.manifests) found.add(digest)
+  return found
+}
+
+async function readLegacy(
+  walk: Walk,
+  subject: Digest,
+  suffix: LegacySuffix,
+  level: number,
+): Promise<{ readonly suffix: LegacySuffix; readonly stored: StoredManifest } | undefined> {
+  const tag = legacyTag(subject, suffix)
+  if (level > 0 && !walk.tags.has(subject, tag)) return undefined
+  const stored = await walk.through(() => walk.source.signatures.manifest({ tag }))
+  return stored === undefined ? undefined : { suffix, stored }
+}
+
+/** A manifest that something lists; one that is not there or not what it should be is noted and cannot be carried. */
+async function readAccessory(walk: Walk, reference: ManifestReference): Promise<StoredManifest | undefined> {
+  const { signatures } = walk.source
+  const name = 'tag' in reference ? reference.tag : reference.digest
+  try {
+    const stored = await walk.through(() => signatures.manifest(reference))
+    if (stored === undefined)
+      walk.unreadable.push(new CountersignError('registry_failed', `${signatures.name} lists ${name}, but does not have it`))
+    return stored
+  } catch (cause) {
+    const failure = failureIn(cause)
+    if (failure.code !== 'content_altered' && failure.code !== 'layout_malformed') throw failure
+    walk.unreadable.push(failure)
+    return undefined
+  }
+}
+
+async function takeReferrer(walk: Walk, subject: Digest, reference: ManifestReference): Promise<Digest | undefined> {
+  const stored = await readAccessory(walk, reference)
+  if (stored === undefined) return undefined
+  const manifest = parsedAccessory(walk, stored)
+  // A list may name anything; a referrer is what says so itself.
+  if (manifest === undefined || manifest.subject?.digest !== subject) return undefined
+  const from = walk.source.signatures
+  const accessory = { manifest: stored.digest, subject, ...(await walk.through(() => classifyReferrer({ manifest, from }))) }
+  return note(walk, accessory, stored, manifest)
+}
+
+async function takeLegacy(walk: Walk, subject: Digest, suffix: LegacySuffix, stored: StoredManifest): Promise<Digest | undefined> {
+  const manifest = parsedAccessory(walk, stored)
+  if (manifest?.kind !== 'manifest') return undefined
+  const kind = suffix === 'sig' ? 'signature' : suffix === 'att' ? 'attestation' : 'sbom'
+  const accessory: CarriedAccessory = {
+    manifest: stored.digest,
+    subject,
+    layout: `legacy-${suffix}`,
+    kind,
+    entries: manifest.layers.length,
+  }
+  return note(walk, accessory, stored, manifest)
+}
+
+function parsedAccessory(walk: Walk, stored: StoredManifest): ImageManifest | ImageIndex | undefined {
+  try {
+    const manifest = parseStoredManifest(stored)
+    if (manifest === undefined) {
+      const found = stored.mediaType.slice(0, 120)
+      walk.unreadable.push(
+        new CountersignError('not_supported', `${stored.digest} is a manifest of a kind that cannot be carried`, { found }),
+      )
+    }
+    return manifest
+  } catch (cause) {
+    walk.unreadable.push(failureIn(cause))
+    return undefined
+  }
+}
+
+async function note(
+  walk: Walk,
+  accessory: CarriedAccessory,
+  stored: StoredManifest,
+  manifest: ImageManifest | ImageIndex,
+): Promise<Digest | undefined> {
+  if (walk.options.wanted?.(accessory) === false) return undefined
+  walk.accessories.set(`${accessory.subject} ${accessory.layout} ${accessory.manifest}`, accessory)
+  if (walk.manifests.has(stored.digest)) return undefined
+  await takeManifest(walk, walk.source.signatures, stored, manifest, manifest.kind === 'index' ? manifest.manifests : [], 0)
+  return stored.digest
+}
