@@ -3,12 +3,16 @@ import type { Outcome } from '@countersign/core/failure'
 import { gravestOutcome } from '../failure/exit-code.ts'
 import { type FailureText, hintLine } from '../failure/message.ts'
 import { outcomeOf } from '@countersign/core/failure'
-import type { FailureReport, PolicyReport, SubjectReport } from './schema.ts'
+import { standingOf } from './items.ts'
+import type { FailureReport, PolicyReport, SubjectReport, TimingsReport } from './schema.ts'
 
 /** What a body gives back. */
 export type Conclusion = {
   readonly subjects: readonly SubjectReport[]
   readonly policy?: PolicyReport
+  /** `--fail-on warn`: what a policy warns of is refused as what it denies. */
+  readonly failOnWarn?: boolean
+  readonly timings?: Omit<TimingsReport, 'totalMs'>
 }
 
 /** A failure as the report writes it. */
@@ -26,5 +30,6 @@ export function failureReport(failure: FailureText): FailureReport {
 /** The outcome of a run: `ok`, or the gravest failure of its subjects. */
 export function conclusionOutcome(conclusion: Conclusion): 'ok' | Outcome {
   const failures = conclusion.subjects.flatMap((subject) => (subject.failure === undefined ? [] : [subject.failure.outcome]))
-  return gravestOutcome(failures) ?? 'ok'
+  const warned = conclusion.failOnWarn === true && conclusion.subjects.some((subject) => standingOf(subject) === 'warned')
+  return gravestOutcome(warned ? [...failures, 'denied'] : failures) ?? 'ok'
 }

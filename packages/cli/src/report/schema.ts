@@ -21,11 +21,44 @@ export type Report = {
   readonly policy?: PolicyReport
   /** One entry for each image, file or key, in the order of the command line. */
   readonly subjects: readonly SubjectReport[]
+  /** The verbs that verify: what became of each subject, sorted by that, each list in the order of `subjects`. */
+  readonly verified?: readonly ItemReport[]
+  /** A policy lets it pass with a warning. */
+  readonly warned?: readonly ItemReport[]
+  readonly failed?: readonly ItemReport[]
+  /** Not looked at, with the reason; where the run ended early, that makes its outcome `unknown`. */
+  readonly skipped?: readonly ItemReport[]
+  readonly summary?: SummaryReport
+  /** Milliseconds. */
+  readonly timings?: TimingsReport
   /** What was said on stderr: choices that weaken a check, flags without effect. */
   readonly warnings: readonly string[]
   /** Why the run as a whole failed, when no single subject did. */
   readonly failure?: FailureReport
 }
+
+/** One subject of many, in short; the evidence is in `subjects[index]`. */
+export type ItemReport = Pick<
+  SubjectReport,
+  'subject' | 'type' | 'platform' | 'reference' | 'digest' | 'location' | 'verdict' | 'durationMs'
+> & {
+  readonly index: number
+  readonly code?: FailureCode
+  /** Why it failed, was warned of, or was skipped. */
+  readonly detail?: string
+}
+
+/** How many there are of each. */
+export type SummaryReport = {
+  readonly total: number
+  readonly verified: number
+  readonly warned: number
+  readonly failed: number
+  readonly skipped: number
+}
+
+/** How long the run took from the start of the process, and of that finding out what to verify, and verifying. */
+export type TimingsReport = { readonly totalMs: number; readonly readingMs?: number; readonly verifyingMs?: number }
 
 /** What one verification demanded. */
 export type PolicyReport = {
@@ -47,6 +80,19 @@ export type SubjectReport = {
   /** As typed. */
   readonly subject: string
   readonly ok: boolean
+  /** Runs over many: `container`, `file`, or what a batch file calls it. */
+  readonly type?: string
+  /** `os/architecture[/variant]`, where it was chosen out of an index. */
+  readonly platform?: string
+  /** Where a file mentions it. Lines and columns count from 1. */
+  readonly location?: { readonly file: string; readonly line?: number; readonly column?: number; readonly path?: string }
+  /** What a policy says of it. */
+  readonly verdict?: 'allow' | 'warn' | 'deny'
+  /** The signed list by which a file is vouched for. */
+  readonly listedIn?: string
+  /** Why it was not looked at. With a failure beside it the run ended before. */
+  readonly skipped?: string
+  readonly durationMs?: number
   /** `registry/repository@sha256:…` */
   readonly reference?: string
   readonly digest?: string

@@ -1,6 +1,7 @@
 /** The report for people: what was demanded, and for each signature why it was or was not accepted. */
 import { printable } from '../failure/message.ts'
 import type { Paint } from '../terminal/paint.ts'
+import { standingOf } from './items.ts'
 import type { FailureReport, PolicyReport, Report, SignatureReport, SignerReport, SubjectReport } from './schema.ts'
 
 /** The whole report as text. */
@@ -14,7 +15,7 @@ export function textReport(report: Report, paint: Paint): string {
 
 /** One image, file or key. */
 export function subjectText(subject: SubjectReport, paint: Paint): string {
-  const mark = subject.ok ? paint.good('✓') : paint.bad('✗')
+  const mark = markOf(subject, paint)
   let text = `${mark} ${paint.strong(printable(subject.subject))}\n`
   if (subject.reference !== undefined && subject.reference !== subject.subject) text += line('image', subject.reference)
   else if (subject.digest !== undefined) text += line('digest', subject.digest)
@@ -25,8 +26,16 @@ export function subjectText(subject: SubjectReport, paint: Paint): string {
   for (const file of subject.files ?? []) text += line('file', file)
   for (const place of subject.unreadable ?? []) text += line('unread', `${place.code}: ${place.detail}`)
   if (subject.content !== undefined) text += `${JSON.stringify(subject.content, undefined, 2)}\n`
+  if (subject.skipped !== undefined) text += line('skipped', subject.skipped)
+  if (subject.listedIn !== undefined) text += line('listed in', subject.listedIn)
   if (subject.failure !== undefined) text += failureLines(subject.failure, '  ')
   return text
+}
+
+function markOf(subject: SubjectReport, paint: Paint): string {
+  const standing = standingOf(subject)
+  if (standing === 'skipped') return paint.dim('-')
+  return standing === 'failed' ? paint.bad('✗') : standing === 'warned' ? '!' : paint.good('✓')
 }
 
 function signatureText(signature: SignatureReport, paint: Paint): string {

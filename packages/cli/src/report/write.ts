@@ -7,6 +7,7 @@ import { standardStream } from '../terminal/streams.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
 import { type Conclusion, failureReport } from './conclusion.ts'
+import { type SortedItems, sortedItems } from './items.ts'
 import type { Report } from './schema.ts'
 import type { ReportTarget } from './target.ts'
 
@@ -37,10 +38,17 @@ function buildReport(result: RunResult): Report {
     outcome: result.outcome,
     exitCode: result.exitCode,
     ...(result.conclusion.policy === undefined ? {} : { policy: result.conclusion.policy }),
+    ...verifiedItems(result.conclusion),
     subjects: result.conclusion.subjects,
     warnings: result.terminal.warnings,
     ...(result.failure === undefined ? {} : { failure: failureReport(failureText(result.failure)) }),
   }
+}
+
+/** For the verbs that verify: they alone have demands to report. */
+function verifiedItems({ policy, subjects, timings }: Conclusion): Partial<SortedItems> & Pick<Report, 'timings'> {
+  if (policy === undefined) return {}
+  return { ...sortedItems(subjects), timings: { totalMs: Math.round(performance.now()), ...timings } }
 }
 
 async function formatted(report: Report, target: ReportTarget, terminal: Terminal): Promise<string> {

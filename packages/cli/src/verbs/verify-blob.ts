@@ -1,9 +1,9 @@
 /** `countersign verify-blob` and `countersign verify-blob-attestation`. */
 import { type Digest, parseDigest } from '@countersign/core/digest'
-import { CountersignError, type FailureCode } from '@countersign/core/failure'
-import { signaturePredicateType } from '@countersign/core/statement/statement'
+import { CountersignError } from '@countersign/core/failure'
 import type { Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
+import { asAbsence, namingEvidence } from '@countersign/sdk/blob/absence'
 import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
 import type { Invocation } from '../command/invocation.ts'
 import { type BlobEvidence, readBlobEvidence } from '../demands/blob-evidence.ts'
@@ -95,20 +95,6 @@ async function verifyOne(invocation: Invocation, subject: string, task: Task, de
   } catch (thrown) {
     return failedSubject(invocation, subject, thrown, several)
   }
-}
-
-/** An attestation is no signature, and a signature no attestation: with nothing else beside the file, what was asked for is not there. */
-function asAbsence(verification: Verification, content: ContentDemand): Verification {
-  if (verification.ok || verification.code !== 'predicate_mismatch') return verification
-  if (content.kind === 'signature') return { ...verification, code: 'no_signature' }
-  return verification.found === signaturePredicateType ? { ...verification, code: 'no_attestation' } : verification
-}
-
-/** What does not parse is named: nothing in its text says which of the files it is. */
-function namingEvidence(verification: Verification, name: string): Verification {
-  const unread: readonly FailureCode[] = ['bundle_malformed', 'bundle_version_unsupported', 'dsse_malformed', 'dsse_signature_count']
-  if (verification.ok || !unread.includes(verification.code)) return verification
-  return { ...verification, detail: `${name}: ${verification.detail}` }
 }
 
 async function judge({ terminal }: Invocation, task: Task, beside: BlobEvidence, demands: Demands): Promise<Verification> {

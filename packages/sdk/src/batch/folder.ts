@@ -1,0 +1,93 @@
+/** Folders of files, each with its signatures beside it. */
+import type { Dirent } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import { CountersignError } from '@countersign/core/failure'
+import { unreadableFile } from '../file-failure.ts'
+import { type EvidenceIndex, indexEvidence } from './evidence.ts'
+import { type BatchItem, maxBatchItems } from './model.ts'
+
+const maxDepth = 64
+
+/** How a folder is read. */
+export type FolderOptions = {
+  /** The signatures of all files together; without them each file has its own beside it. */
+  readonly evidence?: readonly string[]
+}
+
+type Reading = {
+  readonly folder: string
+  readonly root: string
+  readonly shared: readonly string[] | undefined
+  readonly apart: ReadonlySet<string>
+  readonly items: BatchItem[]
+}
+
+/**
+ * Every file below a folder in the order of its names, the signatures left out. Links are not followed: one that leads out of the folder is a
+ * failed item, one that stays in it is skipped, for what it leads to is verified itself. Throws `limit_exceeded` beyond 100,000 files or 64
+ * levels, `file_not_found`, `io_failed`.
+ */
+export async function readFolder(folder: string, options: FolderOptions = {}): Promise<readonly BatchItem[]> {
+  const root = await realpath(folder).catch((cause: unknown) => {
+    throw unreadableFile(folder, cause)
+  })
+  const shared = options.evidence
+  const apart = new Set(await Promise.all((shared ?? []).map((path) => realpath(path).catch(() => path))))
+  const reading: Reading = { folder, root, shared, apart, items: [] }
+  await readLevel(reading, folder, root, 0)
+  return reading.items
+}
+
+async function readLevel(reading: Reading, path: string, real: string, depth: number): Promise<void> {
+  const { folder, items } = reading
+  if (depth > maxDepth)
+    throw new CountersignError('limit_exceeded', `${folder} is more than ${maxDepth} levels deep`, { found: path.slice(0, 200) })
+  const entries = await readdir(path, { withFileTypes: true }).catch((cause: unknown) => {
+    throw unreadableFile(path, cause)
+  })
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const index = indexEvidence(new Set(entries.filter((entry) => entry.isFile()).map(({ name }) => name)))
+  const signatures = new Set([...index.values()].flat())
+  for (const entry of entries) {
+    if (entry.isDirectory()) await readLevel(reading, join(path, entry.name), join(real, entry.name), depth + 1)
+    else if (items.length >= maxBatchItems) throw new CountersignError('limit_exceeded', `${folder} holds more than ${maxBatchItems} files`)
+    else if (reading.shared !== undefined || !signatures.has(entry.name))
+      await readEntry(reading, entry, join(path, entry.name), join(real, entry.name), index)
+  }
+}
+
+async function readEntry(
+  { root, shared, apart, items }: Reading,
+  entry: Dirent,
+  path: string,
+  real: string,
+  index: EvidenceIndex,
+): Promise<void> {
+  const item = { subject: path, demands: {} }
+  if (entry.isSymbolicLink()) items.push(await linkItem(path, root))
+  else if (!entry.isFile()) {
+    const failure = new CountersignError('io_failed', `${path} is no regular file`, { hint: 'Move it out of the folder.' })
+    items.push({ kind: 'failed', type: 'file', ...item, failure })
+  } else if (shared !== undefined) {
+    if (!apart.has(real)) items.push({ kind: 'file', ...item, path, evidence: { kind: 'files', paths: shared } })
+  } else {
+    const paths = (index.get(entry.name) ?? []).map((name) => path.slice(0, -entry.name.length) + name)
+    items.push({ kind: 'file', ...item, path, evidence: paths.length === 0 ? { kind: 'beside' } : { kind: 'files', paths } })
+  }
+}
+
+/** Whoever deploys the folder follows the link: where it leads must have been verified, or it is refused. */
+async function linkItem(path: string, root: string): Promise<BatchItem> {
+  const item = { type: 'file', subject: path, demands: {} }
+  const target = await realpath(path).catch(() => undefined)
+  if (target !== undefined && (target === root || target.startsWith(root + sep))) {
+    const found = await stat(target)
+    if (found.isFile() || found.isDirectory())
+      return { kind: 'skipped', ...item, reason: `a link to ${relative(root, target) || '.'}, which is verified itself` }
+  }
+  const failure = new CountersignError('path_escape', `${path} is a link that leads out of the folder`, {
+    hint: 'Put the file itself into the folder.',
+  })
+  return { kind: 'failed', ...item, failure }
+}
