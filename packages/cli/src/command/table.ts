@@ -54,6 +54,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/manifest-verify.ts')).manifestVerifyCommand,
   },
   {
+    name: 'pin',
+    group: 'verify',
+    summary: 'Rewrite the images in files to verified digests',
+    load: async () => (await import('../commands/pin.ts')).pinCommand,
+  },
+  {
     name: 'tree',
     group: 'look',
     summary: 'Show what refers to an image',

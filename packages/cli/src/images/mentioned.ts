@@ -4,22 +4,27 @@ import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { readEnvironmentFile } from '@countersign/sdk/manifests/environment-file'
 import { findImages } from '@countersign/sdk/manifests/find'
-import type { ImageMention, ManifestKind, MentionedImages } from '@countersign/sdk/manifests/model'
+import type { Given, ImageMention, ManifestKind, MentionedImages } from '@countersign/sdk/manifests/model'
 import type { Invocation } from '../command/invocation.ts'
 import { inFile } from '../failure/in-file.ts'
 import { fileExists, readInput } from '../terminal/input.ts'
 
-/** A file that was read: its text as it is, and what it mentions. */
-export type ReadManifest = MentionedImages & { readonly file: string; readonly text: string }
+/** A file that was read: its bytes and text as they are, what it mentions, and what its variables stood for. */
+export type ReadManifest = MentionedImages & {
+  readonly file: string
+  readonly bytes: Uint8Array
+  readonly text: string
+  readonly given: Given
+}
 
 const maxBytes = 32 * 1024 * 1024
 
 /** Reads a file, or stdin as `-`. Throws what reading and finding throw, naming the file. */
 export async function readManifest(invocation: Invocation, file: string, kind?: ManifestKind): Promise<ReadManifest> {
-  const text = await inFile(file, async () => fromUtf8(await readInput(file, maxBytes)))
-  const variables = await givenVariables(invocation, file)
-  const found = await findImages(text, file, kind, { variables, environment: invocation.terminal.environment })
-  return { file, text, ...found }
+  const bytes = await readInput(file, maxBytes)
+  const text = await inFile(file, () => fromUtf8(bytes))
+  const given = { variables: await givenVariables(invocation, file), environment: invocation.terminal.environment }
+  return { file, bytes, text, given, ...(await findImages(text, file, kind, given)) }
 }
 
 /** `--build-arg`, and for Compose the file of variables: the one named, or `.env` beside the file. The environment goes before it, as in Compose. */
