@@ -1,10 +1,11 @@
-import { defineConfig, type UserConfig } from 'tsdown'
+import type { UserConfig } from 'tsdown'
 
 /**
  * Libraries are built file by file with their types; the command is one code-split bundle, so that each verb loads
  * only what it needs: loading is most of what a short command costs.
  */
-const chunks = [
+/** Which modules of the command are one piece; the single-file executable has the same pieces. */
+export const chunks: readonly { readonly name: string; readonly priority?: number; readonly test: RegExp }[] = [
   {
     name: 'start',
     priority: 8,
@@ -24,7 +25,7 @@ const chunks = [
   { name: 'sdk', test: /packages\/(core|sdk)\/src\// },
 ]
 
-export default defineConfig([
+const configurations: UserConfig[] = [
   library('core'),
   library('sdk'),
   {
@@ -43,10 +44,12 @@ export default defineConfig([
       checks: { ineffectiveDynamicImport: false },
     },
     // Few files: each that a command loads costs it a third of a millisecond. What a verb needs comes in two or three pieces.
-    outputOptions: { codeSplitting: { groups: chunks } },
+    outputOptions: { codeSplitting: { groups: [...chunks] } },
     plugins: [{ name: 'builtins', renderChunk: withoutFacades }],
   },
-])
+]
+
+export default configurations
 
 function library(name: string): UserConfig {
   return {

@@ -7,6 +7,7 @@ import { peer } from '../test/interop/peers.ts'
 import type { Registries } from '../test/interop/registries.ts'
 import type { World } from '../test/interop/world.ts'
 import { startDelayProxy } from './delay-proxy.ts'
+import { singleFile } from './binary.ts'
 import type { Command, Contest } from './measure.ts'
 
 /** What the contests stand on. */
@@ -23,7 +24,7 @@ export type Scale = { readonly mebibytes: number; readonly delayMs: number; read
 
 /** All groups. */
 export function groups(scale: Scale): readonly Group[] {
-  return [files(scale), loopback(scale), overNetwork(scale), manySignatures(scale)]
+  return [files(scale), loopback(scale), overNetwork(scale), manySignatures(scale), singleFile(scale)]
 }
 
 function pair(
