@@ -1,5 +1,5 @@
 /** `--policy FILE`: the policy, the keys that it asks for by name, and the revocation lists that it listens to. */
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { policyExpiries } from '@countersign/core/expiry/expiry'
@@ -72,7 +72,12 @@ export async function openPolicyFile({ flags, terminal }: Invocation, path: stri
   const keys = new Map<string, PublicKey>()
   for (const label of flags.list('key')) keys.set(basename(label), await inFile(label, () => loadPublicKey(label, io)))
   const text = await inFile(path, async () => fromUtf8(await readInput(path, maxPolicyBytes)))
-  return openPolicy(text, path, { primitives: nodePrimitives, keys })
+  // Beside the policy, wherever it is used from.
+  const readFile = async (name: string): Promise<string> => {
+    const file = resolve(dirname(path), name)
+    return inFile(file, async () => fromUtf8(await readInput(file, maxPolicyBytes)))
+  }
+  return openPolicy(text, path, { primitives: nodePrimitives, keys, readFile })
 }
 
 function rank({ ok, list }: RevocationState): number {

@@ -79,6 +79,8 @@ export function signerNames(signer: SignerDemand): readonly string[] {
       return signer.keys.map((key) => `key ${key.label}`)
     case 'identities':
       return signer.identities.map((identity) => `${matchText(identity.subject)} by ${matchText(identity.issuer)}`)
+    case 'authorities':
+      return signer.authorities.map(({ text }) => text)
     case 'any_certified_signer_UNSAFE':
       return [`anybody with a certificate (${signer.reason})`]
     default:

@@ -1,13 +1,13 @@
 /** A policy made ready for many verdicts: names resolved, globs, patterns and conditions compiled, keys read. */
-import { CountersignError, unreachable } from '../failure.ts'
-import { compileGlob } from '../glob.ts'
+import { CountersignError } from '../failure.ts'
 import { keyFingerprint, parsePublicKeyPem, type PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { TimeRange } from '../trust/model.ts'
-import { maxPatternLength } from '../verify/identity.ts'
-import type { NameMatch, TrustedKey } from '../verify/policy.ts'
+import type { OwnAuthority, TrustedKey } from '../verify/policy.ts'
 import { compileCondition, type Condition } from './condition.ts'
 import { type ArtifactMatcher, compileMatch } from './match.ts'
+import { compileName, isOpen } from './name-match.ts'
+import { compileOwnAuthority } from './own-certificates.ts'
 import type { ArtifactPolicy, Party, PolicyIdentity, PolicyKey, PolicyRule, RevocationSource } from './model.ts'
 import type { ProvenItem } from './proven.ts'
 
@@ -16,6 +16,8 @@ export type CompileOptions = {
   readonly primitives: Primitives
   /** Keys that the policy asks for by name or fingerprint, under their names: from the verifier's own configuration. */
   readonly keys?: ReadonlyMap<string, PublicKey>
+  /** Certificates, PEM, by the names of the files that the policy takes them from (`certificateFilesOf`). */
+  readonly certificates?: ReadonlyMap<string, string>
 }
 
 /** An identity with its keys and matchers. */
@@ -29,6 +31,8 @@ export type CompiledIdentity = {
   readonly keys: readonly TrustedKey[]
   /** Whether its certificates must lead to an authority of the trusted root. */
   readonly needsAuthority: boolean
+  /** Of an identity certified by an authority of one's own: what to verify it with. */
+  readonly authority?: OwnAuthority
   /** The windows in which a signature of this signer counts (no window: always); `undefined` for another signer. */
   readonly windowsFor: (item: ProvenItem) => readonly (TimeRange | undefined)[] | undefined
 }
@@ -63,7 +67,7 @@ export type CompiledPolicy = {
 export async function compilePolicy(policy: ArtifactPolicy, options: CompileOptions): Promise<CompiledPolicy> {
   const resolve = await keyResolver(options)
   const identities = new Map<string, CompiledIdentity>()
-  for (const identity of policy.identities.values()) identities.set(identity.name, await compileIdentity(identity, resolve))
+  for (const identity of policy.identities.values()) identities.set(identity.name, await compileIdentity(identity, resolve, options))
   const revocations: CompiledRevocationSource[] = []
   for (const source of policy.revocations) {
     const keys = await Promise.all(source.keys.map(resolve))
@@ -108,22 +112,28 @@ function readPem(pem: string, path: string): PublicKey {
   }
 }
 
-async function compileIdentity(identity: PolicyIdentity, resolve: KeyResolver): Promise<CompiledIdentity> {
+async function compileIdentity(identity: PolicyIdentity, resolve: KeyResolver, options: CompileOptions): Promise<CompiledIdentity> {
   const { name, person, roles, signer } = identity
-  const base = { name, ...(person === undefined ? {} : { person }), roles }
-  if (signer.kind === 'certificate') {
-    const open = signer.subject.kind !== 'exact' || signer.issuer.kind !== 'exact'
-    return { ...base, open, keys: [], needsAuthority: true, windowsFor: await certificateWindows(signer, identity.path) }
+  const base = { name, ...(person === undefined ? {} : { person }), roles, open: isOpen(signer) }
+  if (signer.kind === 'certificate')
+    return { ...base, keys: [], needsAuthority: true, windowsFor: await certificateWindows(signer, identity.path) }
+  if (signer.kind === 'x509') {
+    const authority = await compileOwnAuthority(signer, identity.path, options)
+    const windows = [signer.validFor]
+    // Proven by this very demand: the name of an identity may mean another in the policy that the evidence was proven for.
+    const windowsFor: CompiledIdentity['windowsFor'] = ({ evidence: { signer: found } }) =>
+      found.kind === 'certificate' && found.own?.authorities.includes(authority.id) === true ? windows : undefined
+    return { ...base, keys: [], needsAuthority: false, authority, windowsFor }
   }
   const keys = await Promise.all(signer.keys.map(resolve))
   const windows = new Map<string, (TimeRange | undefined)[]>()
   for (const { trusted, fingerprint } of keys) windows.set(fingerprint, [...(windows.get(fingerprint) ?? []), trusted.validFor])
   return {
     ...base,
-    open: false,
     needsAuthority: false,
     keys: keys.map(({ trusted }) => ({ ...trusted, label: name })),
-    windowsFor: ({ evidence }) => (evidence.signer.kind === 'key' ? windows.get(evidence.signer.fingerprint) : undefined),
+    // A signature by this key is its signature also where an authority has certified the key.
+    windowsFor: ({ evidence: { signer } }) => windows.get(signer.kind === 'key' ? signer.fingerprint : signer.keyFingerprint),
   }
 }
 
@@ -137,34 +147,9 @@ async function certificateWindows(
   for (const [arc, match] of signer.extensions) extensions.push([arc, await compileName(match, `${path}.certificate.extensions`)])
   const windows = [signer.validFor]
   return ({ evidence: { signer: found } }) => {
-    if (found.kind !== 'certificate' || !issuer(found.issuer) || !subject(found.subject)) return undefined
+    if (found.kind !== 'certificate' || found.own !== undefined || !issuer(found.issuer) || !subject(found.subject)) return undefined
     const all = extensions.every(([arc, matches]) => Object.hasOwn(found.extensions, arc) && matches(found.extensions[arc] ?? ''))
     return all ? windows : undefined
-  }
-}
-
-/** Exact names compare code unit by code unit; patterns are RE2, anchored around the whole pattern, checked alone first so that none can close the group. */
-async function compileName(match: NameMatch, path: string): Promise<(name: string) => boolean> {
-  const { value } = match
-  switch (match.kind) {
-    case 'exact':
-      return (name) => name === value
-    case 'glob':
-      return compileGlob(value)
-    case 'pattern': {
-      const { RE2JS } = await import('re2js')
-      if (value.length > maxPatternLength)
-        throw new CountersignError('policy_malformed', `${path}: a pattern of ${value.length} characters`)
-      try {
-        RE2JS.compile(value)
-        const pattern = RE2JS.compile(`^(?:${value})$`)
-        return (name) => pattern.matches(name)
-      } catch (cause) {
-        throw new CountersignError('policy_malformed', `${path}: not a pattern of RE2: ${JSON.stringify(value.slice(0, 100))}`, { cause })
-      }
-    }
-    default:
-      return unreachable(match)
   }
 }
 

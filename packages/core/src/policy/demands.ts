@@ -5,10 +5,11 @@ import type { Demand, IdentityMatch, NameMatch, TrustedKey, VerifyPolicy } from 
 import type { CompiledPolicy } from './compile.ts'
 
 /**
- * The verifications of each signature found: one with the keys of all identities, one with the names of all certificates; a signature
- * made with a certificate may satisfy either. Both accept any content: which of it counts is the policy's to say, as are windows.
+ * The verifications of each signature found: one with the keys of all identities, one with the names of all certificates, one with all
+ * authorities of the policy's own; a signature made with a certificate may satisfy any. All accept any content: which of it counts is the
+ * policy's to say, as are windows.
  */
-export type PolicyDemands = { readonly keys?: VerifyPolicy; readonly certificates?: VerifyPolicy }
+export type PolicyDemands = { readonly keys?: VerifyPolicy; readonly certificates?: VerifyPolicy; readonly authorities?: VerifyPolicy }
 
 const required: Demand = { kind: 'required' }
 const notDemanded: Demand = { kind: 'not_demanded' }
@@ -24,12 +25,18 @@ export function demandsOf({ policy, identities, rules }: CompiledPolicy): Policy
       ? [{ issuer: widened(signer.issuer), subject: widened(signer.subject) }]
       : [],
   )
+  const authorities = identities.flatMap((identity) =>
+    identity.authority === undefined || !used.has(identity) ? [] : [identity.authority],
+  )
   const base = { content: { kind: 'any_content' as const }, signedTimestamp: notDemanded, claims: required }
   return {
     ...(keys.length === 0 ? {} : { keys: { ...base, signer: { kind: 'keys', keys }, log: notDemanded, sct: notDemanded } }),
     ...(names.length === 0
       ? {}
       : { certificates: { ...base, signer: { kind: 'identities', identities: names }, log: required, sct: required } }),
+    ...(authorities.length === 0
+      ? {}
+      : { authorities: { ...base, signer: { kind: 'authorities', authorities }, log: notDemanded, sct: notDemanded } }),
   }
 }
 
@@ -58,6 +65,7 @@ export function needsTrustedTime({ rules }: CompiledPolicy): boolean {
     const { required, logged, ...moments } = demand.time
     const newest = demand.kind === 'attestation' && demand.newest
     const windowed = identities.some(({ keys }) => keys.length > 0 && keys.every(({ validFor }) => validFor !== undefined))
-    return required || logged || Object.keys(moments).length > 0 || newest || windowed
+    const chained = identities.some(({ authority }) => authority?.time.kind === 'trusted')
+    return required || logged || Object.keys(moments).length > 0 || newest || windowed || chained
   })
 }

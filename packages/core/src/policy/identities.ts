@@ -4,6 +4,7 @@ import { entries, isAbsent, items, members, nonEmptyText, optional, optionalItem
 import { extensionArcs } from './extensions.ts'
 import { bounded, isObject, readBoolean, readName, readNameMatch, readWindow } from './fields.ts'
 import type { KeySource, PolicyIdentity, PolicyKey, RevocationSource } from './model.ts'
+import { readOwnCertificate } from './own-certificates.ts'
 
 const maxIdentities = 256
 const maxKeys = 16
@@ -23,12 +24,14 @@ export function readIdentities(at: Place): ReadonlyMap<string, PolicyIdentity> {
 }
 
 function readIdentity(name: string, at: Place): PolicyIdentity {
-  const field = members(at, ['keys', 'certificate', 'person', 'roles'])
+  const field = members(at, ['keys', 'certificate', 'x509', 'person', 'roles'])
   const person = optional(field('person'), readName)
   const roles = optionalItems(field('roles'), maxRoles).map(readName)
-  const keyed = !isAbsent(field('keys'))
-  if (keyed === !isAbsent(field('certificate'))) return refuse(at, 'expected either keys or certificate')
-  const signer = keyed ? { kind: 'keys' as const, keys: readKeys(field('keys')) } : readCertificateMatch(field('certificate'))
+  const [kind, more] = (['keys', 'certificate', 'x509'] as const).filter((each) => !isAbsent(field(each)))
+  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of keys, certificate and x509')
+  const place = field(kind)
+  const signer =
+    kind === 'keys' ? { kind, keys: readKeys(place) } : kind === 'certificate' ? readCertificateMatch(place) : readOwnCertificate(place)
   return { name, signer, ...(person === undefined ? {} : { person }), roles, path: at.path }
 }
 

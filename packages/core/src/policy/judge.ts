@@ -84,14 +84,35 @@ function countAll(compiled: CompiledRule, around: Surroundings & { readonly item
 }
 
 function candidates(counted: readonly Counted[], statuses: readonly Counted['status'][]): readonly QuorumCandidate[] {
-  const bySigner = new Map<string, Set<CompiledIdentity>>()
-  for (const { item, status, identities } of counted) {
-    if (!statuses.includes(status)) continue
-    const known = bySigner.get(item.signer) ?? new Set()
-    for (const identity of identities) known.add(identity)
-    bySigner.set(item.signer, known)
+  const counting = counted.filter(({ status }) => statuses.includes(status))
+  const shared = tokensOfSeveral(counting)
+  const known = new Map<
+    string,
+    { readonly signer: string; readonly tokens: readonly string[]; readonly identities: Set<CompiledIdentity> }
+  >()
+  for (const { item, identities } of counting) {
+    // A signer's short-lived certificates have a key each. One that no other signer has makes no difference, and many would make the search long.
+    const tokens = [item.signer, ...item.tokens.filter((token) => shared.has(token))]
+    const key = tokens.join('\n')
+    const candidate = known.get(key) ?? { signer: item.signer, tokens, identities: new Set() }
+    for (const identity of identities) candidate.identities.add(identity)
+    known.set(key, candidate)
   }
-  return [...bySigner].map(([signer, identities]) => ({ signer, identities }))
+  return [...known.values()]
+}
+
+/** Tokens that occur with more than one signer. */
+function tokensOfSeveral(counted: readonly Counted[]): ReadonlySet<string> {
+  const signerOf = new Map<string, string>()
+  const shared = new Set<string>()
+  for (const { item } of counted) {
+    for (const token of item.tokens) {
+      const other = signerOf.get(token)
+      if (other === undefined) signerOf.set(token, item.signer)
+      else if (other !== item.signer) shared.add(token)
+    }
+  }
+  return shared
 }
 
 function report({ item, status, identities, detail }: Counted): ItemReport {

@@ -1,5 +1,6 @@
 /** What is suspicious in a policy that is well formed: what accepts everybody, can never be satisfied, or demands nothing. */
 import { compileGlob } from '../glob.ts'
+import type { NameMatch } from '../verify/policy.ts'
 import { timeText } from '../verify/time.ts'
 import type { CompiledIdentity, CompiledParty, CompiledPolicy } from './compile.ts'
 import type { ArtifactMatch, PolicyIdentity } from './model.ts'
@@ -32,8 +33,7 @@ export function lintPolicy(compiled: CompiledPolicy, nowMs: number): readonly Po
     const told = policy.identities.get(identity.name)
     if (told === undefined) continue
     if (!used.has(identity)) found('identity_unused', told.path, 'no rule names it')
-    if (acceptsAnybody(told))
-      found('accepts_everybody', told.path, 'issuer or subject matches every name: it proves nothing about who signed')
+    if (acceptsAnybody(told)) found('accepts_everybody', told.path, acceptsAnybodyText(told))
     for (const { path, end } of windowsOf(told)) {
       if (end <= nowMs) found('key_expired', path, `signatures count until ${timeText(end)} only`)
     }
@@ -52,15 +52,25 @@ export function lintPolicy(compiled: CompiledPolicy, nowMs: number): readonly Po
   return findings
 }
 
+function acceptsAnybodyText({ signer }: PolicyIdentity): string {
+  return signer.kind === 'x509'
+    ? 'it is whoever has a certificate of these authorities: it proves nothing about who signed'
+    : 'issuer or subject matches every name: it proves nothing about who signed'
+}
+
 /** Names that no identity that means somebody has in common. */
 const strangers = ['x', 'https://stranger.example/a/b.yml@refs/heads/main', 'somebody@stranger.example', 'https://other.example']
 
 function acceptsAnybody({ signer }: PolicyIdentity): boolean {
-  if (signer.kind !== 'certificate') return false
-  return [signer.issuer, signer.subject].some((match) => {
-    if (match.kind === 'glob') return strangers.every(compileGlob(match.value))
-    return match.kind === 'pattern' && /^\^?(?:\((?:\?:)?)?\.[*+]\)?\$?$/.test(match.value)
-  })
+  if (signer.kind === 'keys') return false
+  if (signer.kind === 'certificate') return [signer.issuer, signer.subject].some(acceptsAnyName)
+  // The issuer of a certificate says nothing about whose it is.
+  return [signer.subject, signer.commonName].every((match) => match === undefined || acceptsAnyName(match))
+}
+
+function acceptsAnyName(match: NameMatch): boolean {
+  if (match.kind === 'glob') return strangers.every(compileGlob(match.value))
+  return match.kind === 'pattern' && /^\^?(?:\((?:\?:)?)?\.[*+]\)?\$?$/.test(match.value)
 }
 
 function windowsOf({ signer, path }: PolicyIdentity): readonly { readonly path: string; readonly end: number }[] {
@@ -76,7 +86,7 @@ function canBeReached(party: CompiledParty, told: ReadonlyMap<string, PolicyIden
     const document = told.get(identity.name)
     if (document === undefined || isOver(document, nowMs)) continue
     for (let i = 0; i < (identity.open ? most : 1); i++)
-      candidates.push({ signer: `${identity.name} ${i}`, identities: new Set([identity]) })
+      candidates.push({ signer: `${identity.name} ${i}`, tokens: [`${identity.name} ${i}`], identities: new Set([identity]) })
   }
   return judgeQuorum(party, candidates).kind !== 'not_reached'
 }

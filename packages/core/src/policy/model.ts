@@ -24,6 +24,26 @@ export type KeySource =
 /** A key of an identity and when its signatures count. Windows of two keys may overlap: that is a rotation. */
 export type PolicyKey = { readonly source: KeySource; readonly validFor?: TimeRange; readonly path: string }
 
+/** Where certificates come from: PEM in the policy, or a file beside it. A file may hold several. */
+export type CertificateSource = { readonly kind: 'pem'; readonly pem: string } | { readonly kind: 'file'; readonly file: string }
+
+/** Whoever an authority of one's own (a company's PKI) has certified under a name: every name given must match. */
+export type OwnCertificateMatch = {
+  readonly kind: 'x509'
+  readonly roots: readonly CertificateSource[]
+  readonly intermediates: readonly CertificateSource[]
+  /** One of the subject alternative names (mail address, DNS name, URI, IP address). */
+  readonly subject?: NameMatch
+  readonly commonName?: NameMatch
+  /** Distinguished name of the issuer, RFC 4514. */
+  readonly issuer?: NameMatch
+  /** OID of the extended key usage that the certificate must have. */
+  readonly purpose: string
+  /** UNSAFE: why a chain that holds now is enough where nothing proves when the signature was made. */
+  readonly verifierClockReason?: string
+  readonly validFor?: TimeRange
+}
+
 /** A person, team or machine that may sign, under the name that rules use. */
 export type PolicyIdentity = {
   readonly name: string
@@ -37,6 +57,7 @@ export type PolicyIdentity = {
         readonly extensions: ReadonlyMap<string, NameMatch>
         readonly validFor?: TimeRange
       }
+    | OwnCertificateMatch
   /** Who stands behind it; identities of one person count once where a group is distinct by person. */
   readonly person?: string
   readonly roles: readonly string[]

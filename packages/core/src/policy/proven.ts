@@ -5,7 +5,7 @@ import { CountersignError } from '../failure.ts'
 import type { JsonValue } from '../json/parse.ts'
 import type { Primitives } from '../primitives.ts'
 import { isSignatureStatement, parseStatement, predicateValue } from '../statement/statement.ts'
-import type { Evidence, SignerEvidence } from '../verify/evidence.ts'
+import type { Evidence, OwnCertificateEvidence, SignerEvidence } from '../verify/evidence.ts'
 
 /** One verified signature or attestation. */
 export type ProvenItem = {
@@ -19,6 +19,8 @@ export type ProvenItem = {
   readonly content: Digest
   /** Equal for all signatures of one key, and of one certificate identity. */
   readonly signer: string
+  /** Two signatures that share one of these are by one signer: a key, also where it is certified, and every name in a certificate. */
+  readonly tokens: readonly string[]
   /** The earliest proven time, Unix milliseconds: the signature existed then. */
   readonly signedMs: number | undefined
   /** Orders evidence, and tells duplicates. */
@@ -34,8 +36,11 @@ export async function readProven(evidence: Evidence, source: string, primitives:
   const signer = signerKey(evidence.signer)
   const times = evidence.times.map(({ timeMs }) => timeMs)
   const signedMs = times.length === 0 ? undefined : Math.min(...times)
-  const order = [signer, evidence.signer.fingerprint, content, signedMs ?? '', evidence.artifact ?? '', evidence.log.length].join('\n')
-  return { evidence, source, claim: claimOf(evidence), content, signer, signedMs, order }
+  const proven = evidence.signer.kind === 'certificate' ? (evidence.signer.own?.authorities.join(' ') ?? '') : ''
+  const order = [signer, evidence.signer.fingerprint, proven, content, signedMs ?? '', evidence.artifact ?? '', evidence.log.length].join(
+    '\n',
+  )
+  return { evidence, source, claim: claimOf(evidence), content, signer, tokens: tokensOf(evidence.signer), signedMs, order }
 }
 
 /** Sorted, and each once: the order in which evidence was found and how often decide nothing. */
@@ -50,7 +55,21 @@ function compare(a: string, b: string): number {
 
 /** One key is one signer under whatever label; a certificate lives for minutes, so its names are the signer. */
 function signerKey(signer: SignerEvidence): string {
-  return signer.kind === 'key' ? `key ${signer.fingerprint}` : `certificate ${JSON.stringify([signer.issuer, signer.subject])}`
+  if (signer.kind === 'key') return `key ${signer.fingerprint}`
+  return `certificate ${JSON.stringify(signer.own === undefined ? [signer.issuer, signer.subject] : ownNames(signer.own))}`
+}
+
+function tokensOf(signer: SignerEvidence): readonly string[] {
+  if (signer.kind === 'key') return [`key ${signer.fingerprint}`]
+  const names = signer.own === undefined ? [signerKey(signer)] : ownNames(signer.own)
+  return [...names, `key ${signer.keyFingerprint}`]
+}
+
+/** Whoever has certificates for two sets of names that have one in common is one: each name was certified to be theirs. */
+function ownNames({ names, commonName, distinguishedName }: OwnCertificateEvidence): readonly string[] {
+  const alternative = names.map(({ kind, value }) => `${kind} ${value}`).sort()
+  // A name without common name (an organisation, a country) is that of many.
+  return commonName === undefined && alternative.length > 0 ? alternative : [...alternative, `name ${distinguishedName}`]
 }
 
 /** The signer for people. */

@@ -6,8 +6,16 @@
  */
 import type { CompiledIdentity, CompiledParty } from './compile.ts'
 
-/** A signer, and as which identities of the policy its signatures count. */
-export type QuorumCandidate = { readonly signer: string; readonly identities: ReadonlySet<CompiledIdentity> }
+/**
+ * A signer, and as which identities of the policy its signatures count. Candidates that share a token are one signer (a key and a certificate
+ * for it) and never count both. Not joined into one: a signature that is added would then turn two signers, each known by one of its tokens,
+ * into a single one, and allow into deny.
+ */
+export type QuorumCandidate = {
+  readonly signer: string
+  readonly tokens: readonly string[]
+  readonly identities: ReadonlySet<CompiledIdentity>
+}
 
 /** What a quorum came to. `signers` fill it, or as much of it as can be filled. */
 export type QuorumResult = {
@@ -57,7 +65,7 @@ function enterIdentity(
   for (let i = from; i < search.candidates.length; i++) {
     const candidate = search.candidates[i]
     if (candidate === undefined || !candidate.identities.has(identity)) continue
-    for (const tokens of waysToUse(candidate.signer, identity, scopes)) {
+    for (const tokens of waysToUse(candidate, identity, scopes)) {
       search.steps -= 1
       if (search.steps < 0) return false
       if (tokens.some((token) => search.used.has(token))) continue
@@ -95,10 +103,11 @@ function enterGroup(search: Search, group: Group, scopes: readonly Group[], next
 }
 
 /** What must be free for a signer to count as an identity, in each way that there is: one for every role where roles must differ. */
-function* waysToUse(signer: string, identity: CompiledIdentity, scopes: readonly Group[]): Generator<readonly string[]> {
-  const person = identity.person ?? signer
+function* waysToUse(candidate: QuorumCandidate, identity: CompiledIdentity, scopes: readonly Group[]): Generator<readonly string[]> {
+  const person = identity.person ?? candidate.signer
+  const base = candidate.tokens.map((token) => `signer ${token}`)
   // Two keys of one identity are that identity once; a pattern stands for as many as fit it.
-  const base = identity.open ? [`signer ${signer}`] : [`signer ${signer}`, `identity ${identity.name}`]
+  if (!identity.open) base.push(`identity ${identity.name}`)
   for (const { path, distinct } of scopes) if (distinct !== 'identity') base.push(`person ${path} ${person}`)
   const byRole = scopes.filter(({ distinct }) => distinct === 'role')
   if (byRole.length === 0) yield base

@@ -1,5 +1,6 @@
 /** Whether a proven signature is revoked. */
 import { unreachable } from '../failure.ts'
+import type { OwnCertificateEvidence } from '../verify/evidence.ts'
 import type { ProvenItem } from './proven.ts'
 import { compileTargetName, type RevocationEntry, type RevocationList, type RevocationTarget } from './revocation-list.ts'
 import { timeText } from '../verify/time.ts'
@@ -44,12 +45,19 @@ function* entriesFor({ evidence, content }: ProvenItem, list: RevocationList): G
   const { exact, certificates } = indexOf(list)
   const { signer, artifact, log } = evidence
   const keys = [`signature ${content} ${signer.fingerprint}`]
-  if (signer.kind === 'key') keys.push(`key ${signer.fingerprint}`)
+  // A certificate for a stolen key is no better than the key.
+  keys.push(`key ${signer.kind === 'key' ? signer.fingerprint : signer.keyFingerprint}`)
   if (artifact !== undefined) keys.push(`artifact ${artifact}`)
   for (const { baseUrl, logIndex } of log) keys.push(`log ${logIndex} ${baseUrl}`)
   for (const key of keys) yield* exact.get(key) ?? []
   if (signer.kind !== 'certificate') return
-  for (const { entry, matches } of certificates) if (matches(signer.issuer, signer.subject)) yield entry
+  const subjects = signer.own === undefined ? [signer.subject] : namesOf(signer.own)
+  for (const { entry, matches } of certificates) if (subjects.some((subject) => matches(signer.issuer, subject))) yield entry
+}
+
+/** By whichever of its names a certificate is revoked. */
+function namesOf({ names, commonName, distinguishedName }: OwnCertificateEvidence): readonly string[] {
+  return [...names.map(({ value }) => value), ...(commonName === undefined ? [] : [commonName]), distinguishedName]
 }
 
 function indexOf(list: RevocationList): Index {

@@ -4,6 +4,7 @@ import { predicateTypeOf } from '../predicate/types.ts'
 import { signaturePredicateType } from '../statement/statement.ts'
 import { bounded, isObject, readBoolean, readDecision, readDuration, readMatch, readMoment, readName } from './fields.ts'
 import { readPositive } from './identities.ts'
+import { isOpen } from './name-match.ts'
 import type { Distinct, Party, PolicyIdentity, PolicyRule, TimeDemand } from './model.ts'
 
 const maxGroups = 64
@@ -77,7 +78,7 @@ function readGroup(at: Place, names: Names, depth: number): Extract<Party, { kin
 function mostSigners(of: readonly Party[], { identities }: Names): number {
   const open = of.some(({ name }) => {
     const signer = identities.get(name)?.signer
-    return signer?.kind === 'certificate' && (signer.subject.kind !== 'exact' || signer.issuer.kind !== 'exact')
+    return signer !== undefined && isOpen(signer)
   })
   return open ? Number.POSITIVE_INFINITY : of.length
 }

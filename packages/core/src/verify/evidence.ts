@@ -43,11 +43,26 @@ export type SignerEvidence =
       readonly subject: string
       /** SHA-256 of the leaf certificate. */
       readonly fingerprint: Digest
+      /** SHA-256 of its SubjectPublicKeyInfo: what the fingerprint of a key is. */
+      readonly keyFingerprint: Digest
       readonly notBeforeMs: number
       readonly notAfterMs: number
       /** Fulcio extensions by the last arc of their OID. */
       readonly extensions: Readonly<Record<string, string>>
+      /** Of a certificate by an authority of the verifier's own; `issuer` is then a distinguished name. */
+      readonly own?: OwnCertificateEvidence
     }
+
+/** What an authority of the verifier's own was proven to have certified. */
+export type OwnCertificateEvidence = {
+  /** `id` of every authority demanded that holds. */
+  readonly authorities: readonly string[]
+  /** Subject alternative names of supported kinds. */
+  readonly names: readonly { readonly kind: string; readonly value: string }[]
+  readonly commonName?: string
+  /** The subject, RFC 4514. */
+  readonly distinguishedName: string
+}
 
 /** A log entry that was proven. */
 export type LogEvidence = {

@@ -1,6 +1,8 @@
 /** What one verification demands of one signature. Choices are unions; what is skipped is named UNSAFE and carries a reason. */
 import type { PublicKey } from '../keys/public-key.ts'
 import type { TimeRange } from '../trust/model.ts'
+import type { ChainAuthority } from '../x509/chain.ts'
+import type { Purpose } from '../x509/suitability.ts'
 
 /** A public key that the verifier trusts, from its own configuration, never from the thing verified. */
 export type TrustedKey = {
@@ -28,10 +30,34 @@ export type IdentityMatch = {
   readonly extensions?: ReadonlyMap<number, NameMatch>
 }
 
+/** The names that an authority wrote into a certificate. */
+export type CertifiedSubject = {
+  /** Of the certificate's issuer, a distinguished name, RFC 4514. */
+  readonly issuer: string
+  readonly commonName?: string
+  /** Values of the subject alternative names of supported kinds. */
+  readonly alternativeNames: readonly string[]
+}
+
+/** An authority of the verifier's own (a company's PKI), and whom of those that it certified may have signed. */
+export type OwnAuthority = {
+  /** Equal for equal demands alone: evidence refers to it. */
+  readonly id: string
+  /** The demand in words. */
+  readonly text: string
+  /** From the verifier's own configuration, never from the thing verified. */
+  readonly anchors: readonly ChainAuthority[]
+  readonly accepts: (subject: CertifiedSubject) => boolean
+  readonly purpose: Exclude<Purpose, 'timeStamping'>
+  /** When the chain must hold: at every trusted time, or where none is proven at the verifier's clock, which proves nothing about the signature. */
+  readonly time: { readonly kind: 'trusted' } | { readonly kind: 'verifier_clock_UNSAFE'; readonly reason: string }
+}
+
 /** Who may have signed. Lists are "any of them" and must not be empty. */
 export type SignerDemand =
   | { readonly kind: 'keys'; readonly keys: readonly TrustedKey[] }
   | { readonly kind: 'identities'; readonly identities: readonly IdentityMatch[] }
+  | { readonly kind: 'authorities'; readonly authorities: readonly OwnAuthority[] }
   | { readonly kind: 'any_certified_signer_UNSAFE'; readonly reason: string }
 
 /** Whether a check must succeed, is left out because nobody asked for it (keys only), or is waived by name. */

@@ -2,6 +2,7 @@
 import { bytesToHex } from '../bytes.ts'
 import { digestFromBytes, type Digest } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
+import { keyFingerprint } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { TrustedRoot } from '../trust/model.ts'
 import type { Certificate } from '../x509/certificate.ts'
@@ -31,7 +32,7 @@ type Surroundings = {
  */
 export async function proveCertificate(
   certificate: ReadCertificate,
-  signer: Exclude<SignerDemand, { kind: 'keys' }>,
+  signer: Extract<SignerDemand, { kind: 'identities' | 'any_certified_signer_UNSAFE' }>,
   times: readonly TrustedTime[],
   surroundings: Surroundings,
 ): Promise<SignerEvidence> {
@@ -63,8 +64,8 @@ export async function proveCertificate(
     await proveIdentity({ issuer: identityIssuer, subject, extensions: arcs }, signer.identities, ledger)
   }
   const { notBeforeMs, notAfterMs } = leaf
-  const fingerprint = await fingerprintOf(leaf.raw, primitives)
-  return { kind: 'certificate', issuer: identityIssuer, subject, fingerprint, notBeforeMs, notAfterMs, extensions }
+  const fingerprints = await fingerprintsOf(certificate, primitives)
+  return { kind: 'certificate', issuer: identityIssuer, subject, ...fingerprints, notBeforeMs, notAfterMs, extensions }
 }
 
 /** Every trusted time; when trusted time is waived by name and there is none, the moment of issuing, which proves nothing about the signature. */
@@ -96,6 +97,14 @@ async function proveChain(
   const [, issuer] = result.chain
   if (issuer === undefined) throw new CountersignError('certificate_untrusted', 'the certificate is its own anchor')
   return issuer
+}
+
+/** How evidence names a certificate and its key. */
+export async function fingerprintsOf(
+  { leaf, key }: ReadCertificate,
+  primitives: Primitives,
+): Promise<{ readonly fingerprint: Digest; readonly keyFingerprint: Digest }> {
+  return { fingerprint: await fingerprintOf(leaf.raw, primitives), keyFingerprint: await keyFingerprint(key, primitives) }
 }
 
 async function fingerprintOf(der: Uint8Array, primitives: Primitives): Promise<Digest> {

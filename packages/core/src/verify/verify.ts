@@ -106,7 +106,7 @@ async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> 
   const stamps = await proveStamps(request, content, ledger)
   const times = [...stamps.times, ...log.times]
   demandLogsInUse(log.logs, times)
-  if (times.length === 0 && stamps.foreign > 0 && policy.signer.kind !== 'keys') throw foreignOnly(stamps.foreign)
+  if (times.length === 0 && stamps.foreign > 0 && isKeyless(policy.signer)) throw foreignOnly(stamps.foreign)
   const signer = await proveSigner(request, reading, held, times, ledger)
   const binding = bindArtifact(content, held.digest, artifact, policy.content, policy.claims, ledger)
   return {
@@ -166,7 +166,7 @@ async function proveLog(
   artifact: KnownArtifact,
   ledger: Ledger,
 ): Promise<ProvenLog> {
-  const demanded = policy.log.kind === 'required' || policy.signer.kind !== 'keys'
+  const demanded = policy.log.kind === 'required' || isKeyless(policy.signer)
   if (isSkipped('log_entry', policy.log, demanded, trustedRoot === undefined ? [] : entity.logEntries, ledger))
     return { evidence: [], times: [], logs: [] }
   const [{ proveLogEntries }, { loggedSignature }] = await Promise.all([import('./log.ts'), import('./logged-signature.ts')])
@@ -210,8 +210,13 @@ function foreignOnly(foreign: number): CountersignError {
   })
 }
 
+/** Certificates of the trusted root's authorities live for minutes, and their logging is what makes misuse visible. */
+function isKeyless({ kind }: SignerDemand): boolean {
+  return kind === 'identities' || kind === 'any_certified_signer_UNSAFE'
+}
+
 async function proveSigner(
-  { policy, trustedRoot, primitives }: VerifyRequest,
+  { policy, trustedRoot, nowMs, primitives }: VerifyRequest,
   { certificate, trusted }: Reading,
   held: HeldSignature,
   times: readonly TrustedTime[],
@@ -220,6 +225,10 @@ async function proveSigner(
   const { signer }: { readonly signer: SignerDemand } = policy
   if (signer.kind === 'keys') return proveKey(held.key, trusted, times, certificate !== undefined, primitives, ledger)
   if (certificate === undefined) throw new CountersignError('internal', 'an identity is demanded of a signature without certificate')
+  if (signer.kind === 'authorities') {
+    const { proveOwnCertificate } = await import('./own-certificate.ts')
+    return proveOwnCertificate(certificate, signer.authorities, times, { nowMs, primitives, ledger })
+  }
   const { proveCertificate } = await import('./signer-certificate.ts')
   return proveCertificate(certificate, signer, times, { policy, trustedRoot, primitives, ledger })
 }

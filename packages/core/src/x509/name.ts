@@ -7,9 +7,13 @@ import { CountersignError } from '../failure.ts'
 export type DistinguishedName = {
   /** The Name, DER, exactly as found. */
   readonly raw: Uint8Array
-  /** For people, after RFC 4514: the last component first, special characters escaped. Never compare it. */
+  /** After RFC 4514: the last component first, special characters escaped. For people, and for comparison with what a person wrote; never with another name. */
   readonly text: string
+  /** The common name; absent when there is none, or more than one: then nobody could say which is meant. */
+  readonly commonName?: string
 }
+
+const commonNameOid = '2.5.4.3'
 
 const keywords: Readonly<Record<string, string>> = {
   '2.5.4.3': 'CN',
@@ -27,14 +31,31 @@ const keywords: Readonly<Record<string, string>> = {
 
 /** Reads a Name. Throws `der_malformed`. */
 export function readName(node: DerNode | undefined): DistinguishedName {
-  const parts = readSequence(node).map((part) => readSet(part).map(attribute).join('+'))
-  return { raw: (node as DerNode).raw, text: parts.toReversed().join(',') }
+  const parts = readSequence(node).map((part) => readSet(part).map(attribute))
+  const text = parts
+    .map((part) => part.map(({ oid, value }) => `${keywords[oid] ?? oid}=${attributeText(value)}`).join('+'))
+    .toReversed()
+    .join(',')
+  const [common, another] = parts.flat().filter(({ oid }) => oid === commonNameOid)
+  const commonName = another === undefined && common !== undefined ? plainText(common.value) : undefined
+  return { raw: (node as DerNode).raw, text, ...(commonName === undefined ? {} : { commonName }) }
 }
 
-function attribute(node: DerNode): string {
+function attribute(node: DerNode): { readonly oid: string; readonly value: DerNode | undefined } {
   const [type, value] = readSequence(node)
-  const oid = readOid(type)
-  return `${keywords[oid] ?? oid}=${attributeText(value)}`
+  return { oid: readOid(type), value }
+}
+
+/** A value that is text, without control characters: a NUL or newline would make two readers see two names. */
+function plainText(value: DerNode | undefined): string | undefined {
+  try {
+    const text = readString(value)
+    // oxlint-disable-next-line no-control-regex -- control characters are what is refused
+    return text === '' || /[\u0000-\u001f\u007f-\u009f]/.test(text) ? undefined : text
+  } catch (cause) {
+    if (!(cause instanceof CountersignError)) throw cause
+    return undefined
+  }
 }
 
 function attributeText(value: DerNode | undefined): string {

@@ -15,7 +15,14 @@ export const extensionOid = {
 } as const
 
 /** Purposes of a key (RFC 5280 §4.2.1.12). */
-export const purposeOid = { any: '2.5.29.37.0', codeSigning: '1.3.6.1.5.5.7.3.3', timeStamping: '1.3.6.1.5.5.7.3.8' } as const
+export const purposeOid = {
+  any: '2.5.29.37.0',
+  codeSigning: '1.3.6.1.5.5.7.3.3',
+  emailProtection: '1.3.6.1.5.5.7.3.4',
+  timeStamping: '1.3.6.1.5.5.7.3.8',
+  /** RFC 9336. */
+  documentSigning: '1.3.6.1.5.5.7.3.36',
+} as const
 
 /** Hash functions, signature schemes and key types (RFC 4055, RFC 5480, RFC 5758, RFC 8410). */
 export const algorithmOid = {

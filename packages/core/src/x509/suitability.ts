@@ -4,8 +4,8 @@ import type { FailureCode } from '../failure.ts'
 import type { Certificate } from './certificate.ts'
 import { extensionOid, purposeOid } from './oids.ts'
 
-/** What the leaf of a chain is for. */
-export type Purpose = 'codeSigning' | 'timeStamping'
+/** What the leaf of a chain is for: timestamps, which have rules of their own, or signatures under an extended key usage by name or OID. */
+export type Purpose = 'codeSigning' | 'timeStamping' | { readonly oid: string }
 
 /** Why a certificate cannot be used. */
 export type Problem = { readonly code: FailureCode; readonly detail: string; readonly expected?: string; readonly found?: string }
@@ -28,7 +28,7 @@ export function leafProblem(leaf: Certificate, purpose: Purpose): Problem | unde
   if (critical) return critical
   if (leaf.basicConstraints?.ca === true) return unsuitable('the signing certificate is a certificate authority')
   if (leaf.keyUsage && !maySign(leaf, purpose)) return unsuitable('the key usage of the signing certificate does not allow signatures')
-  return purpose === 'timeStamping' ? timeStampingProblem(leaf) : codeSigningProblem(leaf)
+  return purpose === 'timeStamping' ? timeStampingProblem(leaf) : signingProblem(leaf, oidOf(purpose))
 }
 
 /** RFC 3161 §2.3 and RFC 5280: a timestamp key may have nonRepudiation in place of digitalSignature. */
@@ -37,13 +37,23 @@ function maySign(leaf: Certificate, purpose: Purpose): boolean {
   return purpose === 'timeStamping' && leaf.keyUsage?.has('nonRepudiation') === true
 }
 
-function codeSigningProblem(leaf: Certificate): Problem | undefined {
-  if (leaf.extKeyUsage?.includes(purposeOid.codeSigning) === true) return undefined
+/** A certificate without purposes is for any in RFC 5280, and for none here: the authority must have meant signatures of this kind. */
+function signingProblem(leaf: Certificate, oid: string): Problem | undefined {
+  if (leaf.extKeyUsage?.includes(oid) === true) return undefined
+  const name = purposeName(oid)
   return unsuitable(
-    'the signing certificate is not for code signing',
-    'extended key usage codeSigning',
+    `the signing certificate is not for ${name === 'codeSigning' ? 'code signing' : name}`,
+    `extended key usage ${name}`,
     leaf.extKeyUsage?.join(', ') ?? 'none',
   )
+}
+
+function oidOf(purpose: Purpose): string {
+  return typeof purpose === 'string' ? purposeOid[purpose] : purpose.oid
+}
+
+function purposeName(oid: string): string {
+  return Object.entries(purposeOid).find(([, known]) => known === oid)?.[0] ?? oid
 }
 
 /** RFC 3161 §2.3: exactly one purpose, and critical. */
@@ -76,8 +86,9 @@ export function issuerProblem(issuer: Certificate, path: readonly Certificate[],
 /** Purposes of an authority limit those below it, as Go, OpenSSL and Fulcio's specification have it. */
 function purposesProblem(issuer: Certificate, purpose: Purpose): Problem | undefined {
   const allowed = issuer.extKeyUsage
-  if (allowed === undefined || allowed.includes(purposeOid[purpose]) || allowed.includes(purposeOid.any)) return undefined
-  return unsuitable(`${issuer.subject.text} may not issue certificates for ${purpose}`, purpose, allowed.join(', '))
+  const oid = oidOf(purpose)
+  if (allowed === undefined || allowed.includes(oid) || allowed.includes(purposeOid.any)) return undefined
+  return unsuitable(`${issuer.subject.text} may not issue certificates for ${purposeName(oid)}`, purposeName(oid), allowed.join(', '))
 }
 
 /** RFC 5280 §4.2: who does not understand a critical extension must not use the certificate. */

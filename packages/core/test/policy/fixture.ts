@@ -48,12 +48,18 @@ export async function somebody(label: string): Promise<Somebody> {
 }
 
 /** A certificate of an identity. */
-export function certified(subject: string, issuer = 'https://issuer.example', extensions: Record<string, string> = {}): SignerEvidence {
+export function certified(
+  subject: string,
+  issuer = 'https://issuer.example',
+  extensions: Record<string, string> = {},
+  keyFingerprint: Digest = sha256(utf8(`key of ${subject}`)),
+): Extract<SignerEvidence, { kind: 'certificate' }> {
   return {
     kind: 'certificate',
     issuer,
     subject,
     fingerprint: sha256(utf8(`${issuer} ${subject}`)),
+    keyFingerprint,
     notBeforeMs: 0,
     notAfterMs: now,
     extensions,

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from '../../src/json/parse.ts'
 import type { ProvenItem } from '../../src/policy/proven.ts'
-import { certified, compiled, judge, proven, somebody, type Somebody } from './fixture.ts'
+import { certified, compiled, judge, proven, sha256, somebody, type Somebody } from './fixture.ts'
 
 const people: Somebody[] = await Promise.all(['alice', 'bob', 'carol', 'dave'].map(somebody))
 const [alice, bob, carol, dave] = people as [Somebody, Somebody, Somebody, Somebody]
@@ -246,3 +246,37 @@ function isFilled(uses: readonly OracleUse[], names: readonly string[]): boolean
   const all = uses.flatMap(({ name, claims }) => [name, ...claims])
   return new Set(all).size === all.length && uses.every(({ name }) => names.includes(name))
 }
+
+describe('a key and a certificate for it', () => {
+  const ci = { certificate: { issuer: 'https://issuer.example', subject: 'ci@example.com' } }
+  const sameKey = async (): Promise<ProvenItem> =>
+    proven(certified('ci@example.com', 'https://issuer.example', {}, alice.signer.fingerprint))
+
+  it('attack: count once, whichever of the two identities each is', async () => {
+    expect(await decide({ allOf: ['alice', 'ci'] }, [a, await sameKey()], { ci })).toBe('deny')
+    expect(await decide({ allOf: ['alice', 'ci'] }, [await sameKey()], { ci })).toBe('deny')
+    expect(await decide({ allOf: ['alice', 'ci'] }, [a, await proven(certified('ci@example.com'))], { ci })).toBe('allow')
+  })
+
+  it('a signature with the certificate is one by the key', async () => {
+    expect(await decide('alice', [await sameKey()], { ci })).toBe('allow')
+  })
+
+  it('attack: one identity with several short-lived certificates counts once, and needs no long search', async () => {
+    const staff = { certificate: { issuer: 'https://issuer.example', subject: { glob: '*@example.com' } } }
+    const many = await Promise.all(
+      Array.from({ length: 1500 }, async (_, i) =>
+        proven(certified('one@example.com', 'https://issuer.example', {}, sha256(Uint8Array.of(i >> 8, i & 255))), { predicate: { i } }),
+      ),
+    )
+    const policy = await compiled({ identities: { staff }, require: [{ name: 's', signature: { by: { threshold: 3, of: ['staff'] } } }] })
+    expect(judge(policy, many)).toMatchObject({ decision: 'deny', code: 'policy_denied' })
+  })
+
+  it('a signature that links two signers does not make them one', async () => {
+    const two = { allOf: ['alice', 'ci'] }
+    const other = await proven(certified('ci@example.com'))
+    expect(await decide(two, [a, other], { ci })).toBe('allow')
+    expect(await decide(two, [a, other, await sameKey()], { ci })).toBe('allow')
+  })
+})

@@ -78,7 +78,7 @@ async function readFile(file: BlobSource | Digest, demands: PolicyDemands, claim
   const hashes = new Set<HashAlgorithm>(['sha256'])
   let keep = 0
   for (const { parsed } of claimed) {
-    for (const policy of parsed.ok ? [demands.keys, demands.certificates] : []) {
+    for (const policy of parsed.ok ? [demands.keys, demands.certificates, demands.authorities] : []) {
       if (policy === undefined || !parsed.ok) continue
       try {
         for (const hash of requiredHashes(parsed.entity, policy)) hashes.add(hash)

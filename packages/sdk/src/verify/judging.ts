@@ -11,6 +11,7 @@ import type { Verdict } from '@countersign/core/policy/verdict'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Artifact } from '@countersign/core/verify/artifact'
 import type { Evidence, Refusal, Verification } from '@countersign/core/verify/evidence'
+import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { gate } from '../discover/bounded.ts'
@@ -136,9 +137,8 @@ async function proveEntity(
   artifact: Artifact,
   entity: SignedEntity,
 ): Promise<Verification> {
-  const certified = entity.material.kind === 'certificate'
   let first: Refusal | undefined
-  for (const policy of certified ? [demands.certificates, demands.keys] : [demands.keys, demands.certificates]) {
+  for (const policy of orderOf(demands, entity)) {
     if (policy === undefined) continue
     const root = trustedRoot === undefined ? {} : { trustedRoot }
     const result = await verifyEntity({ entity, artifact, policy, ...root, nowMs, primitives: nodePrimitives })
@@ -146,4 +146,8 @@ async function proveEntity(
     first ??= result
   }
   return first ?? { ok: false, code: 'signer_untrusted', detail: 'the policy names nobody who may have signed', checks: [] }
+}
+
+function orderOf({ keys, certificates, authorities }: PolicyDemands, { material }: SignedEntity): readonly (VerifyPolicy | undefined)[] {
+  return material.kind === 'certificate' ? [certificates, authorities, keys] : [keys, certificates, authorities]
 }
