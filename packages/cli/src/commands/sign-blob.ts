@@ -7,13 +7,14 @@ export const signBlobCommand: Command = {
   name: 'sign-blob',
   summary: 'Sign files.',
   description:
-    'Files are read once, as a stream: any size takes the same memory. With --bundle FILE the bundle of one file is written there;\nseveral files each get FILE.sigstore.json beside them. Without --bundle the detached signature is printed.',
+    'Files are read once, as a stream: any size takes the same memory. With --bundle FILE one signature is written there,\nover all files together and over everything in folders. Without it several files each get FILE.sigstore.json beside them,\nand of one file the detached signature is printed.',
   subjects: 'FILE…',
   least: 1,
   most: 10_000,
   examples: [
     { text: 'Sign a file', line: 'countersign sign-blob --key cosign.key --bundle app.tar.gz.sigstore.json app.tar.gz' },
     { text: 'Sign several files, each with a bundle beside it', line: 'countersign sign-blob --key cosign.key dist/a.zip dist/b.zip' },
+    { text: 'Sign a whole folder with one signature', line: 'countersign sign-blob --key cosign.key --bundle release.sigstore.json dist/' },
     { text: 'Sign what comes from stdin', line: 'tar c src | countersign sign-blob --key cosign.key --bundle src.sigstore.json -' },
   ],
   flags: [

@@ -5,6 +5,14 @@ import type { BlobSource } from '@countersign/sdk/sign/requests'
 import { beginProgress } from '../terminal/progress.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
+/** Whether there is a folder of this name; what is not there at all is told when it is read. */
+export function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+}
+
 /** A file or stdin (`-`), and what ends its progress line. */
 export async function blobSource(
   terminal: Terminal,

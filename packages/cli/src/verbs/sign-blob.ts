@@ -9,13 +9,21 @@ import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { failedSubject } from '../report/failed-subject.ts'
 import type { SubjectReport } from '../report/schema.ts'
-import { blobSource } from '../signing/blob-source.ts'
+import { blobSource, isFolder } from '../signing/blob-source.ts'
 import { signerFromFlags } from '../signing/signer.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 
 /** Signs files, each read once. */
 export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
-  const { subjects } = invocation
+  const { flags, subjects } = invocation
+  const bundle = flags.text('bundle')
+  const folder = await firstFolder(subjects)
+  if (bundle !== undefined && (subjects.length > 1 || folder !== undefined))
+    return (await import('./sign-blob-together.ts')).signTogether(invocation, bundle)
+  if (folder !== undefined)
+    throw new CountersignError('usage', `${folder} is a folder`, {
+      hint: 'Sign all files in it together with --bundle FILE, or name the files.',
+    })
   checkFiles(invocation)
   const signer = signerFromFlags(invocation)
   // Awaited by every file; here only so that a failure before the first is not "unhandled".
@@ -35,13 +43,17 @@ export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
   return { subjects: reports }
 }
 
+async function firstFolder(subjects: readonly string[]): Promise<string | undefined> {
+  const folders = await Promise.all(subjects.map(isFolder))
+  return subjects[folders.indexOf(true)]
+}
+
 /** One file holds one signature; of stdin there is only one, and it has no name to put a bundle beside. */
 function checkFiles({ flags, subjects }: Invocation): void {
-  const single = ['bundle', 'output-signature'].find((name) => flags.text(name) !== undefined)
   if (subjects.length === 1) return
-  if (single !== undefined) {
-    throw new CountersignError('usage', `--${single} holds one signature, and several files are to be signed`, {
-      hint: 'Leave it out: each file gets a bundle FILE.sigstore.json beside it.',
+  if (flags.text('output-signature') !== undefined) {
+    throw new CountersignError('usage', '--output-signature holds one signature, and several files are to be signed', {
+      hint: 'Leave it out: each file gets a bundle FILE.sigstore.json beside it, or with --bundle FILE all of them one.',
     })
   }
   if (subjects.includes('-')) {
