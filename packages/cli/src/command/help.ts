@@ -6,6 +6,7 @@ const groups: readonly (readonly [Verb['group'], string])[] = [
   ['sign', 'Sign'],
   ['verify', 'Verify'],
   ['look', 'Look'],
+  ['move', 'Copy, attach and remove'],
   ['keys', 'Keys'],
   ['trust', 'Trust and services'],
   ['other', 'Other'],

@@ -13,6 +13,8 @@ export type Flag = {
   readonly help: string
   /** What the help calls the value. */
   readonly value?: string
+  /** The value of the flag when it stands alone; another one must then follow after `=`, as with cobra. */
+  readonly bare?: string
   /** The values that the flag takes, or the usual ones, for completion. */
   readonly choices?: readonly string[]
   /** What holds when the flag is absent, for the help only. */
@@ -47,6 +49,8 @@ export type Command = {
   /** Subjects as the help writes them, e.g. `IMAGE…`. */
   readonly subjects: string
   readonly least: number
+  /** The flag that may name the subjects: with it none is needed. */
+  readonly insteadOfSubjects?: string
   readonly most: number
   readonly examples: readonly [Example, ...Example[]]
   readonly flags: readonly Flag[]
@@ -57,6 +61,6 @@ export type Command = {
 export type Verb = {
   readonly name: string
   readonly summary: string
-  readonly group: 'sign' | 'verify' | 'look' | 'keys' | 'trust' | 'other'
+  readonly group: 'sign' | 'verify' | 'look' | 'move' | 'keys' | 'trust' | 'other'
   readonly load: () => Promise<Command>
 }

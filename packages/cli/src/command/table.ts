@@ -80,7 +80,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'download attestation',
     group: 'look',
-    summary: 'Print the attestations of an image, unverified',
+    summary: 'Print the attestations of an image, verified if you say by whom',
     load: async () => (await import('../commands/download.ts')).downloadAttestationCommand,
   },
   {
@@ -94,6 +94,30 @@ export const verbs: readonly Verb[] = [
     group: 'look',
     summary: "Print where cosign's legacy layout keeps something",
     load: async () => (await import('../commands/triangulate.ts')).triangulateCommand,
+  },
+  {
+    name: 'copy',
+    group: 'move',
+    summary: 'Copy an image with everything that signs or describes it',
+    load: async () => (await import('../commands/copy.ts')).copyCommand,
+  },
+  {
+    name: 'save',
+    group: 'move',
+    summary: 'Copy an image with all of that into a folder or an archive',
+    load: async () => (await import('../commands/save.ts')).saveCommand,
+  },
+  {
+    name: 'load',
+    group: 'move',
+    summary: 'Copy a saved image with all of that to a registry',
+    load: async () => (await import('../commands/load.ts')).loadCommand,
+  },
+  {
+    name: 'clean',
+    group: 'move',
+    summary: 'Remove what refers to an image',
+    load: async () => (await import('../commands/clean.ts')).cleanCommand,
   },
   {
     name: 'generate-key-pair',

@@ -10,8 +10,19 @@ import { layoutLimits, type LayoutBlob, type LayoutStore } from './layout-store.
 /** Where the content of an entry lies in the file. */
 type Extent = { readonly offset: number; readonly size: number }
 
+/** An archive: the layout in it, and the small files that may stand beside the layout (`isBeside`). */
+export type TarStore = LayoutStore & {
+  /** A file beside the layout, at most 4 MiB; `undefined` when it is not there. */
+  readonly beside: (path: string) => Promise<Uint8Array | undefined>
+}
+
+/** The file that says what an archive of ours holds. */
+export const archiveContentPath = 'countersign-archive.json'
+/** The folder of an archive for trust that travels with images. */
+export const archiveTrustFolder = 'trust/'
+
 /** Opens an archive. Throws `file_not_found`, `layout_malformed`, `layout_escape`, `limit_exceeded`. */
-export async function openTarStore(file: string): Promise<LayoutStore> {
+export async function openTarStore(file: string): Promise<TarStore> {
   const name = `oci-archive:${file}`
   const extents = await indexEntries(file, name)
   const contentOf = (extent: Extent): AsyncIterable<Uint8Array> => readExtent(file, extent)
@@ -37,6 +48,7 @@ export async function openTarStore(file: string): Promise<LayoutStore> {
       return extent === undefined ? undefined : { size: extent.size, content: () => contentOf(extent) }
     },
     blobs: () => listBlobs(extents),
+    beside: async (path) => (isBeside(path) && extents.has(path) ? small(path) : undefined),
     version: async () => '',
   }
 }
@@ -83,13 +95,17 @@ async function indexEntries(file: string, name: string): Promise<ReadonlyMap<str
   return extents
 }
 
+function isBeside(path: string): boolean {
+  return path === archiveContentPath || path.startsWith(archiveTrustFolder)
+}
+
 /** What tar-stream tells of an entry. */
 type TarHeader = { readonly name: string; readonly type?: string | null; readonly size?: number; readonly byteOffset?: number }
 
 /** Hostile: names that climb, links in place of content, one name twice so that two readers see two images. */
 function note(extents: Map<string, Extent>, header: TarHeader, name: string): void {
   const path = header.name.replace(/^(?:\.\/)+/, '')
-  const inLayout = path === 'index.json' || path === 'oci-layout' || path.startsWith('blobs/')
+  const inLayout = path === 'index.json' || path === 'oci-layout' || path.startsWith('blobs/') || isBeside(path)
   if (path.startsWith('/') || path.split('/').includes('..')) throw escape(name, path)
   if (!inLayout || header.type === 'directory') return
   if (header.type !== 'file' && header.type !== 'contiguous-file') throw escape(name, path)

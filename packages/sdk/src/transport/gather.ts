@@ -16,6 +16,8 @@ import { type CarriedAccessory, type CarriedManifest, type Inventory, inventoryL
 export type GatherOptions = {
   /** Of an index, the children of these platforms (`os/arch[/variant]`) alone; absent: all. */
   readonly platforms?: readonly string[]
+  /** The image itself and what refers to it, without children and without signatures on signatures. */
+  readonly shallow?: boolean
   /** Of what refers to them; absent: everything. */
   readonly wanted?: (accessory: CarriedAccessory) => boolean
 }
@@ -63,7 +65,10 @@ async function takeImage(walk: Walk, digest: Digest, depth: number): Promise<voi
   if (manifest === undefined) {
     throw new CountersignError('not_supported', `${digest} is neither an image nor an index`, { found: stored.mediaType.slice(0, 120) })
   }
-  const wanted = manifest.kind === 'index' ? manifest.manifests.filter((child) => depth > 0 || isWantedPlatform(walk.options, child)) : []
+  const wanted =
+    manifest.kind === 'index' && walk.options.shallow !== true
+      ? manifest.manifests.filter((child) => depth > 0 || isWantedPlatform(walk.options, child))
+      : []
   await takeManifest(walk, walk.source.images, stored, manifest, wanted, depth)
 }
 
@@ -114,7 +119,7 @@ function isForeign({ mediaType }: Descriptor): boolean {
 async function visitSubjects(walk: Walk, subjects: readonly Digest[], level: number): Promise<void> {
   const found = (await Promise.all(subjects.map((subject) => visitSubject(walk, subject, level)))).flat()
   const next = [...new Set(found)]
-  if (next.length === 0) return
+  if (next.length === 0 || walk.options.shallow === true) return
   if (level === inventoryLimits.depth) {
     throw new CountersignError('limit_exceeded', `signatures of signatures go more than ${inventoryLimits.depth} levels deep`)
   }
