@@ -66,6 +66,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/tree.ts')).treeCommand,
   },
   {
+    name: 'doctor',
+    group: 'look',
+    summary: 'Find and repair what is wrong with how signatures are stored',
+    load: async () => (await import('../commands/doctor.ts')).doctorCommand,
+  },
+  {
     name: 'inspect',
     group: 'look',
     summary: 'Show what a file is and says, without verifying it',
