@@ -1,6 +1,8 @@
 /** `countersign download`: flags and help of its three verbs. */
 import type { Command, Flag } from '../command/model.ts'
+import { attestationTypeFlag } from '../flags/attestation-type.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
+import { demandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 const platformFlag: Flag = { name: 'platform', kind: 'text', value: 'OS/ARCH', help: 'of an index, the image of this platform' }
 
@@ -19,17 +21,31 @@ export const downloadSignatureCommand: Command = {
 /** Prints attestations. */
 export const downloadAttestationCommand: Command = {
   name: 'download attestation',
-  summary: 'Print the attestations of an image, one JSON object a line. Nothing is verified.',
+  summary: 'Print the attestations of an image, one JSON object a line.',
+  description:
+    'With --key, an identity or --policy only what it proves is printed, as verify-attestation prints it. Without any nothing is verified.',
   subjects: 'IMAGE',
   least: 1,
   most: 1,
   examples: [
     { text: 'Keep the attestations', line: 'countersign download attestation registry.example/app:1.2 > attestations.jsonl' },
-    { text: 'Only SBOMs', line: 'countersign download attestation --predicate-type https://spdx.dev/Document registry.example/app:1.2' },
+    {
+      text: 'The SBOM that the build signed, ready to be read',
+      line: 'countersign download attestation --key ci.pub --type spdxjson --predicate-only registry.example/app:1.2 > sbom.json',
+    },
+    {
+      text: 'Only SBOMs, unverified',
+      line: 'countersign download attestation --predicate-type https://spdx.dev/Document registry.example/app:1.2',
+    },
   ],
   flags: [
-    { name: 'predicate-type', kind: 'text', value: 'TYPE', help: 'only attestations of this type: a name as for --type, or a URI' },
+    { ...attestationTypeFlag, help: `only attestations of this type: ${attestationTypeFlag.help}`, default: 'any' },
+    { name: 'predicate-type', kind: 'text', value: 'TYPE', help: 'the same, as cosign calls it' },
+    { name: 'predicate-only', kind: 'boolean', help: 'print the predicates alone, as they were signed', commandLineOnly: true },
     platformFlag,
+    ...policyFlags,
+    ...signerFlags,
+    ...demandFlags,
     signatureRepositoryFlag,
     ...registryFlags,
   ],

@@ -21,10 +21,25 @@ export function downloadSignature(invocation: Invocation): Promise<Conclusion> {
   return download(invocation, 'no_signature', downloadSignatures)
 }
 
-/** Prints every attestation as it is stored. */
-export function downloadAttestation(invocation: Invocation): Promise<Conclusion> {
-  const name = invocation.flags.text('predicate-type')
-  const type = name === undefined ? undefined : predicateTypeNamed(name, '--predicate-type')
+const provers = [
+  'key',
+  'policy',
+  ...['identity', 'identity-regexp', 'oidc-issuer', 'oidc-issuer-regexp'].map((name) => `certificate-${name}`),
+]
+
+/** Prints attestations: those that a key, an identity or a policy proves, or, when none is given, every one as it is stored. */
+export async function downloadAttestation(invocation: Invocation): Promise<Conclusion> {
+  const { flags, terminal } = invocation
+  const flag = flags.text('type') === undefined ? 'predicate-type' : 'type'
+  const name = flags.text(flag)
+  const type = name === undefined ? undefined : predicateTypeNamed(name, `--${flag}`)
+  if (provers.some((prover) => flags.list(prover).length > 0))
+    return (await import('./download-verified.ts')).downloadVerified(invocation, type)
+  if (flags.boolean('predicate-only', false))
+    throw new CountersignError('usage', '--predicate-only prints what was verified, and nothing says who must have signed', {
+      hint: 'Give --key, an identity or --policy.',
+    })
+  terminal.err('Nothing was verified; --key, an identity or --policy makes sure of what is printed.\n')
   return download(invocation, 'no_attestation', (repository, image) => downloadAttestations(repository, image, type))
 }
 

@@ -6,6 +6,7 @@ import type { ContentDemand } from '@countersign/core/verify/policy'
 import { asAbsence, namingEvidence } from '@countersign/sdk/blob/absence'
 import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
 import type { Invocation } from '../command/invocation.ts'
+import { namesNobody } from '../demands/accepting.ts'
 import { type BlobEvidence, readBlobEvidence } from '../demands/blob-evidence.ts'
 import { type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
@@ -52,6 +53,7 @@ function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {
 
 async function verifyAll(invocation: Invocation, content: ContentDemand, digest: Digest | undefined): Promise<Conclusion> {
   const { flags, subjects } = invocation
+  if (namesNobody(flags) && subjects.length === 1) return showSignersOfFile(invocation, content)
   const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'blob attestation' : 'blob')
   const bundles = flags.list('bundle')
   if (bundles.length > 1 && bundles.length !== subjects.length) {
@@ -70,6 +72,15 @@ async function verifyAll(invocation: Invocation, content: ContentDemand, digest:
     reports.push(await verifyOne(invocation, subject, { artifact, bundle: beside, given: subjects.length > 0 }, demands))
   }
   return { subjects: reports, policy: demands.report }
+}
+
+async function showSignersOfFile(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
+  const { showSigners, shownBy } = await import('./who-signed.ts')
+  const bundle = invocation.flags.list('bundle')[0]
+  return showSigners(invocation, content, content.kind === 'attestation' ? 'blob attestation' : 'blob', async (subject, demands) => {
+    const beside = await readBlobEvidence(invocation, subject, bundle)
+    return shownBy(await judge(invocation, { artifact: subject, bundle, given: true }, beside, demands))
+  })
 }
 
 type Task = { readonly artifact: string | undefined; readonly bundle: string | undefined; readonly given: boolean }

@@ -9,6 +9,7 @@ import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
 import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { namesNobody } from '../demands/accepting.ts'
 import { annotationsFromFlags, type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
 import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
@@ -41,6 +42,7 @@ export async function verifyImageAttestations(invocation: Invocation): Promise<C
 
 async function verifyAll(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
   const { flags, subjects, terminal } = invocation
+  if (namesNobody(flags)) return (await import('./who-signed.ts')).showImageSigners(invocation, content)
   const form = outputForm(invocation)
   const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature')
   const images = subjects.map((subject) => ({
