@@ -11,9 +11,9 @@ import { parseStatement } from '@countersign/core/statement/statement'
 import { isBundleMediaType } from '../discover/entity.ts'
 import { layerKey } from '../discover/layer-key.ts'
 import { type Finding, finding } from './finding.ts'
-import type { Gathered, ReadLayer, ReadManifest } from './gather.ts'
+import type { Gathered, ExaminedLayer, ExaminedManifest } from './gather.ts'
 
-type Read = Extract<ReadManifest, { readonly kind: 'read' }>
+type Read = Extract<ExaminedManifest, { readonly kind: 'read' }>
 
 /** Checks a referrer that was read. */
 export function checkReferrer(gathered: Gathered, digest: Digest, read: Read): readonly Finding[] {
@@ -36,7 +36,7 @@ export function checkReferrer(gathered: Gathered, digest: Digest, read: Read): r
 }
 
 function checkLayer(
-  layer: Exclude<ReadLayer, { kind: 'entity' }>,
+  layer: Exclude<ExaminedLayer, { kind: 'entity' }>,
   place: string,
   malformed: 'bundle_unusable' | 'legacy_layer_malformed',
 ): readonly Finding[] {
@@ -61,7 +61,7 @@ function checkBundle(
   place: string,
   manifest: ImageManifest,
   entity: SignedEntity,
-  { descriptor }: ReadLayer,
+  { descriptor }: ExaminedLayer,
 ): readonly Finding[] {
   if (entity.content.kind !== 'dsse') {
     return [finding('bundle_unusable', place, 'a signature over a file, where cosign demands a signed statement')]
@@ -106,7 +106,7 @@ function isBundleType(artifactType: string | undefined): boolean {
   return artifactType !== undefined && isBundleMediaType(artifactType)
 }
 
-function isUnderSig({ sig }: Gathered, layer: ReadLayer): boolean {
+function isUnderSig({ sig }: Gathered, layer: ExaminedLayer): boolean {
   return sig.kind === 'read' && sig.layers.some(({ descriptor }) => layerKey(descriptor) === layerKey(layer.descriptor))
 }
 

@@ -8,7 +8,7 @@ import { layerKey } from '../discover/layer-key.ts'
 import type { RepositoryReader } from '../registry/repository.ts'
 import { checkLegacy, checkReferrer } from './check-content.ts'
 import { type Finding, finding } from './finding.ts'
-import { type Gathered, gatherSignatures, type ReadManifest } from './gather.ts'
+import { type Gathered, gatherSignatures, type ExaminedManifest } from './gather.ts'
 import { sameDescriptor } from './index-document.ts'
 
 /** What an examination found, and what it was found in. */
@@ -146,7 +146,7 @@ function checkLegacyWriters({ writers, sig, att }: Gathered): readonly Finding[]
   })
 }
 
-function keysOf(read: ReadManifest): ReadonlySet<Digest> {
+function keysOf(read: ExaminedManifest): ReadonlySet<Digest> {
   return new Set(read.kind === 'read' ? read.layers.map(({ descriptor }) => layerKey(descriptor)) : [])
 }
 

@@ -13,7 +13,7 @@ import type { ManifestReference, ReferrersAnswer, RepositoryReader, StoredManife
 import { type IndexReading, readIndexDocument } from './index-document.ts'
 
 /** A layer that holds, or claims to hold, a signature. */
-export type ReadLayer = { readonly descriptor: Descriptor } & (
+export type ExaminedLayer = { readonly descriptor: Descriptor } & (
   | { readonly kind: 'entity'; readonly entity: SignedEntity; readonly bytes: Uint8Array }
   /** No signature by its media type; not read. */
   | { readonly kind: 'other' }
@@ -21,18 +21,18 @@ export type ReadLayer = { readonly descriptor: Descriptor } & (
 )
 
 /** A manifest that something names. */
-export type ReadManifest =
+export type ExaminedManifest =
   | { readonly kind: 'missing' }
   | { readonly kind: 'altered' | 'malformed'; readonly detail: string }
   | {
       readonly kind: 'read'
       readonly stored: StoredManifest
       readonly manifest: ImageManifest | ImageIndex
-      readonly layers: readonly ReadLayer[]
+      readonly layers: readonly ExaminedLayer[]
     }
 
 /** A writer's own tag and what is under it. */
-export type ReadWriterTag = WriterTag & { readonly content: ReadManifest }
+export type ReadWriterTag = WriterTag & { readonly content: ExaminedManifest }
 
 /** Everything that was read. */
 export type Gathered = {
@@ -41,11 +41,11 @@ export type Gathered = {
   /** Absent when the referrers API did not answer. */
   readonly api?: ReferrersAnswer
   readonly index: IndexReading & { readonly stored?: StoredManifest }
-  readonly sig: ReadManifest
-  readonly att: ReadManifest
+  readonly sig: ExaminedManifest
+  readonly att: ExaminedManifest
   readonly writers: readonly ReadWriterTag[]
   /** Referrers that the API, the index or a writer tag names, by digest. */
-  readonly referrers: ReadonlyMap<Digest, ReadManifest>
+  readonly referrers: ReadonlyMap<Digest, ExaminedManifest>
   /** Places that could not be read. */
   readonly unreadable: readonly CountersignError[]
 }
@@ -78,7 +78,7 @@ export async function gatherSignatures(repository: RepositoryReader, subject: Di
     if (tag !== undefined && content !== undefined) writers.push({ ...tag, content })
   }
   const listed = [...(api?.kind === 'listed' ? api.manifests : []), ...index.entries].slice(0, 2 * defaultDiscoveryLimits.maxReferrers)
-  const referrers = new Map<Digest, ReadManifest>()
+  const referrers = new Map<Digest, ExaminedManifest>()
   for (const { kind, content } of writers) if (kind === 'bundle' && content.kind === 'read') referrers.set(content.stored.digest, content)
   const digests = [...new Set(listed.map(({ digest }) => digest))].filter((digest) => !referrers.has(digest))
   await Promise.all(
@@ -106,7 +106,7 @@ async function readManifest(
   reading: Reading,
   reference: ManifestReference,
   note: (failure: CountersignError) => void,
-): Promise<ReadManifest | undefined> {
+): Promise<ExaminedManifest | undefined> {
   try {
     const stored = await reading.repository.manifest(reference)
     if (stored === undefined) return { kind: 'missing' }
@@ -126,7 +126,7 @@ async function readLayers(
   reading: Reading,
   layers: readonly Descriptor[],
   note: (failure: CountersignError) => void,
-): Promise<readonly ReadLayer[] | undefined> {
+): Promise<readonly ExaminedLayer[] | undefined> {
   const tooMany = reading.countLayers(layers.filter(({ mediaType }) => isEntityMediaType(mediaType)).length)
   if (tooMany !== undefined) {
     note(tooMany)
@@ -140,7 +140,7 @@ async function readLayer(
   reading: Reading,
   descriptor: Descriptor,
   note: (failure: CountersignError) => void,
-): Promise<ReadLayer | undefined> {
+): Promise<ExaminedLayer | undefined> {
   if (!isEntityMediaType(descriptor.mediaType)) return { kind: 'other', descriptor }
   try {
     const bytes = await reading.blob(descriptor)

@@ -24,7 +24,7 @@ import { legacyLayerMediaType, mergeLegacyLayer, writeLegacyLayer } from '../wri
 import type { MergeOptions } from '../write/merge.ts'
 import { examineSignatures, type Examination, rightDescriptors } from './examine.ts'
 import { type Finding, type FindingCode, findingKey } from './finding.ts'
-import type { Gathered, ReadLayer, ReadManifest } from './gather.ts'
+import type { Gathered, ExaminedLayer, ExaminedManifest } from './gather.ts'
 import { mendIndex } from './mend-index.ts'
 
 /** What a repair did. */
@@ -85,8 +85,8 @@ export async function listAgain(repository: Repository, { gathered, findings }: 
   }
 }
 
-type Layered = Extract<ReadManifest, { kind: 'read' }>
-type EntityLayer = Extract<ReadLayer, { kind: 'entity' }>
+type Layered = Extract<ExaminedManifest, { kind: 'read' }>
+type EntityLayer = Extract<ExaminedLayer, { kind: 'entity' }>
 
 /** The layers that findings of a code are about: their place is `MANIFEST LAYER`. */
 function layersOf({ gathered, findings }: Examination, codes: readonly FindingCode[]): readonly (readonly [Layered, EntityLayer])[] {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import type { Fetcher, Updater } from 'tuf-js'
 import { tufFailure } from './failure.ts'
-import type { Mirror } from './mirror.ts'
+import type { MirrorReader } from './mirror.ts'
 import { readRole, targetHashes, tufLimits } from './store.ts'
 
 /** Targets that are fetched: what cosign knows, and no name that could be a path. */
@@ -17,7 +17,7 @@ const maxTargets = 16
  * `folder/targets`. Gives the names of the targets. Throws `tuf_expired`, `tuf_rolled_back`, `tuf_unsigned`, `tuf_malformed`,
  * `content_altered`, `limit_exceeded`, `trust_missing` when the mirror distributes no trusted root, and the failures of the mirror.
  */
-export async function fetchMetadata(mirror: Mirror, url: string, folder: string): Promise<readonly string[]> {
+export async function fetchMetadata(mirror: MirrorReader, url: string, folder: string): Promise<readonly string[]> {
   const [{ Updater: TufUpdater }, { DownloadHTTPError }] = await Promise.all([import('tuf-js'), import('tuf-js/dist/error.js')])
   // The client's own words hide what the transport said.
   const failed: { first?: unknown } = {}

@@ -6,7 +6,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { documentPlace, openMembers, text } from '@countersign/core/json/shape'
 import { isLoopbackHost } from '../http/address.ts'
 import { readBoundedFile } from '../keys/node-key-io.ts'
-import { type Mirror, parseMirrorUrl } from './mirror.ts'
+import { type MirrorReader, parseMirrorUrl } from './mirror.ts'
 import { parseRole, readStored, tufLimits } from './store.ts'
 
 /** The mirror that `cosign initialize` without flags uses. */
@@ -29,7 +29,7 @@ export type InitialRoot = { readonly bytes: Uint8Array; readonly source: 'named'
  * Finds the root. A root that came over the network counts only with its checksum, unless this machine served it: whoever answers in place of
  * the mirror would otherwise be trusted for good. Throws `usage`, `content_altered`, `tuf_malformed`, `trust_missing`.
  */
-export async function initialRoot(mirror: Mirror, url: string, mirrorFolder: string, source: RootSource): Promise<InitialRoot> {
+export async function initialRoot(mirror: MirrorReader, url: string, mirrorFolder: string, source: RootSource): Promise<InitialRoot> {
   const found = await find(mirror, url, mirrorFolder, source)
   if (source.checksum !== undefined) checkDigest(found.bytes, source.checksum)
   const { value } = parseRole(found.bytes, 'the TUF root')
@@ -43,7 +43,7 @@ export async function initialRoot(mirror: Mirror, url: string, mirrorFolder: str
   return found
 }
 
-async function find(mirror: Mirror, url: string, mirrorFolder: string, { root, checksum }: RootSource): Promise<InitialRoot> {
+async function find(mirror: MirrorReader, url: string, mirrorFolder: string, { root, checksum }: RootSource): Promise<InitialRoot> {
   if (root !== undefined) return { bytes: await readNamed(mirror, root, checksum), source: 'named' }
   const stored = await readStored(join(mirrorFolder, 'root.json'), tufLimits.root)
   if (stored !== undefined) return { bytes: stored, source: 'stored' }
@@ -57,7 +57,7 @@ async function find(mirror: Mirror, url: string, mirrorFolder: string, { root, c
   })
 }
 
-async function readNamed(mirror: Mirror, root: string, checksum: string | undefined): Promise<Uint8Array> {
+async function readNamed(mirror: MirrorReader, root: string, checksum: string | undefined): Promise<Uint8Array> {
   if (!/^(?:https?|file):\/\//i.test(root)) return readBoundedFile(root, tufLimits.root)
   const url = parseMirrorUrl(root, '--root')
   demandChecksum(url, checksum)

@@ -50,7 +50,7 @@ const abandonedMs = 60 * 60 * 1000
  *
  * @example
  * ```ts
- * await initializeStore({ folder, mirror: 'https://tuf.example.org', root: 'root.json', nowMs: Date.now() }, { environment: process.env })
+ * await initializeStore({ folder: '/var/lib/trust', mirror: 'https://tuf.example.org', root: 'root.json', nowMs: Date.now() }, { environment: process.env })
  * ```
  */
 export async function initializeStore(request: InitializeRequest, options: MirrorOptions): Promise<Initialized> {

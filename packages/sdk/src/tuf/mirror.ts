@@ -7,7 +7,7 @@ import type { HttpRequest } from '../http/message.ts'
 import { readBoundedFile } from '../keys/node-key-io.ts'
 
 /** Reads from a mirror. */
-export type Mirror = {
+export type MirrorReader = {
   /** The whole content of a URL, at most `maxBytes`; `undefined` when it is not there. Throws `limit_exceeded`, `tuf_unreachable`. */
   readonly read: (url: string, maxBytes: number) => Promise<Uint8Array | undefined>
   readonly close: () => void
@@ -50,7 +50,7 @@ export function parseMirrorUrl(text: string, what: string): string {
 }
 
 /** Opens a mirror. Nothing is loaded or connected before the first read of an http URL. */
-export function openMirror(options: MirrorOptions): Mirror {
+export function openMirror(options: MirrorOptions): MirrorReader {
   let client: Promise<HttpClient> | undefined
   return {
     read: (url, maxBytes) => {
