@@ -66,7 +66,7 @@ export async function carryImage(invocation: Invocation, carriage: Carriage): Pr
     progress.end()
     return conclude(invocation, carriage, copied, finished, verified)
   } catch (cause) {
-    await (opened as Destination | undefined)?.abandon()
+    await opened?.abandon()
     throw cause
   } finally {
     progress.end()
