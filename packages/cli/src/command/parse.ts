@@ -50,6 +50,7 @@ function readLong(word: string, next: string | undefined, flags: readonly Flag[]
   if (flag === undefined) throw unknownFlag(`--${name}`, flags)
   if (equals >= 0) record(flag, word.slice(equals + 1))
   else if (flag.kind === 'boolean') record(flag, 'true')
+  else if (flag.bare !== undefined) record(flag, flag.bare)
   else if (next === undefined) throw missingValue(flag)
   else {
     record(flag, next)

@@ -18,12 +18,29 @@ export const signCommand: Command = {
     { text: 'Sign an image of several platforms and each of them', line: 'countersign sign --key cosign.key -r registry.example/app:1.2' },
     { text: 'Sign an image in a layout folder, with annotations', line: 'countersign sign --key cosign.key -a build=42 oci:./image:1.2' },
     { text: 'Sign for readers of the older form too', line: 'countersign sign --key cosign.key --layout both registry.example/app:1.2' },
+    {
+      text: 'Sign for 90 days, and for this repository and its mirrors alone',
+      line: 'countersign sign --key cosign.key --expires 90d --bind-name registry.example/app:1.2',
+    },
     { text: 'Take the key from the environment', line: 'countersign sign --key env://SIGNING_KEY registry.example/app:1.2' },
   ],
   flags: [
     ...signingFlags,
     ...imageSigningFlags,
     { name: 'annotations', short: 'a', kind: 'csv', value: 'KEY=VALUE', help: 'signed along with the image' },
+    {
+      name: 'expires',
+      kind: 'text',
+      value: 'DURATION|TIME',
+      help: 'until when the signature holds, as in 90d, 12h or 2027-01-31T00:00:00Z',
+    },
+    {
+      name: 'bind-name',
+      kind: 'text',
+      value: 'NAME',
+      bare: '*',
+      help: 'sign the name of the repository too, or another one: --bind-name=REGISTRY/REPOSITORY',
+    },
     { name: 'recursive', short: 'r', kind: 'boolean', help: 'sign every manifest of an index too' },
     {
       name: 'upload',

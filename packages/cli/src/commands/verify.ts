@@ -34,6 +34,7 @@ export const verifyCommand: Command = {
     ...signerFlags,
     ...demandFlags,
     ...imageDemandFlags,
+    { name: 'check-name', kind: 'boolean', help: 'accept only signatures that are bound to the name of the repository (sign --bind-name)' },
     {
       name: 'signature',
       kind: 'text',

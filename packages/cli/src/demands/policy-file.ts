@@ -29,6 +29,7 @@ const replaced = [
   'certificate-oidc-issuer',
   'certificate-oidc-issuer-regexp',
   'check-claims',
+  'check-name',
   'insecure-ignore-tlog',
   'insecure-ignore-sct',
   'use-signed-timestamps',

@@ -8,6 +8,7 @@ import { annotationsFromFlags } from '../demands/policy.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { type BegunSigner, layoutFromFlags } from '../signing/signer.ts'
 import { forEachImage, reportEvents, writeBundleFile } from '../signing/image-signing.ts'
+import { termsFromFlags } from '../signing/terms.ts'
 import { signedParts } from '../signing/parts.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 
@@ -17,6 +18,7 @@ export async function sign(invocation: Invocation, key: BegunSigner): Promise<Co
   const layout = layoutFromFlags(flags)
   const annotations = Object.fromEntries(annotationsFromFlags(flags.list('annotations')))
   const images = subjects.map((subject) => ({ subject, image: parseReference(subject) }))
+  const terms = termsFromFlags(invocation)
   const upload = flags.boolean('upload', true)
   const identity = flags.text('sign-container-identity')
   const files = ['bundle', 'output-signature', 'output-payload'].filter((name) => flags.text(name) !== undefined)
@@ -32,6 +34,7 @@ export async function sign(invocation: Invocation, key: BegunSigner): Promise<Co
       recursive: flags.boolean('recursive', false),
       upload,
       annotations,
+      terms,
       onEvent: reportEvents(terminal, 'signature'),
       ...(identity === undefined ? {} : { containerIdentity: identity }),
     })

@@ -5,6 +5,7 @@ import type { ContentDemand } from '@countersign/core/verify/policy'
 import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
 import { gate } from '@countersign/sdk/discover/bounded'
 import { openImageRepositories } from '@countersign/sdk/sign/repositories'
+import { nameWarning } from '@countersign/sdk/verify/bound-name'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
@@ -82,7 +83,14 @@ async function verifyOne(
   { policy, trustedRoot }: Demands,
 ): Promise<ImageVerification> {
   const repositories = await openImageRepositories(run, { image, ...signatureRepository(flags) })
-  return verifyImageIn(repositories, { image, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }), nowMs: terminal.nowMs })
+  const checkName = flags.boolean('check-name', false)
+  const root = trustedRoot === undefined ? {} : { trustedRoot }
+  const verification = await verifyImageIn(repositories, { image, policy, ...root, checkName, nowMs: terminal.nowMs })
+  const warnings = verification.accepted.map(({ evidence }) => nameWarning(evidence, image))
+  // One that is meant for this name is enough; where there is none, a person should know.
+  const [first] = warnings
+  if (first !== undefined && !warnings.includes(undefined)) terminal.warn(`WARNING: ${verification.image}: ${first}`)
+  return verification
 }
 
 /** How the result is printed: for people on a terminal, else as cosign does. */

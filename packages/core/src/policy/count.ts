@@ -4,13 +4,19 @@ import { formatReference } from '../oci/reference.ts'
 import { inRange, rangeText, timeText } from '../verify/time.ts'
 import type { CompiledIdentity, CompiledRule } from './compile.ts'
 import type { PolicyArtifact } from './match.ts'
-import type { TimeDemand } from './model.ts'
+import { nameProblem } from './mirrors.ts'
+import type { Mirror, TermsDemand, TimeDemand } from './model.ts'
 import type { ProvenItem } from './proven.ts'
 import type { RevocationList } from './revocation-list.ts'
 import { findRevocation } from './revoked.ts'
 
 /** What one rule is judged in. */
-export type Surroundings = { readonly artifact: PolicyArtifact; readonly lists: readonly RevocationList[]; readonly nowMs: number }
+export type Surroundings = {
+  readonly artifact: PolicyArtifact
+  readonly lists: readonly RevocationList[]
+  readonly mirrors: readonly Mirror[]
+  readonly nowMs: number
+}
 
 /** What was made of an item. A stranger is nobody whom the rule names: what strangers add changes nothing, not even "missing" to "failed". */
 export type Counted = {
@@ -38,6 +44,11 @@ export function countItem(compiled: CompiledRule, item: ProvenItem, around: Surr
   const inWindow = named.filter((identity) => windowHolds(identity, item))
   if (inWindow.length === 0) return not(windowText(named, item), named)
   const { demand } = compiled.rule
+  // Evidence may be older than this verdict: it is asked again.
+  const { terms } = item.evidence
+  if (terms?.expiresMs !== undefined && terms.expiresMs <= around.nowMs) return not(`it expired ${timeText(terms.expiresMs)}`, inWindow)
+  const unbound = demand.kind === 'signature' ? termsProblem(demand.terms, item, around) : undefined
+  if (unbound !== undefined) return not(unbound, inWindow)
   const late = demand.kind === 'platforms' ? undefined : timeProblem(demand.time, item, around.nowMs)
   if (late !== undefined) return not(late, inWindow)
   const revoked = findRevocation(item, around.lists)
@@ -71,6 +82,20 @@ function timeProblem(demand: TimeDemand, { signedMs, evidence }: ProvenItem, now
   if (demand.afterMs !== undefined && signedMs <= demand.afterMs) return `made ${timeText(signedMs)}, not after ${timeText(demand.afterMs)}`
   if (demand.maxAgeMs !== undefined && nowMs - signedMs > demand.maxAgeMs) return `made ${timeText(signedMs)}, too long ago`
   return undefined
+}
+
+function termsProblem(
+  demand: TermsDemand,
+  { evidence: { terms }, signedMs }: ProvenItem,
+  { artifact, mirrors }: Surroundings,
+): string | undefined {
+  if (demand.expires && terms?.expiresMs === undefined) return 'its signer did not say when it expires'
+  if (demand.maxLifetimeMs !== undefined && terms?.expiresMs !== undefined) {
+    if (signedMs === undefined) return 'nothing proves when it was made, so that its lifetime is not known'
+    if (terms.expiresMs - signedMs > demand.maxLifetimeMs)
+      return `it holds from ${timeText(signedMs)} to ${timeText(terms.expiresMs)}, which is longer than ${demand.maxLifetimeMs / 1000} s`
+  }
+  return demand.boundName ? nameProblem(terms?.name, artifact, mirrors) : undefined
 }
 
 function contentProblem(

@@ -63,9 +63,10 @@ export function needsTrustedTime({ rules }: CompiledPolicy): boolean {
   return rules.some(({ rule: { demand }, identities }) => {
     if (demand.kind === 'platforms') return false
     const { required, logged, ...moments } = demand.time
+    const lasting = demand.kind === 'signature' && demand.terms.maxLifetimeMs !== undefined
     const newest = demand.kind === 'attestation' && demand.newest
     const windowed = identities.some(({ keys }) => keys.length > 0 && keys.every(({ validFor }) => validFor !== undefined))
     const chained = identities.some(({ authority }) => authority?.time.kind === 'trusted')
-    return required || logged || Object.keys(moments).length > 0 || newest || windowed || chained
+    return required || logged || Object.keys(moments).length > 0 || newest || lasting || windowed || chained
   })
 }

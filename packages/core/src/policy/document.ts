@@ -5,19 +5,22 @@
  * `policy_malformed` and begins with the place, as in `$.require[2].attestation.type`.
  */
 import type { JsonValue } from '../json/parse.ts'
-import { documentPlace, isAbsent, members, oneOf, optional, type Place } from '../json/shape.ts'
+import { documentPlace, isAbsent, members, oneOf, optional, optionalItems, type Place } from '../json/shape.ts'
 import { readDecision, readMatch, readName } from './fields.ts'
 import { readIdentities, readRevocations } from './identities.ts'
 import type { ArtifactPolicy } from './model.ts'
+import { readMirror } from './mirrors.ts'
 import { namesOf, readGroups, readRules } from './rules.ts'
 
 /** The version of the format that this reads. */
 export const policyApiVersion = 'countersign.dev/v1'
 
+const maxMirrors = 64
+
 /** Reads a policy document. Throws `policy_malformed`. */
 export function parsePolicy(value: JsonValue): ArtifactPolicy {
   const root = documentPlace(value, 'policy_malformed')
-  const field = members(root, ['apiVersion', 'kind', 'metadata', 'match', 'identities', 'groups', 'revocations', 'require'])
+  const field = members(root, ['apiVersion', 'kind', 'metadata', 'match', 'identities', 'groups', 'revocations', 'mirrors', 'require'])
   oneOf(field('apiVersion'), [policyApiVersion])
   oneOf(field('kind'), ['ArtifactPolicy'])
   const name = optional(field('metadata'), readMetadata) ?? 'policy'
@@ -30,6 +33,7 @@ export function parsePolicy(value: JsonValue): ArtifactPolicy {
     identities,
     rules: readRules(field('require'), namesOf(identities, groups)),
     revocations: readRevocations(field('revocations')),
+    mirrors: optionalItems(field('mirrors'), maxMirrors).map(readMirror),
   }
 }
 

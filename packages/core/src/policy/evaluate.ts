@@ -70,8 +70,11 @@ function codeOf(nodes: readonly (RuleReport | RevocationReport)[], { refusals }:
 function judgeRules(compiled: CompiledPolicy, input: PolicyInput, lists: readonly RevocationList[]): readonly RuleReport[] {
   const items = distinctItems(input.evidence)
   const unknown = [...input.unreadable, ...input.refusals.map(({ refusal }) => refusal).filter(({ code }) => outcomeOf(code) === 'unknown')]
+  const { mirrors } = compiled.policy
   const codes = unknown.map(({ code }) => code).sort()
-  return compiled.rules.map((rule) => judgeRule(rule, { artifact: input.artifact, items, lists, open: codes[0], nowMs: input.nowMs }))
+  return compiled.rules.map((rule) =>
+    judgeRule(rule, { artifact: input.artifact, items, lists, mirrors, open: codes[0], nowMs: input.nowMs }),
+  )
 }
 
 /** A list that is demanded and cannot be relied on denies: whoever holds it back would otherwise un-revoke. */

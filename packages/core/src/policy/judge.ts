@@ -3,7 +3,7 @@ import type { FailureCode } from '../failure.ts'
 import type { CompiledIdentity, CompiledParty, CompiledRule } from './compile.ts'
 import { countItem, type Counted, type Surroundings } from './count.ts'
 import { gravest, type ItemReport, type RuleReport } from './verdict.ts'
-import { partyText, timeDemandText } from './words.ts'
+import { partyText, termsDemandText, timeDemandText } from './words.ts'
 import { judgeQuorum, type QuorumCandidate } from './quorum.ts'
 import { signerText, type ProvenItem } from './proven.ts'
 
@@ -135,5 +135,5 @@ function wantedText({ rule: { demand } }: CompiledRule, party: CompiledParty): s
   if (demand.kind === 'platforms') return ''
   const what = demand.kind === 'attestation' ? `an attestation of type ${demand.predicateType}` : 'a signature'
   const condition = demand.kind === 'attestation' && demand.condition !== undefined ? `, for which ${demand.condition}` : ''
-  return `${what} by ${partyText(party)}${timeDemandText(demand.time)}${condition}`
+  return `${what} by ${partyText(party)}${timeDemandText(demand.time)}${demand.kind === 'signature' ? termsDemandText(demand.terms) : ''}${condition}`
 }

@@ -17,6 +17,7 @@ export type PolicyFinding = {
     | 'matches_nothing'
     | 'unmatched_allowed'
     | 'identity_unused'
+    | 'mirrors_unused'
   readonly path: string
   readonly detail: string
 }
@@ -28,6 +29,8 @@ export function lintPolicy(compiled: CompiledPolicy, nowMs: number): readonly Po
   const found = (finding: PolicyFinding['finding'], path: string, detail: string): void => void findings.push({ finding, path, detail })
   if (policy.unmatched === 'allow')
     found('unmatched_allowed', '$.match.unmatched', 'every artifact that the policy does not speak of is allowed')
+  if (policy.mirrors.length > 0 && !rules.some(({ rule: { demand } }) => demand.kind === 'signature' && demand.terms.boundName))
+    found('mirrors_unused', '$.mirrors', 'no rule asks for a bound name, so that every name is accepted')
   const used = new Set(rules.flatMap((rule) => rule.identities))
   for (const identity of identities) {
     const told = policy.identities.get(identity.name)

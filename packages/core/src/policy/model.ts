@@ -92,12 +92,30 @@ export type TimeDemand = {
   readonly maxAgeMs?: number
 }
 
+/** What a signer must have bound a signature to. */
+export type TermsDemand = {
+  readonly expires: boolean
+  /** From when it was made, by its trusted time, until it expires. */
+  readonly maxLifetimeMs?: number
+  /** The name of the repository must be signed, and be the one that is judged, or one that it mirrors. */
+  readonly boundName: boolean
+}
+
+/** A place that holds copies of another: a name below `from` is also the same name below `to`. */
+export type Mirror = { readonly from: string; readonly to: string }
+
 /** One thing that must hold of an artifact. */
 export type PolicyRule = {
   readonly name: string
   readonly match?: ArtifactMatch
   readonly demand:
-    | { readonly kind: 'signature'; readonly by: Party; readonly annotations: ReadonlyMap<string, string>; readonly time: TimeDemand }
+    | {
+        readonly kind: 'signature'
+        readonly by: Party
+        readonly annotations: ReadonlyMap<string, string>
+        readonly time: TimeDemand
+        readonly terms: TermsDemand
+      }
     | {
         readonly kind: 'attestation'
         readonly predicateType: string
@@ -134,4 +152,5 @@ export type ArtifactPolicy = {
   readonly identities: ReadonlyMap<string, PolicyIdentity>
   readonly rules: readonly PolicyRule[]
   readonly revocations: readonly RevocationSource[]
+  readonly mirrors: readonly Mirror[]
 }

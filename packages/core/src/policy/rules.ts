@@ -5,7 +5,7 @@ import { signaturePredicateType } from '../statement/statement.ts'
 import { bounded, isObject, readBoolean, readDecision, readDuration, readMatch, readMoment, readName } from './fields.ts'
 import { readPositive } from './identities.ts'
 import { isOpen } from './name-match.ts'
-import type { Distinct, Party, PolicyIdentity, PolicyRule, TimeDemand } from './model.ts'
+import type { Distinct, Party, PolicyIdentity, PolicyRule, TermsDemand, TimeDemand } from './model.ts'
 
 const maxGroups = 64
 const maxParties = 64
@@ -134,9 +134,25 @@ function readRule(at: Place, names: Names): PolicyRule {
 const timeFields = ['time', 'logged', 'before', 'after', 'maxAge']
 
 function readSigned(at: Place, names: Names): PolicyRule['demand'] {
-  const field = members(at, ['by', 'annotations', ...timeFields])
+  const field = members(at, ['by', 'annotations', 'expires', 'maxLifetime', 'boundName', ...timeFields])
   const annotations = isAbsent(field('annotations')) ? {} : textMap(field('annotations'), maxAnnotations)
-  return { kind: 'signature', by: readParty(field('by'), names), annotations: new Map(Object.entries(annotations)), time: readTimes(field) }
+  return {
+    kind: 'signature',
+    by: readParty(field('by'), names),
+    annotations: new Map(Object.entries(annotations)),
+    time: readTimes(field),
+    terms: readTerms(field),
+  }
+}
+
+function readTerms(field: (name: string) => Place): TermsDemand {
+  const isRequired = (name: string): boolean => {
+    if (isAbsent(field(name))) return false
+    return text(field(name)) === 'required' || refuse(field(name), 'expected required')
+  }
+  const maxLifetimeMs = optional(field('maxLifetime'), readDuration)
+  const expires = isRequired('expires') || maxLifetimeMs !== undefined
+  return { expires, ...(maxLifetimeMs === undefined ? {} : { maxLifetimeMs }), boundName: isRequired('boundName') }
 }
 
 function readAttested(at: Place, names: Names): PolicyRule['demand'] {

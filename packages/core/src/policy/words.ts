@@ -1,7 +1,7 @@
 /** Demands in words, for reason trees. */
 import { timeText } from '../verify/time.ts'
 import type { CompiledParty } from './compile.ts'
-import type { TimeDemand } from './model.ts'
+import type { TermsDemand, TimeDemand } from './model.ts'
 
 /** Who must sign. */
 export function partyText(party: CompiledParty): string {
@@ -22,4 +22,10 @@ export function timeDemandText(demand: TimeDemand): string {
     demand.maxAgeMs === undefined ? '' : `made in the last ${demand.maxAgeMs / 1000} s`,
   ].filter((part) => part !== '')
   return parts.length === 0 ? '' : `, ${parts.join(', ')}`
+}
+
+/** What its signer must have bound it to. */
+export function termsDemandText(demand: TermsDemand): string {
+  const lifetime = demand.maxLifetimeMs === undefined ? '' : ` at most ${demand.maxLifetimeMs / 1000} s later`
+  return `${demand.expires ? `, that expires${lifetime}` : ''}${demand.boundName ? ', bound to this name' : ''}`
 }

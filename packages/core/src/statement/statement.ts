@@ -114,13 +114,20 @@ export function buildStatement(parts: StatementParts): Uint8Array {
   return concatBytes(utf8(`${head.slice(0, -1)},"predicate":`), parts.predicate, utf8('}'))
 }
 
-/** The statement that signs an image as cosign 3 does: one nameless subject, an empty predicate. `digest` is hex SHA-256. */
-export function buildSignatureStatement(sha256Hex: string, annotations: Readonly<Record<string, string>>): Uint8Array {
+/**
+ * The statement that signs an image as cosign 3 does: one nameless subject, a predicate that is empty but for `members`, in their order.
+ * `digest` is hex SHA-256.
+ */
+export function buildSignatureStatement(
+  sha256Hex: string,
+  annotations: Readonly<Record<string, string>>,
+  members: Readonly<Record<string, string>> = {},
+): Uint8Array {
   return buildStatement({
     version: '1',
     subjects: [{ digest: { sha256: sha256Hex }, annotations }],
     predicateType: signaturePredicateType,
-    predicate: utf8('{}'),
+    predicate: utf8(JSON.stringify(members)),
   })
 }
 

@@ -2,6 +2,7 @@
 import type { Digest } from '../digest.ts'
 import type { FailureCode } from '../failure.ts'
 import type { AlgorithmName } from '../keys/algorithm.ts'
+import type { SignedTerms } from './terms.ts'
 
 /** The checks that exist. */
 export type CheckName =
@@ -19,6 +20,8 @@ export type CheckName =
   | 'checkpoint'
   | 'signed_entry_timestamp'
   | 'timestamp'
+  | 'expiry'
+  | 'bound_name'
 
 /** One check that ran and held, in words, e.g. "inclusion at index 7 of 19 in log rekor.example". */
 export type Check = { readonly check: CheckName; readonly detail: string }
@@ -82,6 +85,8 @@ export type Evidence = {
     | { readonly kind: 'simple-signing'; readonly dockerReference: string; readonly payload: Uint8Array }
     | { readonly kind: 'statement'; readonly predicateType: string; readonly payload: Uint8Array }
   readonly annotations: Readonly<Record<string, string>>
+  /** Until when and under which name the signer meant it to hold, where they said so. */
+  readonly terms?: SignedTerms
   readonly algorithm: AlgorithmName
   readonly signer: SignerEvidence
   readonly log: readonly LogEvidence[]

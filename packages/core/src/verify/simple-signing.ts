@@ -1,6 +1,6 @@
 /** cosign's legacy payload ("simple signing", cosign specs/SIGNATURE_SPEC.md): a small JSON document that names a manifest digest. */
 import { parseDigest, type Digest } from '../digest.ts'
-import { parseJsonAs } from '../json/parse.ts'
+import { type JsonValue, parseJsonAs } from '../json/parse.ts'
 import { documentPlace, isAbsent, openMembers, optional, readObject, refuse, text } from '../json/shape.ts'
 
 /** What a payload says. Only the digest and the annotations are ever relied on. */
@@ -9,6 +9,8 @@ export type SimpleSigning = {
   readonly digest: Digest
   /** `critical.identity.docker-reference`: what the signer called the repository; authenticated, but not a place that was checked. */
   readonly dockerReference: string
+  /** `optional` as it stands; anything, also nothing. */
+  readonly optional: JsonValue | undefined
   /** The members of `optional` that are strings. */
   readonly annotations: Readonly<Record<string, string>>
 }
@@ -29,5 +31,5 @@ export function parseSimpleSigning(payload: Uint8Array): SimpleSigning {
       if (typeof member === 'string') annotations[name] = member
     }
   }
-  return { digest, dockerReference: reference ?? '', annotations }
+  return { digest, dockerReference: reference ?? '', optional: document('optional').value, annotations }
 }

@@ -21,6 +21,7 @@ import type { ProvenLog } from './log.ts'
 import type { Demand, SignerDemand, TrustedKey, VerifyPolicy } from './policy.ts'
 import { candidateKeys, certifiedKeyUntrusted, noKeySigned, proveKey } from './public-key.ts'
 import { findSigner, bytesToKeep, messageHashes, type HeldSignature } from './signature.ts'
+import { demandUnexpired, readTerms } from './terms.ts'
 import { demandLogsInUse, distinctAuthorities } from './time.ts'
 import type { ProvenTimestamps } from './timestamp.ts'
 
@@ -109,8 +110,11 @@ async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> 
   if (times.length === 0 && stamps.foreign > 0 && isKeyless(policy.signer)) throw foreignOnly(stamps.foreign)
   const signer = await proveSigner(request, reading, held, times, ledger)
   const binding = bindArtifact(content, held.digest, artifact, policy.content, policy.claims, ledger)
+  const terms = readTerms(content)
+  demandUnexpired(terms, request.nowMs, ledger)
   return {
     ...binding,
+    ...(terms === undefined ? {} : { terms }),
     content: contentEvidence(content),
     algorithm: held.algorithm.name,
     signer,

@@ -88,6 +88,7 @@ describe('a policy', () => {
     identities: new Map([['alice', { name: 'alice', signer: { kind: 'keys', keys }, roles: [], path: '$' }]]),
     rules: [],
     revocations: [{ name: 'list', keys: listKeys, threshold: 1, minVersion: 0, required: true, path: '$' }],
+    mirrors: [],
   })
   const of = (document: ArtifactPolicy, states: ReadonlyMap<string, RevocationState> = new Map()) =>
     policyExpiries(document, states).map(({ what, endsMs }) => [what, endsMs])

@@ -13,6 +13,7 @@ import type { PolicyArtifact } from '../../src/policy/match.ts'
 import { readProven, type ProvenItem } from '../../src/policy/proven.ts'
 import type { Verdict } from '../../src/policy/verdict.ts'
 import type { Evidence, SignerEvidence } from '../../src/verify/evidence.ts'
+import type { SignedTerms } from '../../src/verify/terms.ts'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { newTestKey, type TestKey } from '../verify/forge.ts'
 
@@ -77,6 +78,7 @@ export type Wishes = {
   readonly content?: 'message' | 'statement'
   readonly waived?: boolean
   readonly source?: string
+  readonly terms?: SignedTerms
 }
 
 /** Evidence of a signature, or with `type` of an attestation. */
@@ -92,6 +94,7 @@ export async function proven(signer: SignerEvidence, wishes: Wishes = {}): Promi
     artifact: wishes.artifact ?? digest,
     content: wishes.content === 'message' ? { kind: 'message' } : { kind: 'statement', predicateType, payload },
     annotations: wishes.annotations ?? {},
+    ...(wishes.terms === undefined ? {} : { terms: wishes.terms }),
     algorithm: 'PKIX_ECDSA_P256_SHA_256',
     signer,
     log: wishes.logged === true ? [{ baseUrl: 'https://log.example', logIndex: 7, proof: ['inclusion_proof'] }] : [],

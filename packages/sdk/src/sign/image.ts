@@ -1,6 +1,8 @@
 /** Signing and attesting images: the public functions. */
+import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { ImageReference } from '@countersign/core/oci/reference'
+import type { SignedTerms } from '@countersign/core/verify/terms'
 import { gate } from '../discover/bounded.ts'
 import type { MergeOptions } from '../write/merge.ts'
 import { planAttestation, planSignature, type SubjectPlan } from './plan.ts'
@@ -57,7 +59,8 @@ export async function signImageIn(
   options: SigningOptions = {},
 ): Promise<readonly SignedSubject[]> {
   const name = request.containerIdentity ?? signedName(repositories, request.image)
-  const plan = (subject: Descriptor): SubjectPlan => planSignature(subject, request.annotations, name)
+  const terms = termsOf(request, signedName(repositories, request.image))
+  const plan = (subject: Descriptor): SubjectPlan => planSignature(subject, request.annotations, name, terms)
   return signEach(repositories, { ...request, replace: false }, plan, options)
 }
 
@@ -74,6 +77,16 @@ export async function attestImageIn(
 /** The name of a repository goes into what is signed; the path of a folder on this machine does not. */
 function signedName({ images }: ImageRepositories, { place }: ImageReference): string {
   return place.kind === 'registry' ? images.name : ''
+}
+
+function termsOf({ terms = {} }: Pick<SignImageRequest, 'terms'>, own: string): SignedTerms {
+  const name = terms.name === true ? own : terms.name
+  if (name === '') {
+    throw new CountersignError('usage', 'an image outside of a registry has no name to bind its signature to', {
+      hint: 'Give the name: --bind-name=REGISTRY/REPOSITORY.',
+    })
+  }
+  return { ...(terms.expiresMs === undefined ? {} : { expiresMs: terms.expiresMs }), ...(name === undefined ? {} : { name }) }
 }
 
 type Common = Unconnected<Omit<AttestImageRequest, 'source'>>

@@ -10,6 +10,7 @@ import {
   parseStatement,
   signaturePredicateType,
 } from '@countersign/core/statement/statement'
+import { type SignedTerms, termMembers, termNames } from '@countersign/core/verify/terms'
 import type { StatementSource } from './requests.ts'
 
 /** The bytes to sign about one subject. */
@@ -21,10 +22,25 @@ export type SubjectPlan = {
   readonly legacy: { readonly kind: 'sig'; readonly payload: Uint8Array } | { readonly kind: 'att' }
 }
 
-/** Plans a signature as cosign 3 makes it: statement v1 without a name, simple-signing payload with one. */
-export function planSignature(subject: Descriptor, annotations: Readonly<Record<string, string>>, dockerReference: string): SubjectPlan {
-  const payload = buildSimpleSigning({ dockerReference, digest: subject.digest, annotations })
-  const statement = buildSignatureStatement(demandSha256(subject), annotations)
+/**
+ * Plans a signature as cosign 3 makes it: statement v1 without a name, simple-signing payload with one. Terms go where cosign leaves room.
+ * Throws `usage` for annotations with the names of terms: in the legacy layout they would be terms.
+ */
+export function planSignature(
+  subject: Descriptor,
+  annotations: Readonly<Record<string, string>>,
+  dockerReference: string,
+  terms: SignedTerms = {},
+): SubjectPlan {
+  const taken = Object.values(termNames).find((name) => Object.hasOwn(annotations, name))
+  if (taken !== undefined) {
+    throw new CountersignError('usage', `the annotation ${taken} would be a term of the signature`, {
+      hint: 'Give --expires or --bind-name.',
+    })
+  }
+  const members = termMembers(terms)
+  const payload = buildSimpleSigning({ dockerReference, digest: subject.digest, annotations: { ...annotations, ...members } })
+  const statement = buildSignatureStatement(demandSha256(subject), annotations, members)
   return { predicateType: signaturePredicateType, statement, legacy: { kind: 'sig', payload } }
 }
 

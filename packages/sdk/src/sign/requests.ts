@@ -37,6 +37,8 @@ export type SignImageRequest = ImageRequest & {
   readonly annotations: Readonly<Record<string, string>>
   /** Legacy only: `critical.identity.docker-reference` in place of the repository name. */
   readonly containerIdentity?: string
+  /** Until when the signature holds, and for which repository it is meant: `registry/repository`, or `true` for that of the image. */
+  readonly terms?: { readonly expiresMs?: number; readonly name?: string | true }
 }
 
 /** What is attested: a predicate whose bytes are kept, or a whole statement signed verbatim. */

@@ -8,6 +8,7 @@ import type { Discovery, FoundEntity } from '../discover/found.ts'
 import { failureIn } from '../discover/reading.ts'
 import { type ImageRepositories, withImageRepositories } from '../sign/repositories.ts'
 import { describeReference, resolveSubject } from '../sign/subjects.ts'
+import { nameRefusal } from './bound-name.ts'
 import { countsFor, gravestFailure, refusalFrom } from './outcome.ts'
 import type { AcceptedSignature, ImageVerification, RejectedSignature, VerifyImageRequest } from './requests.ts'
 
@@ -52,13 +53,10 @@ export async function verifyImageIn(
   return { image, reference, digest: subject, ...(await judge(request, subject, discovery)) }
 }
 
+type JudgeRequest = Pick<VerifyImageRequest, 'image' | 'policy' | 'trustedRoot' | 'nowMs' | 'checkName'>
 type Judgement = Pick<ImageVerification, 'ok' | 'accepted' | 'rejected' | 'unreadable' | 'failure'>
 
-async function judge(
-  request: Pick<VerifyImageRequest, 'policy' | 'trustedRoot' | 'nowMs'>,
-  subject: Digest,
-  discovery: Discovery,
-): Promise<Judgement> {
+async function judge(request: JudgeRequest, subject: Digest, discovery: Discovery): Promise<Judgement> {
   const counted = discovery.found.filter((found) => countsFor(found, request.policy.content))
   const through = gate(8)
   const results = await Promise.all(counted.map((found) => through(async () => judgeOne(request, subject, found))))
@@ -76,11 +74,7 @@ async function judge(
   }
 }
 
-async function judgeOne(
-  request: Pick<VerifyImageRequest, 'policy' | 'trustedRoot' | 'nowMs'>,
-  subject: Digest,
-  found: FoundEntity,
-): Promise<AcceptedSignature | RejectedSignature> {
+async function judgeOne(request: JudgeRequest, subject: Digest, found: FoundEntity): Promise<AcceptedSignature | RejectedSignature> {
   const { origin, bytes } = found
   if (!found.parsed.ok) return { origin, refusal: refusalFrom(found.parsed.failure) }
   const { policy, trustedRoot, nowMs } = request
@@ -92,5 +86,8 @@ async function judgeOne(
     nowMs,
     primitives: nodePrimitives,
   })
-  return verification.ok ? { origin, evidence: verification.evidence, bytes } : { origin, refusal: verification }
+  if (!verification.ok) return { origin, refusal: verification }
+  const { evidence } = verification
+  const unbound = request.checkName === true ? nameRefusal(evidence, request.image) : undefined
+  return unbound === undefined ? { origin, evidence, bytes } : { origin, refusal: unbound }
 }

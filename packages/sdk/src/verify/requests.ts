@@ -49,6 +49,8 @@ export type VerifyImageRequest = {
   readonly nowMs: number
   readonly connection: Connection
   readonly signatureRepository?: ImageReference
+  /** Accept only signatures that are bound to the name of the image, `registry/repository`; `name_mismatch` for others. */
+  readonly checkName?: boolean
 }
 
 /** The outcome for one image: `ok` when at least one signature satisfied the policy. */
