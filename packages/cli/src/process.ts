@@ -3,12 +3,14 @@ import { exitCodeOf } from './failure/exit-code.ts'
 import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
 import { CountersignError, outcomeOf } from '@countersign/core/failure'
 import { run } from './run.ts'
+import { interrupt } from './terminal/interruption.ts'
 import { openedStreams, standardStream } from './terminal/streams.ts'
 
 /** Runs a command line in this process and ends it with the exit code. */
 export async function runCommandLine(argv: readonly string[], body: typeof run = run): Promise<void> {
-  process.once('SIGINT', () => process.exit(130))
-  process.once('SIGTERM', () => process.exit(143))
+  // Work that can tell what it knows so far ends by itself; a second signal ends it at once.
+  process.on('SIGINT', () => (interrupt() ? undefined : process.exit(130)))
+  process.on('SIGTERM', () => (interrupt() ? undefined : process.exit(143)))
   process.once('uncaughtException', (thrown) => process.exit(reportThrown(thrown, argv)))
   // Node ends a run that waits for nothing any more with 13, which here is "policy denied".
   process.once('beforeExit', () => process.exit(reportThrown(endedEarly(), argv)))

@@ -116,6 +116,7 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
       terminal,
       verbose,
       reportOnStdout: onStdout,
+      reportAsked: targets.length > 0,
     })
   } catch (thrown) {
     failure = asFailure(thrown)
@@ -153,7 +154,8 @@ function checkSubjects(command: Command, parsed: ParsedArguments): void {
       hint: 'Check that the variable it comes from is set.',
     })
   }
-  if (count >= command.least && count <= command.most) return
+  const least = command.insteadOfSubjects !== undefined && parsed.given.has(command.insteadOfSubjects) ? 0 : command.least
+  if (count >= least && count <= command.most) return
   throw new CountersignError(
     'usage',
     count < command.least

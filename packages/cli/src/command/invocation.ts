@@ -12,4 +12,6 @@ export type Invocation = {
   readonly verbose: boolean
   /** True when `--report` takes over stdout; the body need not print its result. */
   readonly reportOnStdout: boolean
+  /** True when any `--report` is asked for: only then the full evidence of many results is kept. */
+  readonly reportAsked: boolean
 }

@@ -1,5 +1,6 @@
 /** `countersign verify-attestation`: flags and help. */
 import type { Command } from '../command/model.ts'
+import { batchFlags, failOnFlag, manifestFlags } from '../flags/batch.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
 import { attestationTypeFlag } from '../flags/attestation-type.ts'
 import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
@@ -11,6 +12,7 @@ export const verifyAttestationCommand: Command = {
   description: 'On a pipe the envelopes of the accepted attestations are printed, one JSON object a line.',
   subjects: 'IMAGE…',
   least: 1,
+  insteadOfSubjects: 'file',
   most: 10_000,
   examples: [
     { text: 'Verify an SBOM', line: 'countersign verify-attestation --key cosign.pub --type spdxjson registry.example/app:1.2' },
@@ -21,6 +23,9 @@ export const verifyAttestationCommand: Command = {
     { text: 'Judge by a policy', line: 'countersign verify-attestation --policy policy.yaml --key ci.pub registry.example/app:1.2' },
   ],
   flags: [
+    ...batchFlags,
+    ...manifestFlags,
+    failOnFlag,
     ...policyFlags,
     ...signerFlags,
     attestationTypeFlag,

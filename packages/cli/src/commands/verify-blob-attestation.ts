@@ -1,5 +1,6 @@
 /** `countersign verify-blob-attestation`: flags and help. */
 import type { Command } from '../command/model.ts'
+import { batchFlags, failOnFlag } from '../flags/batch.ts'
 import { attestationTypeFlag } from '../flags/attestation-type.ts'
 import { blobDemandFlags, demandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
@@ -9,6 +10,7 @@ export const verifyBlobAttestationCommand: Command = {
   summary: 'Verify attestations of files.',
   subjects: 'FILE…',
   least: 0,
+  insteadOfSubjects: 'file',
   most: 10_000,
   examples: [
     {
@@ -25,6 +27,8 @@ export const verifyBlobAttestationCommand: Command = {
     },
   ],
   flags: [
+    ...batchFlags,
+    failOnFlag,
     ...policyFlags,
     ...signerFlags,
     attestationTypeFlag,

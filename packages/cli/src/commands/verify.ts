@@ -1,5 +1,6 @@
 /** `countersign verify`: flags and help. */
 import type { Command } from '../command/model.ts'
+import { batchFlags, failOnFlag, manifestFlags } from '../flags/batch.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
 import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
@@ -11,6 +12,7 @@ export const verifyCommand: Command = {
     'An image is verified when at least one of its signatures satisfies everything that was asked for. An attestation is not a signature.\nOn a terminal the result is a readable report; on a pipe, or with -o, it is what cosign prints.',
   subjects: 'IMAGE…',
   least: 1,
+  insteadOfSubjects: 'file',
   most: 10_000,
   examples: [
     { text: 'Verify with a public key', line: 'countersign verify --key cosign.pub registry.example/app:1.2' },
@@ -24,12 +26,20 @@ export const verifyCommand: Command = {
     },
     { text: 'Judge by a policy', line: 'countersign verify --policy policy.yaml --key alice.pub --key bob.pub registry.example/app:1.2' },
     { text: 'Demand a log entry', line: 'countersign verify --key cosign.pub --trusted-root trusted_root.json registry.example/app:1.2' },
+    { text: 'Verify everything that a deployment runs', line: 'countersign verify --key cosign.pub -f deployment.yaml' },
+    {
+      text: 'Verify each platform of an image',
+      line: 'countersign verify --key cosign.pub --platform linux/amd64,linux/arm64 registry.example/app:1.2',
+    },
     {
       text: 'Verify an image in a layout folder and keep the evidence',
       line: 'countersign verify --key cosign.pub --report json=evidence.json oci:./image:1.2',
     },
   ],
   flags: [
+    ...batchFlags,
+    ...manifestFlags,
+    failOnFlag,
     ...policyFlags,
     ...signerFlags,
     ...demandFlags,

@@ -1,10 +1,10 @@
 /** The flags of the verifying verbs as a policy, and the same policy in words for the report. */
 import { CountersignError, unreachable } from '@countersign/core/failure'
-import type { ContentDemand, Demand, VerifyPolicy } from '@countersign/core/verify/policy'
+import type { ContentDemand, Demand, SignerDemand, VerifyPolicy } from '@countersign/core/verify/policy'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Invocation } from '../command/invocation.ts'
 import type { PolicyReport } from '../report/schema.ts'
-import { selectTrust } from '../trust/select.ts'
+import { type SelectedTrust, selectTrust } from '../trust/select.ts'
 import { signerFromFlags, signerNames } from './signers.ts'
 
 /** What one run verifies with. */
@@ -20,12 +20,20 @@ export type VerifiedThing = 'signature' | 'attestation' | 'blob' | 'blob attesta
 const notDemanded: Demand = { kind: 'not_demanded' }
 const required: Demand = { kind: 'required' }
 
+/** What is known otherwise than by flags: who must have signed, and a trusted root that was read before. */
+export type GivenDemands = { readonly signer?: SignerDemand; readonly trust?: (keyed: boolean) => Promise<SelectedTrust | undefined> }
+
 /** Builds the policy, loads its keys and chooses the trusted root. */
-export async function demandsFromFlags(invocation: Invocation, content: ContentDemand, what: VerifiedThing): Promise<Demands> {
+export async function demandsFromFlags(
+  invocation: Invocation,
+  content: ContentDemand,
+  what: VerifiedThing,
+  given: GivenDemands = {},
+): Promise<Demands> {
   const { flags, terminal } = invocation
-  const signer = await signerFromFlags(invocation)
+  const signer = given.signer ?? (await signerFromFlags(invocation))
   const keyed = signer.kind === 'keys'
-  const trust = await selectTrust(invocation, keyed)
+  const trust = await (given.trust === undefined ? selectTrust(invocation, keyed) : given.trust(keyed))
   const waived = (flag: string): Demand => ({ kind: 'waived_UNSAFE', reason: `--${flag}` })
   const logWanted = !keyed || trust?.named === true || flags.boolean('require-tlog', false)
   const ignoreLog = flags.boolean('insecure-ignore-tlog', false)

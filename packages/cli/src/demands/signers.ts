@@ -43,6 +43,11 @@ export async function signerFromFlags({ flags, terminal }: Invocation): Promise<
   return { kind: 'identities', identities: [match] }
 }
 
+/** An identity that stands in a file, with what the flags demand of the certificate besides. */
+export function identitySigner(identity: IdentityMatch, flags: FlagValues): SignerDemand {
+  return { kind: 'identities', identities: [{ ...identity, extensions: workflowMatches(flags) }] }
+}
+
 function nameMatch(flags: FlagValues, terminal: Terminal, flag: string): NameMatch {
   const exact = flags.text(flag)
   const pattern = flags.text(`${flag}-regexp`)

@@ -3,11 +3,13 @@ import { outcomeOf } from '@countersign/core/failure'
 import type { Refusal } from '@countersign/core/verify/evidence'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 
+type Refused = Pick<ImageVerification, 'failure'> & { readonly rejected: readonly { readonly refusal: Refusal }[] }
+
 /**
  * Why an image was refused. An attestation of another type beside the one that was asked for explains nothing: where one of the right type was
  * refused for as grave a reason, that reason is the answer.
  */
-export function headline({ failure, rejected }: Pick<ImageVerification, 'failure' | 'rejected'>): Refusal | undefined {
+export function headline({ failure, rejected }: Refused): Refusal | undefined {
   if (failure?.code !== 'predicate_mismatch') return failure
   const closer = rejected.find(({ refusal }) => refusal.code !== 'predicate_mismatch' && outcomeOf(refusal.code) === 'unacceptable')
   return closer?.refusal ?? failure

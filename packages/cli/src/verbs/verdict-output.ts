@@ -5,6 +5,7 @@ import type { Evidence, Refusal } from '@countersign/core/verify/evidence'
 import type { SignatureOrigin } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
 import { failureMessage, failureText, printable } from '../failure/message.ts'
+import { annotate } from '../report/annotation.ts'
 import { failureReport } from '../report/conclusion.ts'
 import { acceptedReport, rejectedReport } from '../report/evidence.ts'
 import { failedSubject } from '../report/failed-subject.ts'
@@ -29,7 +30,10 @@ export function concludeVerdict(invocation: Invocation, subject: string, result:
   const { terminal, reportOnStdout } = invocation
   const { verdict, failure } = result
   if (verdict !== undefined && !reportOnStdout) terminal.out(verdictText(subject, verdict))
-  if (verdict?.decision === 'warn') terminal.warn(`WARNING: ${subject}: ${verdict.detail}`)
+  if (verdict?.decision === 'warn') {
+    terminal.warn(`WARNING: ${subject}: ${verdict.detail}`)
+    annotate(terminal, 'warning', `${subject}: ${verdict.detail}`, undefined)
+  }
   if (failure !== undefined) terminal.err(failureMessage(failure, subject))
   return {
     subject,

@@ -5,6 +5,8 @@ import type { Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { asAbsence, namingEvidence } from '@countersign/sdk/blob/absence'
 import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
+import { isFolder } from '../batch/items.ts'
+import type { FlagValues } from '../command/flag-values.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { namesNobody } from '../demands/accepting.ts'
 import { type BlobEvidence, readBlobEvidence } from '../demands/blob-evidence.ts'
@@ -19,6 +21,7 @@ import { blobSource } from '../signing/blob-source.ts'
 
 /** Verifies signatures of files. */
 export async function verifyBlobs(invocation: Invocation): Promise<Conclusion> {
+  if (await isBatch(invocation)) return verifyMany(invocation, { kind: 'signature' })
   const file = invocation.flags.text('policy')
   if (file !== undefined) return (await import('./verify-policy.ts')).verifyFilesByPolicy(invocation, file)
   return verifyAll(invocation, { kind: 'signature' }, undefined)
@@ -26,10 +29,33 @@ export async function verifyBlobs(invocation: Invocation): Promise<Conclusion> {
 
 /** Verifies attestations of files, or of a digest. */
 export async function verifyBlobAttestations(invocation: Invocation): Promise<Conclusion> {
+  if (await isBatch(invocation)) return verifyMany(invocation, attestationDemand(invocation.flags))
   const digest = digestFromFlags(invocation)
   const file = invocation.flags.text('policy')
   if (file !== undefined) return (await import('./verify-policy.ts')).verifyFilesByPolicy(invocation, file, digest)
   return verifyAll(invocation, attestationDemand(invocation.flags), digest)
+}
+
+/** What lists files, a folder of them, or several: these go through one pool. Standard input and parts of signatures belong to a single file. */
+async function isBatch({ flags, subjects }: Invocation): Promise<boolean> {
+  if (flags.list('file').length > 0) return true
+  const folders = await Promise.all(subjects.map(isFolder))
+  if (folders.includes(true)) return true
+  return subjects.length > 1 && !subjects.includes('-') && flags.text('policy') === undefined && detachedPart(flags) === undefined
+}
+
+function detachedPart(flags: FlagValues): string | undefined {
+  return ['signature', 'certificate', 'rfc3161-timestamp', 'digest'].find((name) => flags.text(name) !== undefined)
+}
+
+async function verifyMany(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
+  const { flags } = invocation
+  const part = detachedPart(flags)
+  if (part !== undefined)
+    throw new CountersignError('usage', `--${part} belongs to one file`, { hint: 'Name it in a batch manifest, beside its file.' })
+  const run = await import('../batch/run.ts')
+  const form = flags.list('file').length > 0 || flags.text('policy') !== undefined ? 'lines' : 'files'
+  return run.verifyMany(invocation, { kind: 'file', form, content, what: content.kind === 'attestation' ? 'blob attestation' : 'blob' })
 }
 
 function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {

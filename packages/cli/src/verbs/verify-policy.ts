@@ -11,6 +11,7 @@ import type { JudgingRequest } from '@countersign/sdk/verify/judging'
 import type { Invocation } from '../command/invocation.ts'
 import { connectionFromFlags, signatureRepository } from '../connection.ts'
 import { evidenceBeside } from '../demands/evidence-beside.ts'
+import { failOnWarn } from '../demands/fail-on.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
 import { asFailure } from '../failure/message.ts'
 import type { Conclusion } from '../report/conclusion.ts'
@@ -20,6 +21,7 @@ import { concludeVerdict } from './verdict-output.ts'
 /** Judges all images; never stops at the first that is denied. */
 export async function verifyImagesByPolicy(invocation: Invocation, path: string): Promise<Conclusion> {
   const { flags, subjects } = invocation
+  const failOn = failOnWarn(flags)
   const { request, report } = await judgingFromFlags(invocation, path, 'image')
   const run = createRegistryRun(connectionFromFlags(invocation))
   const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
@@ -37,12 +39,17 @@ export async function verifyImagesByPolicy(invocation: Invocation, path: string)
     ),
   )
   run.close()
-  return { subjects: verdicts.map((verdict, index) => concludeVerdict(invocation, subjects[index] ?? '', verdict)), policy: report }
+  return {
+    subjects: verdicts.map((verdict, index) => concludeVerdict(invocation, subjects[index] ?? '', verdict)),
+    policy: report,
+    ...failOn,
+  }
 }
 
 /** Judges all files, or a digest in place of one. Several bundles given for one file are all of that file. */
 export async function verifyFilesByPolicy(invocation: Invocation, path: string, digest?: Digest): Promise<Conclusion> {
   const { flags, subjects } = invocation
+  const failOn = failOnWarn(flags)
   const { request, report } = await judgingFromFlags(invocation, path, 'file')
   const bundles = flags.list('bundle')
   if (bundles.length > 0 && subjects.length > 1 && bundles.length !== subjects.length) {
@@ -69,7 +76,7 @@ export async function verifyFilesByPolicy(invocation: Invocation, path: string, 
       }),
     ),
   )
-  return { subjects: verdicts.map((verdict, index) => concludeVerdict(invocation, names[index] ?? '', verdict)), policy: report }
+  return { subjects: verdicts.map((verdict, index) => concludeVerdict(invocation, names[index] ?? '', verdict)), policy: report, ...failOn }
 }
 
 type Task = JudgingRequest & {

@@ -23,10 +23,10 @@ import { type OutputForm, printReadable, printVerification } from './verify-outp
 
 /** Verifies signatures. */
 export async function verifyImages(invocation: Invocation): Promise<Conclusion> {
+  if (isBatch(invocation)) return verifyMany(invocation, signatureContent(invocation))
   const file = invocation.flags.text('policy')
   if (file !== undefined) return (await import('./verify-policy.ts')).verifyImagesByPolicy(invocation, file)
-  const annotations = annotationsFromFlags(invocation.flags.list('annotations'))
-  const content: ContentDemand = { kind: 'signature', ...(annotations.size === 0 ? {} : { annotations }) }
+  const content = signatureContent(invocation)
   if (!['signature', 'payload', 'certificate'].some((name) => invocation.flags.text(name) !== undefined))
     return verifyAll(invocation, content)
   const { verifyDetached } = await import('./verify-detached.ts')
@@ -35,10 +35,34 @@ export async function verifyImages(invocation: Invocation): Promise<Conclusion> 
 
 /** Verifies attestations. */
 export async function verifyImageAttestations(invocation: Invocation): Promise<Conclusion> {
+  if (isBatch(invocation)) return verifyMany(invocation, attestationDemand(invocation.flags))
   const file = invocation.flags.text('policy')
   if (file !== undefined) return (await import('./verify-policy.ts')).verifyImagesByPolicy(invocation, file)
   if (invocation.flags.list('annotations').length > 0) invocation.terminal.warn('--annotations has no effect: attestations have none')
   return verifyAll(invocation, attestationDemand(invocation.flags))
+}
+
+function signatureContent({ flags }: Invocation): ContentDemand {
+  const annotations = annotationsFromFlags(flags.list('annotations'))
+  return { kind: 'signature', ...(annotations.size === 0 ? {} : { annotations }) }
+}
+
+/** What lists artifacts, or makes several of one. */
+function isBatch({ flags }: Invocation): boolean {
+  return flags.list('file').length > 0 || flags.boolean('recursive', false) || flags.list('platform').length > 0
+}
+
+async function verifyMany(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
+  const beside = ['signature', 'payload', 'certificate'].find((name) => invocation.flags.text(name) !== undefined)
+  if (beside !== undefined)
+    throw new CountersignError('usage', `--${beside} belongs to one image`, { hint: 'Name it in a batch manifest, beside its image.' })
+  const run = await import('../batch/run.ts')
+  return run.verifyMany(invocation, {
+    kind: 'container',
+    form: 'lines',
+    content,
+    what: content.kind === 'attestation' ? 'attestation' : 'signature',
+  })
 }
 
 async function verifyAll(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {

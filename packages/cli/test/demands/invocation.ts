@@ -27,5 +27,5 @@ export function invocationOf(
     nowMs: Date.UTC(2026, 10, 20),
   }
   const flags = flagValues(parsed, new Map(), new Map())
-  return { said, invocation: { flags, subjects: parsed.subjects, terminal, verbose: false, reportOnStdout: false } }
+  return { said, invocation: { flags, subjects: parsed.subjects, terminal, verbose: false, reportOnStdout: false, reportAsked: false } }
 }

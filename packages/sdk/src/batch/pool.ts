@@ -65,7 +65,9 @@ function untilEnd<Result>(work: Promise<Settled<Result>>, signal: AbortSignal | 
   if (signal === undefined) return work
   return new Promise((resolve) => {
     const end = (): void => resolve({ kind: 'not_reached', why: reasonOf(signal) })
-    signal.addEventListener('abort', end, { once: true })
+    // The task itself may have ended the run, before anybody listened.
+    if (signal.aborted) end()
+    else signal.addEventListener('abort', end, { once: true })
     // An attempt never rejects.
     void work.then((outcome) => {
       signal.removeEventListener('abort', end)

@@ -37,13 +37,13 @@ export async function readSourceDocument(text: string, name: string, options: Do
   const { code, maxCharacters } = options
   if (text.length > maxCharacters) throw tooLong(text, name, code, maxCharacters)
   const yaml = await import('yaml')
-  const json = readJson(text, maxCharacters)
+  const json = readJson(text, name, code, maxCharacters)
   if (json !== undefined) {
     let known: YamlText | undefined
     return sourceDocument(json, name, () => (known ??= readYaml(yaml, text, name, code)))
   }
   const maxYaml = options.maxYamlCharacters ?? maxCharacters
-  if (text.length > maxYaml) throw tooLong(text, name, code, maxYaml)
+  demandModest(text, name, code, maxYaml)
   const read = readYaml(yaml, text, name, code)
   return sourceDocument(read.document.toJS({ maxAliasCount: 0 }) as JsonValue, name, () => read)
 }
@@ -53,7 +53,7 @@ const maxDocuments = 1000
 /** Reads all documents of a YAML file, those left out that hold nothing. Throws as {@link readSourceDocument}. */
 export async function readSourceDocuments(text: string, name: string, options: DocumentOptions): Promise<readonly SourceDocument[]> {
   const most = options.maxYamlCharacters ?? options.maxCharacters
-  if (text.length > most) throw tooLong(text, name, options.code, most)
+  demandModest(text, name, options.code, most)
   const documents = readYamlDocuments(await import('yaml'), text, name, options.code)
   return documents
     .filter(({ document }) => document.contents !== null)
@@ -61,13 +61,16 @@ export async function readSourceDocuments(text: string, name: string, options: D
 }
 
 /** JSON alone, by the strict reader: many times faster, and it needs no more than the value. Anything else is left to the reader of YAML. */
-function readJson(text: string, maxBytes: number): JsonValue | undefined {
+function readJson(text: string, name: string, code: FailureCode, maxBytes: number): JsonValue | undefined {
   if (!/^\s{0,1000}[{[]/.test(text)) return undefined
   try {
     return parseJson(text, { maxBytes })
   } catch (cause) {
-    if (cause instanceof CountersignError) return undefined
-    throw cause
+    if (!(cause instanceof CountersignError)) throw cause
+    // The reader of YAML would take what is too much for this one, and fifty times the memory.
+    if (cause.code === 'json_too_large' || cause.code === 'json_too_deep')
+      throw new CountersignError(code, `${name}: ${cause.message}`, { cause })
+    return undefined
   }
 }
 
@@ -189,6 +192,33 @@ function rangeOf(node: unknown): number | undefined {
   if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined
   const [start] = node.range as unknown[]
   return typeof start === 'number' ? start : undefined
+}
+
+/** Enough for ten thousand entries of a batch; beyond it the reader of YAML takes minutes and gigabytes. */
+const maxTokens = 250_000
+const maxNesting = 200
+
+/** Hostile: what a document costs is bounded before it is read. Signs inside of texts are counted too, so that nothing need be understood. */
+function demandModest(text: string, name: string, code: FailureCode, maxCharacters: number): void {
+  if (text.length > maxCharacters) throw tooLong(text, name, code, maxCharacters)
+  let tokens = 0
+  let nesting = 0
+  for (let at = 0; at < text.length; at++) {
+    const sign = text.charCodeAt(at)
+    // [ and {, ] and }, comma, colon, line break; dash and question mark where they open an entry.
+    if (sign === 0x5b || sign === 0x7b) nesting++
+    else if (sign === 0x5d || sign === 0x7d) nesting = Math.max(0, nesting - 1)
+    else if (sign === 0x2d || sign === 0x3f) {
+      if (text.charCodeAt(at + 1) !== 0x20) continue
+    } else if (sign !== 0x2c && sign !== 0x3a && sign !== 0x0a) continue
+    tokens++
+    if (tokens > maxTokens || nesting > maxNesting) break
+  }
+  if (tokens <= maxTokens && nesting <= maxNesting && !/(?:[-?] +){200}/.test(text)) return
+  throw new CountersignError(code, `${name}: too much or too deep to be read as YAML`, {
+    expected: `at most ${maxTokens} values, ${maxNesting} inside each other`,
+    hint: 'Write it as JSON, or in several files.',
+  })
 }
 
 function tooLong(text: string, name: string, code: FailureCode, most: number): CountersignError {

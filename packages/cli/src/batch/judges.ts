@@ -1,0 +1,94 @@
+/** What each item of a run is judged by: what its file says of it, and the flags for the rest. Each key, policy and trusted root is read once. */
+import { CountersignError } from '@countersign/core/failure'
+import type { ContentDemand } from '@countersign/core/verify/policy'
+import { acceptsAnybody } from '@countersign/sdk/batch/identity'
+import type { Judge } from '@countersign/sdk/batch/judge'
+import type { ItemDemands } from '@countersign/sdk/batch/model'
+import { once } from '@countersign/sdk/batch/once'
+import type { FlagValues } from '../command/flag-values.ts'
+import type { Invocation } from '../command/invocation.ts'
+import { judgingFromFlags } from '../demands/judging.ts'
+import { demandsFromFlags, type VerifiedThing } from '../demands/policy.ts'
+import { identitySigner } from '../demands/signers.ts'
+import type { PolicyReport } from '../report/schema.ts'
+import { type SelectedTrust, selectTrust } from '../trust/select.ts'
+
+/** A judge, and the same in words. */
+export type KnownJudge = { readonly judge: Judge; readonly report: PolicyReport }
+
+/** What is verified: images or files, signatures or attestations. */
+export type BatchSubject = { readonly content: ContentDemand; readonly what: VerifiedThing }
+
+/** Finds the judge of an item; the same demands have the same one. Fails as the readers of flags do, and with `usage` for identities that accept everybody. */
+export type Judges = (demands: ItemDemands, kind: 'container' | 'file') => Promise<KnownJudge>
+
+const identityFlags = ['identity', 'identity-regexp', 'oidc-issuer', 'oidc-issuer-regexp'].map((name) => `certificate-${name}`)
+
+/** The judges of a run. */
+export function createJudges(invocation: Invocation, subject: BatchSubject): Judges {
+  const memory = once()
+  const trusts = once()
+  const trustOf = (derived: Invocation, keyed: boolean): Promise<SelectedTrust | undefined> =>
+    trusts(JSON.stringify([derived.flags.text('trusted-root') ?? '', keyed]), () => selectTrust(derived, keyed))
+  return (demands, kind) => {
+    const derived = withDemands(invocation, demands)
+    const policy = derived.flags.text('policy')
+    const id = JSON.stringify([policy === undefined ? '' : kind, demands])
+    return memory(id, async () => {
+      if (policy !== undefined && demands.identity !== undefined)
+        throw new CountersignError('usage', 'a policy and an identity contradict each other', { hint: 'Say it in the policy.' })
+      if (policy !== undefined) return judgeByPolicy(derived, id, policy, kind)
+      return judgeByDemands(derived, id, demands, subject, (keyed) => trustOf(derived, keyed))
+    })
+  }
+}
+
+async function judgeByPolicy(derived: Invocation, id: string, path: string, kind: 'container' | 'file'): Promise<KnownJudge> {
+  const { request, report } = await judgingFromFlags(derived, path, kind === 'container' ? 'image' : 'file')
+  const { policy, revocations, trustedRoot } = request
+  const trust = trustedRoot === undefined ? {} : { trustedRoot }
+  return { judge: { kind: 'policy', id, policy, revocations: revocations ?? new Map(), ...trust }, report }
+}
+
+async function judgeByDemands(
+  derived: Invocation,
+  id: string,
+  { identity }: ItemDemands,
+  { content, what }: BatchSubject,
+  trust: (keyed: boolean) => Promise<SelectedTrust | undefined>,
+): Promise<KnownJudge> {
+  const signer = identity === undefined ? {} : { signer: identitySigner(identity, derived.flags) }
+  const { policy, trustedRoot, report } = await demandsFromFlags(derived, content, what, { ...signer, trust })
+  if (await acceptsAnybody(policy.signer)) {
+    if (!derived.flags.boolean('insecure-any-identity', false)) {
+      throw new CountersignError('usage', 'an identity accepts everybody: it proves nothing about who signed', {
+        found: report.signers.join(', ').slice(0, 300),
+        hint: 'Name who must have signed. To do without, give --insecure-any-identity.',
+      })
+    }
+    derived.terminal.warn('WARNING: --insecure-any-identity: signatures of everybody who has a certificate are accepted.')
+  }
+  return { judge: { kind: 'demands', id, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }) }, report }
+}
+
+/** The flags, with what an item says itself in front of them. A policy takes the item's keys as the keys that it names. */
+function withDemands(invocation: Invocation, demands: ItemDemands): Invocation {
+  const { policy, trustRoot, publicKeys, identity } = demands
+  const over = new Map<string, readonly string[]>()
+  if (policy !== undefined) over.set('policy', [policy])
+  if (trustRoot !== undefined) over.set('trusted-root', [trustRoot])
+  if (publicKeys !== undefined) over.set('key', publicKeys)
+  // Who signed is one demand: an item that names keys takes the place of an identity of the flags, and the other way round.
+  if (publicKeys !== undefined || identity !== undefined) for (const name of identityFlags) over.set(name, [])
+  if (identity !== undefined) over.set('key', [])
+  return over.size === 0 ? invocation : { ...invocation, flags: layered(invocation.flags, over) }
+}
+
+function layered(flags: FlagValues, over: ReadonlyMap<string, readonly string[]>): FlagValues {
+  return {
+    ...flags,
+    text: (name) => (over.has(name) ? over.get(name)?.at(-1) : flags.text(name)),
+    list: (name) => over.get(name) ?? flags.list(name),
+    source: (name) => (over.has(name) ? undefined : flags.source(name)),
+  }
+}
