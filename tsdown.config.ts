@@ -9,7 +9,7 @@ export const chunks: readonly { readonly name: string; readonly priority?: numbe
   {
     name: 'start',
     priority: 8,
-    test: /packages\/(core\/src\/failure|sdk\/src\/file-failure|cli\/src\/(run|process|version|command\/(parse|suggestion|table|flag-values)|failure|flags\/(global|idle|environment)|terminal\/terminal|report\/(target|conclusion)|profile\/(profile|find)))/,
+    test: /packages\/(core\/src\/failure|sdk\/src\/file-failure|cli\/src\/(run|process|version|command\/(parse|suggestion|table|flag-values)|failure|flags\/(global|idle|environment|signer-names)|terminal\/terminal|report\/(target|conclusion)|profile\/(profile|find|sections)))/,
   },
   {
     // All that signing needs until its key is being opened; the rest is loaded meanwhile.

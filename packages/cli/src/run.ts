@@ -1,18 +1,18 @@
 /** From a command line to an exit code: finds the verb, reads its flags, runs its body, writes the report. */
 import { CountersignError, outcomeOf } from '@countersign/core/failure'
-import { type FlagValues, flagValues } from './command/flag-values.ts'
+import { type FlagValues, flagValues, type Layer } from './command/flag-values.ts'
 import type { Command, Verb } from './command/model.ts'
 import { type ParsedArguments, parseArguments } from './command/parse.ts'
 import { closest } from './command/suggestion.ts'
 import { verbs } from './command/table.ts'
 import { exitCodeOf } from './failure/exit-code.ts'
 import { asFailure, causeChain, failureMessage, failureText } from './failure/message.ts'
-import { environmentValues } from './flags/environment.ts'
+import { environmentLayer } from './flags/environment.ts'
 import { globalFlags } from './flags/global.ts'
-import { noticeIdleFlags, refuseEmptyDemands, refuseFlags } from './flags/idle.ts'
+import { checkVariables, noticeIdleFlags, refuseEmptyDemands, refuseFlags } from './flags/idle.ts'
 import { type Conclusion, conclusionOutcome } from './report/conclusion.ts'
 import { type ReportTarget, reportTarget, reportTargets } from './report/target.ts'
-import { profileValues } from './profile/profile.ts'
+import { profileLayer } from './profile/profile.ts'
 import { standardStream } from './terminal/streams.ts'
 import { processTerminal, type Terminal } from './terminal/terminal.ts'
 
@@ -92,15 +92,17 @@ async function groupOrUnknown(words: readonly string[], help: boolean): Promise<
 
 /** Reads the flags, runs the body and writes the report, also when the body fails. */
 async function runVerb(command: Command, argv: readonly string[]): Promise<number> {
-  const parsed = await parseOrReport(command, argv)
-  if (typeof parsed === 'number') return parsed
-  const targets = reportTargets(parsed.given.get('report') ?? [])
+  const read = await parseOrReport(command, argv)
+  if (typeof read === 'number') return read
+  const { parsed, environment } = read
+  const early = (flag: string): readonly string[] => parsed.given.get(flag) ?? environment.values.get(flag) ?? []
+  const targets = reportTargets(early('report'))
   const onStdout = targets.some((target) => target.file === undefined)
   const terminal = processTerminal({
-    outputFile: parsed.given.get('output-file')?.at(-1),
+    outputFile: early('output-file').at(-1),
     silent: onStdout,
   })
-  const verbose = parsed.given.get('verbose')?.at(-1) === 'true'
+  const verbose = early('verbose').at(-1) === 'true'
   let conclusion: Conclusion
   let failure: CountersignError | undefined
   try {
@@ -108,7 +110,8 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
     refuseFlags(command, parsed)
     refuseEmptyDemands(command, parsed)
     noticeIdleFlags(command, parsed, terminal)
-    const flags = await readFlags(command, parsed, terminal)
+    checkVariables(command, environment, terminal)
+    const flags = await readFlags(command, parsed, environment, terminal)
     const body = await command.body()
     conclusion = await body({
       flags,
@@ -116,7 +119,6 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
       terminal,
       verbose,
       reportOnStdout: onStdout,
-      reportAsked: targets.length > 0,
     })
   } catch (thrown) {
     failure = asFailure(thrown)
@@ -127,10 +129,14 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
   return conclude(command, conclusion, failure, targets, terminal)
 }
 
+/** What was typed, and what the environment says beside it. */
+type Read = { readonly parsed: ParsedArguments; readonly environment: Layer }
+
 /** Flags that cannot be read are reported too, where it can still be seen how. */
-async function parseOrReport(command: Command, argv: readonly string[]): Promise<ParsedArguments | number> {
+async function parseOrReport(command: Command, argv: readonly string[]): Promise<Read | number> {
   try {
-    return parseArguments(argv, [...command.flags, ...globalFlags])
+    const parsed = parseArguments(argv, [...command.flags, ...globalFlags])
+    return { parsed, environment: environmentLayer(command, parsed.given, process.env) }
   } catch (thrown) {
     const failure = asFailure(thrown)
     const asked = argv.findLast((word) => word.startsWith('--report='))?.slice('--report='.length) ?? argv[argv.indexOf('--report') + 1]
@@ -141,9 +147,9 @@ async function parseOrReport(command: Command, argv: readonly string[]): Promise
   }
 }
 
-async function readFlags(command: Command, parsed: ParsedArguments, terminal: Terminal): Promise<FlagValues> {
-  const profile = await profileValues(command, parsed, terminal)
-  return flagValues(parsed, environmentValues(command, terminal.environment), profile)
+async function readFlags(command: Command, parsed: ParsedArguments, environment: Layer, terminal: Terminal): Promise<FlagValues> {
+  const profile = await profileLayer(command, new Map([...environment.values, ...parsed.given]), terminal)
+  return flagValues(parsed, environment.values, profile.values)
 }
 
 function checkSubjects(command: Command, parsed: ParsedArguments): void {
@@ -154,8 +160,7 @@ function checkSubjects(command: Command, parsed: ParsedArguments): void {
       hint: 'Check that the variable it comes from is set.',
     })
   }
-  const least = command.insteadOfSubjects !== undefined && parsed.given.has(command.insteadOfSubjects) ? 0 : command.least
-  if (count >= least && count <= command.most) return
+  if (count >= command.least && count <= command.most) return
   throw new CountersignError(
     'usage',
     count < command.least

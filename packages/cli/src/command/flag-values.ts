@@ -3,10 +3,13 @@ import { CountersignError } from '@countersign/core/failure'
 import type { ParsedArguments } from './parse.ts'
 
 /** Where a value came from. */
-type FlagSource = 'flag' | 'environment' | 'profile'
+export type FlagSource = 'flag' | 'environment' | 'profile'
 
 /** Values that a profile or the environment gives, by flag name. */
 export type LayeredValues = ReadonlyMap<string, readonly string[]>
+
+/** Values of one source, and for each flag the place in it: a variable, or file and line. */
+export type Layer = { readonly values: LayeredValues; readonly places: ReadonlyMap<string, string> }
 
 /** Reads flags by name. */
 export type FlagValues = {

@@ -18,6 +18,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/attest-blob.ts')).attestBlobCommand,
   },
   {
+    name: 'migrate',
+    group: 'sign',
+    summary: 'Write legacy attestations as bundles, without a key',
+    load: async () => (await import('../commands/migrate.ts')).migrateCommand,
+  },
+  {
     name: 'verify',
     group: 'verify',
     summary: 'Verify signatures of container images',
@@ -202,6 +208,18 @@ export const verbs: readonly Verb[] = [
     group: 'trust',
     summary: 'Forget credentials for a registry',
     load: async () => (await import('../commands/login.ts')).logoutCommand,
+  },
+  {
+    name: 'config view',
+    group: 'other',
+    summary: 'Show which flags are in force, and where each comes from',
+    load: async () => (await import('../commands/config.ts')).configViewCommand,
+  },
+  {
+    name: 'config check',
+    group: 'other',
+    summary: 'Check a profile',
+    load: async () => (await import('../commands/config.ts')).configCheckCommand,
   },
   {
     name: 'env',

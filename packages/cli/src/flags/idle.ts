@@ -1,5 +1,6 @@
 /** Flags of cosign that do nothing here, flags that ask for what does not exist here, and flags that ask for nothing: each says so. */
 import { CountersignError } from '@countersign/core/failure'
+import type { Layer } from '../command/flag-values.ts'
 import type { Command } from '../command/model.ts'
 import type { ParsedArguments } from '../command/parse.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -25,6 +26,18 @@ export function refuseEmptyDemands(command: Command, parsed: ParsedArguments): v
     throw new CountersignError('usage', `--${flag.name} was given an empty value`, {
       hint: 'Check the variable that it comes from; to demand nothing by it, leave the flag out.',
     })
+  }
+}
+
+/** The same of flags that variables gave: one that asks for what is not there is refused, one without effect is said. */
+export function checkVariables(command: Command, layer: Layer, terminal: Terminal): void {
+  for (const flag of command.flags) {
+    const value = layer.values.get(flag.name)?.at(-1)
+    const variable = layer.places.get(flag.name) ?? ''
+    if (value === undefined || value === 'false') continue
+    if (flag.refused !== undefined)
+      throw new CountersignError(flag.refused.code, `--${flag.name} is not supported (${variable})`, { hint: flag.refused.hint })
+    if (flag.idle !== undefined) terminal.warn(`${variable} has no effect: ${flag.idle}`)
   }
 }
 

@@ -5,23 +5,55 @@ import { dirname, join, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 
 /** A profile as found. */
-export type ProfileFile = { readonly path: string; readonly folder: string; readonly text: string }
+export type ProfileFile = {
+  readonly path: string
+  readonly folder: string
+  readonly text: string
+  /** The part of it that was asked for by name. */
+  readonly name?: string
+}
 
 const maxBytes = 65_536
 
-/** Reads the profile; `undefined` when there is none or `none` was asked for. A named profile must exist. */
+/**
+ * Reads the profile; `undefined` when there is none or `none` was asked for. `named` is a file, a name in the profile that is found anyway,
+ * or `FILE#NAME`. What was asked for must exist.
+ */
 export async function findProfile(
   named: string | undefined,
   workingFolder: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<ProfileFile | undefined> {
   if (named === 'none') return undefined
-  if (named !== undefined) {
-    const found = await read(resolve(workingFolder, named))
+  const [file, name] = asked(named, workingFolder)
+  const withName = name === undefined ? {} : { name }
+  if (file !== undefined) {
+    const found = await read(resolve(workingFolder, file))
     if (found === undefined)
-      throw new CountersignError('file_not_found', `profile ${named} does not exist`, { hint: 'Check the path of --profile.' })
-    return found
+      throw new CountersignError('file_not_found', `profile ${file} does not exist`, { hint: 'Check the path of --profile.' })
+    return { ...found, ...withName }
   }
+  const found = await usual(workingFolder, environment)
+  if (found !== undefined) return { ...found, ...withName }
+  if (name === undefined) return undefined
+  throw new CountersignError('file_not_found', `there is no profile to look up "${name.slice(0, 100)}" in`, {
+    expected: 'countersign.yaml, or countersign/config.yaml in the folder of your configuration',
+    hint: 'Name a file with --profile FILE or FILE#NAME.',
+  })
+}
+
+/** The file and the name that were asked for. A name has neither slash nor dot, so that a file never turns into one. */
+function asked(named: string | undefined, workingFolder: string): readonly [file: string | undefined, name: string | undefined] {
+  if (named === undefined) return [undefined, undefined]
+  const hash = named.lastIndexOf('#')
+  if (hash > 0) return [named.slice(0, hash), named.slice(hash + 1)]
+  const name = hash === 0 ? named.slice(1) : named
+  if (hash === 0 || (/^[\w-]+$/.test(name) && statSync(resolve(workingFolder, name), { throwIfNoEntry: false })?.isFile() !== true))
+    return [undefined, name]
+  return [named, undefined]
+}
+
+async function usual(workingFolder: string, environment: Readonly<Record<string, string | undefined>>): Promise<ProfileFile | undefined> {
   const home = environment['XDG_CONFIG_HOME'] ?? (environment['HOME'] === undefined ? undefined : join(environment['HOME'], '.config'))
   const here = await read(join(workingFolder, 'countersign.yaml'))
   if (here !== undefined || home === undefined || home === '') return here

@@ -1,55 +1,77 @@
 /**
- * The profile replaces repeated flags: `all`, `sign` (every verb that signs or attests) and `verify` (every verb that verifies)
- * each hold flags by name. A flag that is typed wins.
+ * The profile replaces repeated flags: `all`, `sign` (every verb that signs or attests), `verify` (every verb that verifies) and the name of
+ * any verb each hold flags by name; `profiles` holds the same again under names, of which `--profile NAME` lays one over the rest. A flag
+ * that is typed wins, then one that is a variable of the environment.
  *
  * Hostile: a profile in the working folder may come with a checkout. It therefore cannot weaken a check (`insecure-*`), carry a secret,
  * or replace a signer that was typed, and stderr says that it is in use.
  */
 import { resolve } from 'node:path'
-import type { LayeredValues } from '../command/flag-values.ts'
+import type { Layer, LayeredValues } from '../command/flag-values.ts'
 import type { Command, Flag } from '../command/model.ts'
-import type { ParsedArguments } from '../command/parse.ts'
 import { globalFlags } from '../flags/global.ts'
+import { namesSigner } from '../flags/signer-names.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { findProfile } from './find.ts'
+import { findProfile, type ProfileFile } from './find.ts'
 import type { ProfileSetting } from './schema.ts'
+import { sectionsOf } from './sections.ts'
 
-const signing = new Set(['sign', 'attest', 'sign-blob', 'attest-blob'])
-const verifying = new Set(['verify', 'verify-attestation', 'verify-blob', 'verify-blob-attestation'])
-const none: LayeredValues = new Map()
+const none: Layer = { values: new Map(), places: new Map() }
 
-/** The values that the profile in force gives to the flags of `command`. Throws `usage` with line and column on a malformed profile. */
-export async function profileValues(command: Command, parsed: ParsedArguments, terminal: Terminal): Promise<LayeredValues> {
-  const named = parsed.given.get('profile')?.at(-1) ?? terminal.environment['COUNTERSIGN_PROFILE']
-  const file = await findProfile(named === '' ? undefined : named, terminal.workingFolder, terminal.environment)
+/**
+ * The values that the profile in force gives to the flags of `command`, beside those that were `given` on the command line or by the
+ * environment. Throws `usage` with line and column on a malformed profile.
+ */
+export async function profileLayer(command: Command, given: LayeredValues, terminal: Terminal): Promise<Layer> {
+  const file = await profileInForce(given, terminal)
   if (file === undefined) return none
   const { readProfile } = await import('./schema.ts')
-  const settings = await readProfile(file)
+  const { settings } = await readProfile(file)
+  const { values, places } = layerOf(command, given, file, settings)
+  const used = [...values.keys()].filter((name) => !given.has(name))
+  if (used.length > 0) {
+    const name = file.name === undefined ? '' : ` (${file.name})`
+    terminal.warn(`Using profile ${file.path}${name} for ${used.map((flag) => `--${flag}`).join(', ')}`)
+  }
+  return { values, places }
+}
+
+/** The profile that `--profile`, `COUNTERSIGN_PROFILE` or its usual place names. */
+export function profileInForce(given: LayeredValues, terminal: Terminal): Promise<ProfileFile | undefined> {
+  const named = given.get('profile')?.at(-1) ?? terminal.environment['COUNTERSIGN_PROFILE']
+  return findProfile(named === '' ? undefined : named, terminal.workingFolder, terminal.environment)
+}
+
+function layerOf(command: Command, given: LayeredValues, file: ProfileFile, settings: readonly ProfileSetting[]): Layer {
   const values = new Map<string, readonly string[]>()
-  const typedSigner = [...parsed.given.keys()].some(namesSigner)
-  for (const setting of sectionsOf(command.name).flatMap((section) => settings.filter((candidate) => candidate.section === section))) {
-    const flag = [...command.flags, ...globalFlags].find((candidate) => candidate.name === setting.flag)
-    if (flag === undefined || (typedSigner && namesSigner(flag.name))) continue
+  const places = new Map<string, string>()
+  const flags = [...command.flags, ...globalFlags]
+  const speaking = inOrder(settings, sectionsOf(command.name))
+  const signers = signersOf(speaking, given)
+  for (const setting of speaking) {
+    const flag = flags.find((candidate) => candidate.name === setting.flag)
+    if (flag === undefined || (namesSigner(flag.name) && !signers.includes(setting))) continue
     values.set(
       flag.name,
       setting.values.map((value) => located(flag, value, file.folder)),
     )
+    places.set(flag.name, `${file.path}:${setting.line}`)
   }
-  const used = [...values.keys()].filter((name) => !parsed.given.has(name))
-  if (used.length > 0) terminal.warn(`Using profile ${file.path} for ${used.map((name) => `--${name}`).join(', ')}`)
-  return values
+  return { values, places }
 }
 
-/** The general section first, so that the particular one wins. */
-function sectionsOf(name: string): readonly ProfileSetting['section'][] {
-  if (signing.has(name)) return ['all', 'sign']
-  if (verifying.has(name)) return ['all', 'verify']
-  return ['all']
+/** What speaks to a verb, the particular after the general, and what was asked for by name after what always holds. */
+function inOrder(settings: readonly ProfileSetting[], sections: readonly string[]): readonly ProfileSetting[] {
+  return [false, true].flatMap((named) =>
+    sections.flatMap((section) => settings.filter((one) => one.section === section && (one.profile !== undefined) === named)),
+  )
 }
 
-/** Flags that together say who may have signed: taken all from one place or not at all. */
-function namesSigner(name: string): boolean {
-  return name === 'key' || name.startsWith('certificate-')
+/** The settings that say who may have signed: those of one section alone, the nearest that has any; none where somebody was named before. */
+function signersOf(speaking: readonly ProfileSetting[], given: LayeredValues): readonly ProfileSetting[] {
+  if ([...given.keys()].some(namesSigner)) return []
+  const nearest = speaking.findLast((setting) => namesSigner(setting.flag))
+  return nearest === undefined ? [] : speaking.filter((one) => one.section === nearest.section && one.profile === nearest.profile)
 }
 
 /** Paths in a profile are relative to the profile. */

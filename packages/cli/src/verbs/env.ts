@@ -1,5 +1,6 @@
 /** `countersign env`. */
 import type { Invocation } from '../command/invocation.ts'
+import { flagVariables } from '../flags/variables.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 
 type Variable = { readonly name: string; readonly what: string; readonly expects: string; readonly secret?: true }
@@ -27,8 +28,14 @@ const variables: readonly Variable[] = [
   { name: 'XDG_CONFIG_HOME', what: 'the folder in which countersign/config.yaml is looked for', expects: 'a folder' },
 ]
 
+const scopes = `
+# Every flag below is also read for some verbs alone: COUNTERSIGN_SIGN_KEY for those that sign, COUNTERSIGN_VERIFY_KEY for those that
+# verify, COUNTERSIGN_VERIFY_BLOB_KEY for verify-blob. What is typed wins, then the nearest variable, then the profile.
+# What weakens a check, overwrites or shows secrets has no variable.
+`
+
 /** Prints the variables as lines that a shell can read. */
-export function env({ flags, terminal }: Invocation): Promise<Conclusion> {
+export async function env({ flags, terminal }: Invocation): Promise<Conclusion> {
   const describe = flags.boolean('show-descriptions', true)
   const reveal = flags.boolean('show-sensitive-values', false)
   const content: Record<string, string> = {}
@@ -39,5 +46,15 @@ export function env({ flags, terminal }: Invocation): Promise<Conclusion> {
     if (describe) terminal.out(`# ${name}: ${what}\n# Expects: ${expects}\n`)
     terminal.out(`${name}=${shown}\n`)
   }
-  return Promise.resolve({ subjects: [{ subject: 'environment', ok: true, content }] })
+  if (describe) terminal.out(scopes)
+  for (const [name, { flag, help, expects, scoped, verbs }] of await flagVariables()) {
+    const value = terminal.environment[name] ?? ''
+    if (content[name] !== undefined || (scoped && value === '')) continue
+    const secret = /PASSWORD|TOKEN/.test(name) && value !== ''
+    content[name] = secret ? '******' : value
+    const readers = verbs.length === 0 ? 'every verb' : verbs.length > 6 ? `${verbs.length} verbs` : verbs.join(', ')
+    if (describe) terminal.out(`# ${name}: --${flag} of ${readers}: ${help}\n# Expects: ${expects}\n`)
+    terminal.out(`${name}=${secret && !reveal ? '******' : value.replaceAll('\n', ' ')}\n`)
+  }
+  return { subjects: [{ subject: 'environment', ok: true, content }] }
 }
