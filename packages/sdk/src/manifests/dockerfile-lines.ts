@@ -32,6 +32,7 @@ type Line = { readonly start: number; readonly text: string }
 
 /** Reads a Dockerfile. Throws `file_malformed`. */
 export function readDockerfileLines(source: Source): DockerfileLines {
+  demandCommonBlanks(source)
   const lines = linesOf(source.text)
   const { escape, syntax } = readDirectives(source, lines)
   const instructions: Instruction[] = []
@@ -53,6 +54,12 @@ export function readDockerfileLines(source: Source): DockerfileLines {
     for (const name of heredocNames(source, instruction)) at = afterHeredoc(source, lines, at, name)
   }
   return { escape, instructions, ...(syntax === undefined ? {} : { syntax }) }
+}
+
+/** Two characters are blanks here and not in the builder, or there and not here: behind one of them a comment is none, and a line goes on. */
+function demandCommonBlanks(source: Source): void {
+  const at = source.text.slice(1).search(/[\u{feff}\u0085]/u)
+  if (at !== -1) throw malformedAt(source, at + 1, 'there is an invisible character that builders read in different ways', 'Delete it.')
 }
 
 function linesOf(text: string): readonly Line[] {
@@ -108,7 +115,10 @@ function trimBlanks(text: string): string {
   return text.slice(0, end)
 }
 
-const directive = /^#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*)$/
+/** BuildKit's expression: its blanks are those of ASCII. */
+const directive = /^#[\t\f\r ]*([A-Za-z][A-Za-z0-9]*)[\t\f\r ]*=[\t\f\r ]*(\S.*)$/
+/** What might be one for other readers. */
+const likeDirective = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=/
 
 /** Directives are the comments at the very start. An `escape` that stands where builders differ about it is refused: lines would be joined otherwise. */
 function readDirectives(source: Source, lines: readonly Line[]): Pick<DockerfileLines, 'escape' | 'syntax'> {
@@ -119,15 +129,15 @@ function readDirectives(source: Source, lines: readonly Line[]): Pick<Dockerfile
     const { start, text } = line
     if (index === 0 && text.startsWith('#!')) continue
     if (begin(line) !== undefined) break
-    const match = directive.exec(text.trimStart())
-    const name = match?.[1]?.toLowerCase()
+    const match = directive.exec(text)
+    const name = (match ?? likeDirective.exec(text))?.[1]?.toLowerCase()
     const value = (match?.[2] ?? '').trim()
     if (name === 'escape') {
-      if (zone !== 'sure' || !text.startsWith('#') || escape !== undefined || (value !== '\\' && value !== '`'))
+      if (zone !== 'sure' || match === null || escape !== undefined || (value !== '\\' && value !== '`'))
         throw malformedAt(source, start, 'builders do not agree about this escape directive', 'Write "# escape=`" once, on the first line.')
       escape = value
     } else if (name === 'syntax') {
-      if (zone !== 'over') syntax ??= { text: value, start: start + text.indexOf(value, text.indexOf('=')) }
+      if (zone !== 'over' && match !== null) syntax ??= { text: value, start: start + text.indexOf(value, text.indexOf('=')) }
     } else if (name === undefined) zone = 'over'
     else if (name !== 'check' && zone === 'sure') zone = 'unsure'
   }

@@ -12,8 +12,9 @@ export function heredocNames(source: Source, { keyword, rest, offsetOf }: Instru
   const verb = inner === undefined ? keyword : (inner?.[1] ?? '').toLowerCase()
   if (!rest.includes('<<') || !['run', 'copy', 'add'].includes(verb)) return []
   const body = rest.slice(inner?.[0].length ?? 0)
+  const form = body.slice(skipFlags(body))
   // In its JSON form an instruction opens none.
-  if (isJsonForm(body.slice(skipFlags(body)))) return []
+  if (isJsonForm(form)) return []
   const words = shellWords(rest)
   if (words === undefined) return []
   const found: Heredoc[] = []
@@ -22,8 +23,8 @@ export function heredocNames(source: Source, { keyword, rest, offsetOf }: Instru
     if (match === null) continue
     const [, dash = '', written = ''] = match
     const name = written.replaceAll(/["']/g, '').replaceAll(/\\(.)/g, '$1')
-    // With a substitution in the line the builder may see other words, or none.
-    if (name === '' || name.includes('$') || /\$\{(?![A-Za-z_][A-Za-z0-9_]*\})/.test(rest))
+    // With a substitution in the line the builder may see other words, or none; of JSON it reads the beginning, and what follows is nothing.
+    if (form.startsWith('[') || name === '' || name.includes('$') || /\$\{(?![A-Za-z_][A-Za-z0-9_]*\})/.test(rest))
       throw malformedAt(
         source,
         offsetOf(at),

@@ -62,6 +62,9 @@ function convert(reading: Reading, node: unknown, depth: number): Tree {
     return target
   }
   const [start = 0, end = 0] = (yaml.isNode(node) ? node.range : undefined) ?? []
+  // `!!binary` is base64 to Kubernetes, and a text to who does not know it.
+  if (yaml.isScalar(node) && node.tag !== undefined && /^tag:yaml\.org,2002:(?!(?:str|int|float|bool|null)$)/.test(node.tag))
+    throw malformedAt(source, start, `a value of type ${JSON.stringify(node.tag.slice(0, 60))} is not read here`)
   let tree: Tree
   if (yaml.isMap(node)) tree = { kind: 'map', entries: entriesOf(reading, node, depth), start, end }
   else if (yaml.isSeq(node)) tree = { kind: 'list', items: node.items.map((item) => convert(reading, item, depth + 1)), start, end }
@@ -81,11 +84,20 @@ function textOf(source: Source, value: unknown, written: string | undefined, sta
   return { kind: 'text', text, start: start + inside, end: start + inside + text.length, absent }
 }
 
+/** Names on the way to an image. Kubernetes' reader of YAML lets a later `<<` replace what stands above it; others do not. */
+const decisive = new Set(
+  'apiVersion kind spec template jobTemplate items services containers initContainers ephemeralContainers volumes image reference source'.split(
+    ' ',
+  ),
+)
+
 /** Own members win over merged ones (`<<`), earlier merges over later ones: yaml.org/type/merge. A key given twice has no meaning. */
 function entriesOf(reading: Reading, map: YAMLMap, depth: number): ReadonlyMap<string, Tree> {
   const { yaml, source } = reading
+  const start = map.range?.[0] ?? 0
   const own = new Map<string, Tree>()
   const merged: Tree[] = []
+  const before = new Set<string>()
   for (const pair of map.items as readonly Pair[]) {
     const offset = yaml.isNode(pair.key) ? (pair.key.range?.[0] ?? 0) : 0
     const key = yaml.isAlias(pair.key) ? reading.anchors.get(pair.key.source) : convert(reading, pair.key, depth + 1)
@@ -93,6 +105,7 @@ function entriesOf(reading: Reading, map: YAMLMap, depth: number): ReadonlyMap<s
     const value = convert(reading, pair.value, depth + 1)
     if (key.text === '<<' && value.kind !== 'text') {
       merged.push(...(value.kind === 'list' ? value.items : [value]))
+      for (const name of own.keys()) before.add(name)
     } else if (own.has(key.text)) {
       throw malformedAt(source, offset, `the name ${JSON.stringify(key.text.slice(0, 80))} is given twice in one mapping`)
     } else own.set(key.text, value)
@@ -101,7 +114,11 @@ function entriesOf(reading: Reading, map: YAMLMap, depth: number): ReadonlyMap<s
     if (part.kind !== 'map') continue
     reading.budget.nodes -= part.entries.size
     if (reading.budget.nodes < 0) throw beyondLimit(source, 'it has too many values', `at most ${maxNodes}`)
-    for (const [name, value] of part.entries) if (!own.has(name)) own.set(name, value)
+    for (const [name, value] of part.entries) {
+      if (before.has(name) && decisive.has(name) && own.get(name) !== value)
+        throw malformedAt(source, start, `readers do not agree whether "<<" replaces ${JSON.stringify(name)} above it`, 'Write << first.')
+      if (!own.has(name)) own.set(name, value)
+    }
   }
   return own
 }
