@@ -17,8 +17,8 @@ export type Stage = {
   readonly remove: () => void
 }
 
-/** Programs of the tests that stand beside the command: `make-image DIR TAG TEXT`, `push-image REFERENCE [TEXT]`. */
-const tools = ['make-image', 'push-image']
+/** Programs of the tests that stand beside the command; each says in its own file what it takes. */
+const tools = ['make-image', 'push-image', 'make-tuf-mirror', 'spoil-index']
 
 /** The words that start the command line under test: its sources, or another build that `COUNTERSIGN_CLI` names (a script or an executable). */
 export function commandUnderTest(environment: Readonly<Record<string, string | undefined>> = process.env): readonly string[] {
