@@ -66,6 +66,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/pin.ts')).pinCommand,
   },
   {
+    name: 'explain',
+    group: 'verify',
+    summary: 'Verify, and say step by step what was fetched and checked',
+    load: async () => (await import('../commands/explain.ts')).explainCommand,
+  },
+  {
     name: 'tree',
     group: 'look',
     summary: 'Show what refers to an image',
@@ -132,6 +138,42 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/clean.ts')).cleanCommand,
   },
   {
+    name: 'attach signature',
+    group: 'move',
+    summary: 'Attach a signature that was made elsewhere',
+    load: async () => (await import('../commands/attach.ts')).attachSignatureCommand,
+  },
+  {
+    name: 'attach attestation',
+    group: 'move',
+    summary: 'Attach an attestation that was made elsewhere',
+    load: async () => (await import('../commands/attach.ts')).attachAttestationCommand,
+  },
+  {
+    name: 'attach sbom',
+    group: 'move',
+    summary: 'Attach an SBOM, unsigned',
+    load: async () => (await import('../commands/attach.ts')).attachSbomCommand,
+  },
+  {
+    name: 'attach artifact',
+    group: 'move',
+    summary: 'Attach any files, unsigned',
+    load: async () => (await import('../commands/attach.ts')).attachArtifactCommand,
+  },
+  {
+    name: 'bundle create',
+    group: 'move',
+    summary: 'Make a Sigstore bundle from a signature and what belongs to it',
+    load: async () => (await import('../commands/bundle.ts')).bundleCreateCommand,
+  },
+  {
+    name: 'bundle upgrade',
+    group: 'move',
+    summary: 'Write a bundle in the newest form',
+    load: async () => (await import('../commands/bundle.ts')).bundleUpgradeCommand,
+  },
+  {
     name: 'generate-key-pair',
     group: 'keys',
     summary: 'Generate an encrypted private key and its public key',
@@ -168,10 +210,28 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/policy-explain.ts')).policyExplainCommand,
   },
   {
+    name: 'policy revoke',
+    group: 'verify',
+    summary: 'Make, sign and show revocation lists',
+    load: async () => (await import('../commands/policy-revoke.ts')).policyRevokeCommand,
+  },
+  {
     name: 'policy init',
     group: 'verify',
     summary: 'Write the policy of a trusted publisher',
     load: async () => (await import('../commands/policy-init.ts')).policyInitCommand,
+  },
+  {
+    name: 'policy import',
+    group: 'verify',
+    summary: 'Make a policy of those of other tools',
+    load: async () => (await import('../commands/policy-import.ts')).policyImportCommand,
+  },
+  {
+    name: 'policy export',
+    group: 'verify',
+    summary: 'Write a policy for another tool',
+    load: async () => (await import('../commands/policy-export.ts')).policyExportCommand,
   },
   {
     name: 'initialize',

@@ -12,14 +12,15 @@
  */
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import { legacyTag, mediaTypes, referrerDescriptor } from '@countersign/core/oci/layouts'
+import { legacyTag, mediaTypes } from '@countersign/core/oci/layouts'
 import { gate } from '../discover/bounded.ts'
 import type { Repository, StoredManifest } from '../registry/repository.ts'
-import { indexReferrers, mergeLegacyManifests } from '../write/carried-writer.ts'
+import { mergeLegacyManifests } from '../write/carried-writer.ts'
 import type { MergeOptions } from '../write/merge.ts'
 import { patiently } from '../write/patience.ts'
 import { type BlobProgress, type CarriedBlobs, carryBlobs } from './blobs.ts'
 import type { CarriedAccessory, CarriedManifest, Inventory } from './inventory.ts'
+import { ensureListed, putSbom } from './listing.ts'
 
 /** How it is written. */
 export type CarryOptions = MergeOptions & {
@@ -120,7 +121,7 @@ async function listAccessories(inventory: Inventory, destination: Repository, op
     through(async () => {
       const of = (layout: CarriedAccessory['layout']): readonly CarriedManifest[] => manifestsOf(inventory, accessories, layout)
       const referrers = accessories.filter(({ layout }) => !isTagged(layout)).map(({ manifest }) => inventory.manifests.get(manifest))
-      await listReferrers(
+      await ensureListed(
         subject,
         referrers.filter((one) => one !== undefined),
         destination,
@@ -148,39 +149,6 @@ function manifestsOf(
   layout: CarriedAccessory['layout'],
 ): readonly CarriedManifest[] {
   return accessories.filter((one) => one.layout === layout).flatMap(({ manifest }) => inventory.manifests.get(manifest) ?? [])
-}
-
-/** What the destination does not list by itself goes into the fallback index. */
-async function listReferrers(
-  subject: Digest,
-  referrers: readonly CarriedManifest[],
-  destination: Repository,
-  options: CarryOptions,
-): Promise<void> {
-  if (referrers.length === 0) return
-  const answer = await destination.referrers(subject)
-  const listed = new Set(answer.kind === 'listed' ? answer.manifests.map(({ digest }) => digest) : [])
-  const missing = referrers.filter(({ stored }) => !listed.has(stored.digest))
-  const carried = missing.map(({ stored, manifest }) => ({
-    manifest: stored,
-    descriptor: referrerDescriptor({ ...stored, size: stored.bytes.length }, manifest),
-  }))
-  if (carried.length > 0) await indexReferrers(destination, subject, carried, options)
-}
-
-/** cosign keeps one SBOM under this tag: there is nothing to merge. */
-async function putSbom(subject: Digest, stored: StoredManifest, destination: Repository, options: CarryOptions): Promise<void> {
-  const tag = legacyTag(subject, 'sbom')
-  const there = await destination.resolve({ tag })
-  if (there?.digest === stored.digest) return
-  if (there !== undefined && options.force !== true) {
-    throw new CountersignError('tag_taken', `${destination.name} has another SBOM under ${tag}`, {
-      expected: stored.digest,
-      found: there.digest,
-      hint: 'Remove it with "countersign clean --type sbom", or overwrite it with --force.',
-    })
-  }
-  await patiently(async () => destination.putManifest({ tag }, stored.bytes, stored.mediaType))
 }
 
 async function confirmAll(carried: readonly CarriedManifest[], destination: Repository): Promise<void> {

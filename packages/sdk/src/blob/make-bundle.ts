@@ -1,0 +1,103 @@
+/** Makes and upgrades bundles from what signers published in other forms. */
+import { fromUtf8 } from '@countersign/core/bytes'
+import { isLegacyBundle } from '@countersign/core/bundle/legacy'
+import { serializeBundle } from '@countersign/core/bundle/serialize'
+import { upgradeEntity } from '@countersign/core/bundle/upgrade'
+import type { SignedEntity } from '@countersign/core/bundle/model'
+import type { Digest, HashAlgorithm } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
+import { parseJson, type JsonObject, maxDocumentBytes } from '@countersign/core/json/parse'
+import { keyHint, parsePublicKey, parsePublicKeyPem, type PublicKey } from '@countersign/core/keys/public-key'
+import type { TrustedRoot } from '@countersign/core/trust/model'
+import type { Verification } from '@countersign/core/verify/evidence'
+import { requiredHashes, verifyBundle } from '@countersign/core/verify/verify'
+import { parseCertificate } from '@countersign/core/x509/certificate'
+import { nodePrimitives } from '../crypto/node-primitives.ts'
+import { ownPolicy } from '../sign/own-signature.ts'
+import type { BlobSource } from '../sign/requests.ts'
+import { type DetachedParts, readBlobEntity } from './evidence-file.ts'
+import { hashSource } from './hash.ts'
+
+/** What a bundle is made of. */
+export type MakeBundleRequest = DetachedParts & {
+  /** A bundle of any version, cosign's legacy bundle, a DSSE envelope, or a detached signature; content decides. */
+  readonly evidence: Uint8Array
+  /** The file that was signed. */
+  readonly artifact?: BlobSource
+  /** The signer's public key: for the hint, and to verify the result. */
+  readonly key?: PublicKey
+  /** Holds the intermediates that a bundle v0.3 has no room for. */
+  readonly trustedRoot?: TrustedRoot
+  readonly nowMs: number
+}
+
+/** A bundle v0.3, and whether it verifies: absent when neither key nor certificate, or no artifact, was there to verify it with. */
+export type MadeBundle = { readonly bundle: Uint8Array; readonly verification?: Verification }
+
+/**
+ * A bundle v0.3 with everything that the evidence holds. Throws `not_supported` for what the format cannot hold, `bundle_malformed` and
+ * `dsse_malformed`; a bundle that does not verify is given with its refusal, for the caller to throw away.
+ *
+ * @example
+ * ```ts
+ * const { bundle, verification } = await makeBundle({ evidence: signature, artifact: fileBlobSource('release.tar.gz'), key, nowMs: Date.now() })
+ * if (verification?.ok === true) await writeFile('release.tar.gz.sigstore.json', bundle)
+ * ```
+ */
+export async function makeBundle(request: MakeBundleRequest): Promise<MadeBundle> {
+  const { evidence, artifact, trustedRoot } = request
+  const entity = readBlobEntity(evidence, request)
+  const key = request.key ?? certifiedKey(entity)
+  const digests = artifact === undefined ? [] : await hashAll(artifact, entity, key)
+  const [digest] = digests
+  const hint = await hintFor(request.key, evidence)
+  const upgraded = upgradeEntity(entity, {
+    ...(digest === undefined ? {} : { digest }),
+    ...(hint === undefined ? {} : { hint }),
+    issuers: trustedRoot === undefined ? [] : issuersIn(trustedRoot),
+  })
+  const bundle = serializeBundle(upgraded)
+  if (key === undefined || digests.length === 0) return { bundle }
+  const verification = await verifyBundle(bundle, {
+    artifact: { kind: 'digest', digests },
+    policy: ownPolicy(key),
+    nowMs: request.nowMs,
+    primitives: nodePrimitives,
+  })
+  return { bundle, verification }
+}
+
+/** Of the certificate in the evidence; it proves that the parts belong together, not who the signer is. */
+function certifiedKey({ material }: SignedEntity): PublicKey | undefined {
+  return material.kind === 'certificate' ? parsePublicKey(parseCertificate(material.chain[0]).spki) : undefined
+}
+
+async function hashAll(artifact: BlobSource, entity: SignedEntity, key: PublicKey | undefined): Promise<readonly Digest[]> {
+  const wanted: readonly HashAlgorithm[] = key === undefined ? [] : requiredHashes(entity, ownPolicy(key))
+  const [algorithm = 'sha256', ...others] = wanted
+  const first = await hashSource(artifact, algorithm)
+  if (others.length > 0 && artifact.repeatable !== true) {
+    throw new CountersignError('usage', 'standard input cannot be read twice', { hint: 'Name the file.' })
+  }
+  const rest: (Digest | undefined)[] = []
+  for (const other of others) rest.push(await hashSource(artifact, other))
+  return [first, ...rest].filter((digest) => digest !== undefined)
+}
+
+/** A hint decides nothing: whoever verifies brings the key. That of a legacy bundle is of the key that it names. */
+async function hintFor(key: PublicKey | undefined, evidence: Uint8Array): Promise<string | undefined> {
+  const named = key ?? keyInLegacyBundle(evidence)
+  return named === undefined ? undefined : keyHint(named, nodePrimitives)
+}
+
+function keyInLegacyBundle(evidence: Uint8Array): PublicKey | undefined {
+  if (evidence[0] !== 0x7b || !isLegacyBundle(evidence)) return undefined
+  const { cert } = parseJson(evidence, { maxBytes: maxDocumentBytes }) as JsonObject
+  if (typeof cert !== 'string') return undefined
+  const pem = cert.startsWith('-----BEGIN ') ? cert : fromUtf8(Buffer.from(cert, 'base64'))
+  return pem.includes('PUBLIC KEY') ? parsePublicKeyPem(pem) : undefined
+}
+
+function issuersIn({ certificateAuthorities }: TrustedRoot): readonly Uint8Array[] {
+  return certificateAuthorities.flatMap(({ certificates }) => certificates)
+}
