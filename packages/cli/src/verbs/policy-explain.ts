@@ -1,5 +1,4 @@
 /** `countersign policy explain`. */
-import type { JsonValue } from '@countersign/core/json/parse'
 import { parseReference } from '@countersign/core/oci/reference'
 import { type ExplainedPolicy, type ExplainedRule, explainPolicy } from '@countersign/core/policy/explain'
 import type { PolicyArtifact } from '@countersign/core/policy/match'
@@ -22,18 +21,13 @@ export async function explainPolicies(invocation: Invocation): Promise<Conclusio
   ]
   const alone = explainPolicy(policy)
   if (!reportOnStdout) terminal.out(`${policyLines(path, alone).map(printable).join('\n')}\n`)
-  const reports: SubjectReport[] = [{ subject: path, ok: true, content: asJson(alone) }]
+  const reports: SubjectReport[] = [{ subject: path, ok: true, content: alone }]
   for (const [subject, artifact] of artifacts) {
     const explained = explainPolicy(policy, artifact)
     if (!reportOnStdout) terminal.out(`\n${artifactLines(subject, explained).map(printable).join('\n')}\n`)
-    reports.push({ subject, ok: true, content: asJson(explained) })
+    reports.push({ subject, ok: true, content: explained })
   }
   return { subjects: reports }
-}
-
-/** Data throughout: what is written is what it is. */
-function asJson(explained: ExplainedPolicy): JsonValue {
-  return explained as unknown as JsonValue
 }
 
 function policyLines(path: string, explained: ExplainedPolicy): readonly string[] {
@@ -41,6 +35,7 @@ function policyLines(path: string, explained: ExplainedPolicy): readonly string[
     `${path}: policy ${explained.policy} speaks of ${explained.about}; ${explained.unmatched}.`,
     explained.rules.length === 1 ? 'It is accepted when this holds:' : 'It is accepted when all of this holds:',
     ...explained.rules.flatMap(ruleLines),
+    ...explained.mirrors.map((mirror) => `${mirror}.`),
     ...(explained.revocations.length === 0 ? [] : ['Revocations:', ...explained.revocations.map((list) => `  ${list}`)]),
   ]
 }

@@ -118,18 +118,33 @@ function readCode(at: Place): FailureCode {
 }
 
 function readEvidence(at: Place, nowMs: number): CaseEvidence {
-  const field = members(at, ['signedBy', 'attestation', 'predicate', 'at', 'age', 'logged', 'annotations', 'refused', 'ofOtherArtifact'])
+  const field = members(at, [
+    'signedBy',
+    'attestation',
+    'predicate',
+    'at',
+    'age',
+    'logged',
+    'annotations',
+    'expires',
+    'boundName',
+    'refused',
+    'ofOtherArtifact',
+  ])
   const age = optional(field('age'), readDuration)
   if (age !== undefined && !isAbsent(field('at'))) refuse(field('age'), 'at and age are two times')
   const signedMs = age === undefined ? optional(field('at'), readMoment) : nowMs - age
   const attestation = optional(field('attestation'), (place) => readAttestation(place, field('predicate')))
   if (attestation === undefined && !isAbsent(field('predicate'))) refuse(field('predicate'), 'only an attestation has a predicate')
   const refused = optional(field('refused'), readCode)
+  const expiresMs = optional(field('expires'), readMoment)
+  const name = optional(field('boundName'), bounded)
   return {
     signer: readSigner(field('signedBy')),
     ...(signedMs === undefined ? {} : { signedMs }),
     logged: readBoolean(field('logged'), false),
     annotations: isAbsent(field('annotations')) ? {} : textMap(field('annotations'), maxAnnotations),
+    terms: { ...(expiresMs === undefined ? {} : { expiresMs }), ...(name === undefined ? {} : { name }) },
     ...(attestation === undefined ? {} : { attestation }),
     ...(refused === undefined ? {} : { refused }),
     ofOther: readBoolean(field('ofOtherArtifact'), false),

@@ -71,6 +71,7 @@ async function proven(item: CaseEvidence, source: string, artifact: PolicyArtifa
     artifact: digest,
     content: await statementOf(item, digest, around),
     annotations: item.annotations,
+    ...(Object.keys(item.terms).length === 0 ? {} : { terms: item.terms }),
     algorithm: 'PKIX_ECDSA_P256_SHA_256',
     signer: await signerEvidence(item.signer, item.path, compiled, primitives),
     log: item.logged ? [{ baseUrl: 'https://log.example', logIndex: 0, proof: ['inclusion_proof'] }] : [],

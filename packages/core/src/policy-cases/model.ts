@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../json/parse.ts'
 import type { ImageReference } from '../oci/reference.ts'
 import type { Decision } from '../policy/model.ts'
 import type { RuleReport } from '../policy/verdict.ts'
+import type { SignedTerms } from '../verify/terms.ts'
 
 /** Who signed in a case. */
 export type CaseSigner =
@@ -27,6 +28,8 @@ export type CaseEvidence = {
   readonly signedMs?: number
   readonly logged: boolean
   readonly annotations: Readonly<Record<string, string>>
+  /** What the signer bound the signature to. */
+  readonly terms: SignedTerms
   /** Absent: a signature. A file holds the predicate as JSON, beside the document of cases. */
   readonly attestation?: {
     readonly predicateType: string

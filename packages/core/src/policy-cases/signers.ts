@@ -74,6 +74,7 @@ async function identityEvidence(
     })
   }
   if (told.signer.kind === 'certificate') return sampleCertificate(told, told.signer, path, primitives)
+  if (told.signer.kind === 'x509') return ownCertificate(name, identity.authority?.id ?? '', primitives)
   const key = identity.keys[index]
   if (key === undefined) {
     throw new CountersignError('policy_malformed', `${path}.signedBy: identity ${name} has ${identity.keys.length} keys, counted from 0`, {
@@ -101,12 +102,18 @@ async function sampleCertificate(
   return certified(sample(signer.issuer), sample(signer.subject), Object.fromEntries(extensions), primitives)
 }
 
+/** A certificate of the authority that the identity names, with names that fit. */
+async function ownCertificate(name: string, authority: string, primitives: Primitives): Promise<SignerEvidence> {
+  const base = await certified(`CN=authority of ${name}`, name, {}, primitives)
+  return { ...base, own: { authorities: [authority], names: [], commonName: name, distinguishedName: `CN=${name}` } }
+}
+
 async function certified(
   issuer: string,
   subject: string,
   extensions: Readonly<Record<string, string>>,
   primitives: Primitives,
-): Promise<SignerEvidence> {
+): Promise<Extract<SignerEvidence, { kind: 'certificate' }>> {
   const fingerprint = await digestOf(`certificate ${JSON.stringify([issuer, subject])}`, primitives)
   return {
     kind: 'certificate',

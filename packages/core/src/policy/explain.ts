@@ -6,7 +6,17 @@ import type { NameMatch } from '../verify/policy.ts'
 import type { CompiledPolicy } from './compile.ts'
 import { extensionArcs } from './extensions.ts'
 import type { PolicyArtifact } from './match.ts'
-import type { ArtifactMatch, Decision, Party, PolicyIdentity, PolicyKey, PolicyRule, RevocationSource, TimeDemand } from './model.ts'
+import type {
+  ArtifactMatch,
+  Decision,
+  Party,
+  PolicyIdentity,
+  PolicyKey,
+  PolicyRule,
+  RevocationSource,
+  TermsDemand,
+  TimeDemand,
+} from './model.ts'
 
 /** One rule in words. `applies` is absent where no artifact was named. */
 export type ExplainedRule = {
@@ -26,6 +36,7 @@ export type ExplainedPolicy = {
   readonly unmatched: string
   readonly rules: readonly ExplainedRule[]
   readonly revocations: readonly string[]
+  readonly mirrors: readonly string[]
   /** Whether the policy speaks of the artifact that was named. */
   readonly applies?: boolean
 }
@@ -43,6 +54,7 @@ export function explainPolicy(compiled: CompiledPolicy, artifact?: PolicyArtifac
       ...(artifact === undefined ? {} : { applies: compiled.matches(artifact) && matches(artifact) }),
     })),
     revocations: policy.revocations.map(revocationText),
+    mirrors: policy.mirrors.map(({ from, to }) => `what is signed for ${starred(from)} may be used as ${starred(to)}`),
     ...applies,
   }
 }
@@ -68,7 +80,7 @@ function demandText(demand: Exclude<PolicyRule['demand'], { kind: 'platforms' }>
   const when = whenText(demand.time)
   if (demand.kind === 'signature') {
     const annotations = [...demand.annotations].map(([name, value]) => `${name}=${value}`)
-    return `it is signed ${by}${annotations.length === 0 ? '' : `, with ${annotations.join(', ')} in the signature`}${when}`
+    return `it is signed ${by}${annotations.length === 0 ? '' : `, with ${annotations.join(', ')} in the signature`}${when}${termsText(demand.terms)}`
   }
   const condition = demand.condition === undefined ? '' : `, and ${demand.condition.trim()}`
   const newest = demand.newest ? '; only the newest of each signer counts' : ''
@@ -101,6 +113,11 @@ function whenText({ required, logged, beforeMs, afterMs, maxAgeMs }: TimeDemand)
     maxAgeMs === undefined ? '' : `in the last ${spanText(maxAgeMs)}`,
   ].filter((part) => part !== '')
   return parts.length === 0 ? '' : `, ${parts.join(', ')}`
+}
+
+function termsText({ expires, maxLifetimeMs, boundName }: TermsDemand): string {
+  const lifetime = maxLifetimeMs === undefined ? '' : ` at most ${spanText(maxLifetimeMs)} after it was made`
+  return `${expires ? `, and expires${lifetime}` : ''}${boundName ? ', and bound to the name that the image has, or that a mirror has it from' : ''}`
 }
 
 function spanText(ms: number): string {
@@ -181,6 +198,10 @@ function matchText({ images, files, mediaTypes }: ArtifactMatch): string {
   ]
   const types = mediaTypes.length === 0 ? '' : `of type ${mediaTypes.join(' or ')}`
   return parts.length === 0 ? `everything ${types}` : `${parts.join(' and ')}${types === '' ? '' : `, if ${types}`}`
+}
+
+function starred(side: string): string {
+  return side.endsWith('/') ? `${side}**` : side
 }
 
 function revocationText({ name, keys, threshold, minVersion, required }: RevocationSource): string {

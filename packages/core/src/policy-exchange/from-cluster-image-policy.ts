@@ -1,0 +1,131 @@
+/** `ClusterImagePolicy` of sigstore's policy-controller (policy.sigstore.dev), to a policy. Policies are "and", authorities of one are "or". */
+import type { JsonObject, JsonValue } from '../json/parse.ts'
+import { isAbsent, openMembers, optionalItems, text, type Members, type Place } from '../json/shape.ts'
+import type { Decision } from '../policy/model.ts'
+import { cueCondition } from './cel.ts'
+import { addIdentity, addRule, type Draft, type DraftRule, partyOf } from './draft.ts'
+import { fromControllerImage } from './image-globs.ts'
+import { keylessIdentity } from './keyless.ts'
+import { keyIdentity, namedKey, pemKeys } from './keys.ts'
+import type { LossLog } from './losses.ts'
+
+const maxItems = 100
+
+type Authority = { readonly by: JsonValue; readonly logged: boolean; readonly attestations: readonly Place[]; readonly path: string }
+
+/** Adds what the document demands to the draft. Throws the code of the place. */
+export function fromClusterImagePolicy(at: Place, draft: Draft, log: LossLog): void {
+  const [root, name] = [openMembers(at), openMembers(openMembers(at)('metadata'))('name')]
+  const spec = openMembers(root('spec'))
+  const images = optionalItems(spec('images'), maxItems).flatMap((place) => fromControllerImage(text(openMembers(place)('glob'))))
+  if (!isAbsent(spec('match')))
+    log.stricter(spec('match').path, 'the policy is for some resources of the cluster; here it is for the images wherever they run')
+  if (!isAbsent(spec('policy'))) log.weaker(spec('policy').path, 'a condition in CUE or Rego over all authorities')
+  const decision: Decision = spec('mode').value === 'warn' ? 'warn' : 'deny'
+  const base = { name: typeof name.value === 'string' ? name.value : 'signed', images, decision }
+  const authorities = optionalItems(spec('authorities'), maxItems).flatMap((place) => readAuthority(place, base, { draft, log }) ?? [])
+  if (authorities.length === 0) return
+  addAuthorities(authorities, base, { draft, log })
+}
+
+/** The cluster's setting for images that no policy speaks of. */
+export function fromControllerConfig(at: Place, draft: Draft): boolean {
+  const data = openMembers(at)('data')
+  if (isAbsent(data)) return false
+  const word = openMembers(data)('no-match-policy').value
+  if (word !== 'allow' && word !== 'warn' && word !== 'deny') return false
+  draft.unmatched = word
+  return true
+}
+
+type Base = Pick<DraftRule, 'name' | 'images' | 'decision'>
+type Around = { readonly draft: Draft; readonly log: LossLog }
+
+function readAuthority(at: Place, base: Base, { draft, log }: Around): Authority | undefined {
+  const field = openMembers(at)
+  for (const name of ['source', 'signatureFormat', 'rfc3161timestamp'])
+    if (!isAbsent(field(name))) log.note(field(name).path, 'where to look and whom to trust is said with flags, not in the policy')
+  if (!isAbsent(field('ctlog'))) log.note(field('ctlog').path, 'which log is trusted is said with --trusted-root')
+  if (!isAbsent(field('static'))) {
+    const passes = openMembers(field('static'))('action').value === 'pass'
+    if (passes) log.stricter(at.path, 'there such images are accepted without a signature; here they are not')
+    else if ((draft.unmatched ?? 'deny') !== 'deny') log.weaker(at.path, 'these images are always refused there')
+    else log.note(at.path, 'these images are refused here since no rule speaks of them')
+    return undefined
+  }
+  const wish = isAbsent(field('name')) ? base.name : text(field('name'))
+  const attestations = optionalItems(field('attestations'), maxItems)
+  if (!isAbsent(field('keyless'))) {
+    const by = keylessParty(openMembers(field('keyless')), wish, { draft, log })
+    return { by, logged: true, attestations, path: at.path }
+  }
+  const key = openMembers(field('key'))
+  const identity = keyOf(key, field('key'), log)
+  if (identity === undefined) {
+    log.stricter(at.path, 'an authority without key and identities')
+    return undefined
+  }
+  return { by: addIdentity(draft, wish, identity), logged: !isAbsent(field('ctlog')), attestations, path: at.path }
+}
+
+function keyOf(key: Members, at: Place, log: LossLog): JsonObject | undefined {
+  if (!isAbsent(key('data'))) {
+    const [pem, ...more] = pemKeys(text(key('data')), key('data').path)
+    return pem === undefined ? undefined : more.length === 0 ? keyIdentity(pem) : { keys: [pem, ...more] }
+  }
+  if (!isAbsent(key('kms'))) return namedKey(text(key('kms')), key('kms').path, log)
+  if (!isAbsent(key('secretRef'))) return namedKey(text(openMembers(key('secretRef'))('name')), at.path, log)
+  return undefined
+}
+
+function keylessParty(keyless: Members, wish: string, { draft, log }: Around): JsonValue {
+  for (const name of ['url', 'ca-cert', 'trustRootRef'])
+    if (!isAbsent(keyless(name))) log.note(keyless(name).path, 'which authority certifies is said with --trusted-root')
+  if (keyless('insecureIgnoreSCT').value === true)
+    log.stricter(keyless('insecureIgnoreSCT').path, 'certificates of Fulcio count only with an SCT here')
+  const parties = optionalItems(keyless('identities'), maxItems).map((place) =>
+    addIdentity(
+      draft,
+      wish,
+      keylessIdentity(openMembers(place), (value) => ({ kind: 'exact', value }), log),
+    ),
+  )
+  if (parties.length > 0) return partyOf(parties, 1)
+  log.note(keyless('identities').path, 'no identity is named: everybody with a certificate is accepted, there and here')
+  return addIdentity(draft, wish, { certificate: { issuer: { pattern: '(?s:.*)' }, subject: { pattern: '(?s:.*)' } } })
+}
+
+/** Any one authority suffices there. Rules are "and" here, so authorities become one rule where they ask for the same thing. */
+function addAuthorities(authorities: readonly Authority[], base: Base, { draft, log }: Around): void {
+  const plain = authorities.filter(({ attestations }) => attestations.length === 0)
+  const rest = authorities.filter(({ attestations }) => attestations.length > 0)
+  const logged = authorities.some((authority) => authority.logged) ? { logged: true } : {}
+  if ('logged' in logged && authorities.some((authority) => !authority.logged))
+    log.stricter(base.name, 'a log entry is demanded of all authorities here, of some there')
+  if (plain.length > 0) {
+    const by = partyOf(
+      plain.map((authority) => authority.by),
+      1,
+    )
+    addRule(draft, { ...base, body: { signature: { by, ...logged } } })
+  }
+  if (rest.length + Math.min(plain.length, 1) > 1)
+    for (const { path } of rest) log.stricter(path, 'any one authority suffices there; here what each asks for must be there')
+  for (const { by, attestations } of rest) {
+    for (const place of attestations) {
+      const field = openMembers(place)
+      const condition = conditionOf(field('policy'), log)
+      const attestation = { type: text(field('predicateType')), by, ...logged, ...(condition === '' ? {} : { condition }) }
+      addRule(draft, { ...base, name: isAbsent(field('name')) ? base.name : text(field('name')), body: { attestation } })
+    }
+  }
+}
+
+function conditionOf(at: Place, log: LossLog): string {
+  if (isAbsent(at)) return ''
+  const field = openMembers(at)
+  const condition = field('type').value === 'cue' && !isAbsent(field('data')) ? cueCondition(text(field('data'))) : undefined
+  if (condition === undefined) log.weaker(at.path, 'a condition in Rego, or in CUE beyond fixed values')
+  else if (condition !== '') log.stricter(at.path, 'CUE accepts a predicate in which the member is missing; here it must be there')
+  return condition ?? ''
+}

@@ -1,0 +1,245 @@
+/** Kyverno's `ImageValidatingPolicy` (policies.kyverno.io): the idioms of CEL that say who must have signed, to a policy. */
+import type { JsonObject, JsonValue } from '../json/parse.ts'
+import { isAbsent, openMembers, optionalItems, text, textMap, type Members, type Place } from '../json/shape.ts'
+import { compileCondition } from '../policy/condition.ts'
+import type { Decision } from '../policy/model.ts'
+import { addIdentity, addRule, type Draft, partyOf } from './draft.ts'
+import { fromKyvernoImage } from './image-globs.ts'
+import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './keys.ts'
+import { additionalExtensions, keylessIdentity } from './keyless.ts'
+import type { LossLog } from './losses.ts'
+import { restrictionOf } from './kyverno-cel.ts'
+
+const maxItems = 100
+
+type Attestor = { readonly by: JsonValue; readonly logged: boolean; readonly annotations: Readonly<Record<string, string>> }
+type Around = {
+  readonly draft: Draft
+  readonly log: LossLog
+  readonly attestors: ReadonlyMap<string, Attestor>
+  readonly types: ReadonlyMap<string, string>
+}
+
+/** Adds what the document demands to the draft. Throws the code of the place. */
+export async function fromKyvernoCel(at: Place, draft: Draft, log: LossLog): Promise<void> {
+  const spec = openMembers(openMembers(at)('spec'))
+  const images = imagesOf(spec('matchImageReferences'), log)
+  narrowed(spec, log)
+  const attestors = new Map<string, Attestor>()
+  for (const place of optionalItems(spec('attestors'), maxItems)) {
+    const field = openMembers(place)
+    const attestor = readAttestor(field, place, draft, log)
+    if (attestor !== undefined) attestors.set(text(field('name')), attestor)
+  }
+  const types = new Map<string, string>()
+  for (const place of optionalItems(spec('attestations'), maxItems)) {
+    const field = openMembers(place)
+    const form = (['intoto', 'referrer'] as const).find((name) => !isAbsent(field(name)))
+    if (form === 'intoto') types.set(text(field('name')), text(openMembers(field(form))('type')))
+  }
+  const demands: Demand[] = []
+  const around = { draft, log, attestors, types }
+  for (const place of optionalItems(spec('validations'), maxItems)) {
+    const field = openMembers(place)
+    await readValidation(text(field('expression')), field('expression').path, demands, around)
+  }
+  const actions = optionalItems(spec('validationActions'), maxItems).map(text)
+  const decision: Decision = actions.length > 0 && !actions.includes('Deny') ? 'warn' : 'deny'
+  for (const demand of demands) finishDemand(demand, { images: demand.images ?? images, decision }, around)
+}
+
+type Demand = {
+  readonly attestation?: string
+  readonly attestors: readonly string[]
+  readonly threshold: number
+  readonly conditions: string[]
+  readonly path: string
+  readonly images?: readonly string[]
+}
+
+function imagesOf(at: Place, log: LossLog): readonly string[] {
+  const images = optionalItems(at, maxItems).flatMap((place) => {
+    const field = openMembers(place)
+    const globs = isAbsent(field('glob')) ? undefined : fromKyvernoImage(text(field('glob')))
+    if (globs === undefined) log.stricter(place.path, 'images that an expression or a digest chooses are not matched here')
+    return globs ?? []
+  })
+  return images.length === 0 ? ['**'] : images
+}
+
+function narrowed(spec: Members, log: LossLog): void {
+  if (!isAbsent(spec('matchConditions')))
+    log.stricter(spec('matchConditions').path, 'resources that are left out there are judged here too')
+  for (const name of [
+    'validationConfigurations',
+    'credentials',
+    'evaluation',
+    'autogen',
+    'images',
+    'failurePolicy',
+    'webhookConfiguration',
+  ]) {
+    if (!isAbsent(spec(name))) log.note(spec(name).path, 'says how the cluster handles the image, not who must have signed it')
+  }
+}
+
+function readAttestor(field: Members, at: Place, draft: Draft, log: LossLog): Attestor | undefined {
+  const name = text(field('name'))
+  if (!isAbsent(field('notary'))) {
+    const certs = field('notary').value === undefined ? at : openMembers(field('notary'))('certs')
+    const roots = valueOf(certs)
+    if (roots === undefined) return lost(certs, log)
+    log.note(certs.path, 'a signature by a certificate under these; the formats of Notary Project are not read')
+    return { by: addIdentity(draft, name, anybodyUnder([{ pem: roots }])), logged: false, annotations: {} }
+  }
+  const cosign = openMembers(field('cosign'))
+  const ctlog = isAbsent(cosign('ctlog')) ? undefined : openMembers(cosign('ctlog'))
+  const ignored = ctlog?.('insecureIgnoreTlog').value === true
+  for (const place of ['url', 'rekorPubKey', 'ctLogPubKey', 'tsaCertChain'].flatMap((each) => (ctlog === undefined ? [] : [ctlog(each)])))
+    if (!isAbsent(place)) log.note(place.path, 'which log and authorities are trusted is said with --trusted-root')
+  for (const place of [cosign('tuf'), cosign('trustedRoot'), cosign('source')])
+    if (!isAbsent(place)) log.note(place.path, 'where to look and whom to trust is said with flags, not in the policy')
+  const annotations = isAbsent(cosign('annotations')) ? {} : { ...textMap(cosign('annotations'), maxItems) }
+  if (!isAbsent(cosign('keyless'))) {
+    if (ignored || ctlog?.('insecureIgnoreSCT').value === true)
+      log.stricter(cosign('ctlog').path, 'certificates of Fulcio count only with log entry and SCT here')
+    return { by: keylessParty(openMembers(cosign('keyless')), name, draft, log), logged: true, annotations }
+  }
+  const identity = keyOf(cosign, log)
+  return identity === undefined ? lost(field('cosign'), log) : { by: addIdentity(draft, name, identity), logged: !ignored, annotations }
+}
+
+function lost(at: Place, log: LossLog): undefined {
+  log.note(at.path, 'an attestor that is computed in the cluster')
+  return undefined
+}
+
+/** `certs` was a text before it became `{value}`. */
+function valueOf(at: Place): string | undefined {
+  if (typeof at.value === 'string') return at.value
+  const value = isAbsent(at) ? undefined : openMembers(at)('value').value
+  return typeof value === 'string' ? value : undefined
+}
+
+function keyOf(cosign: Members, log: LossLog): JsonObject | undefined {
+  if (!isAbsent(cosign('certificate'))) {
+    const certificate = openMembers(cosign('certificate'))
+    const [cert, chain] = [valueOf(certificate('cert')), valueOf(certificate('certChain'))]
+    if (cert !== undefined) return keyIdentity(certifiedKey(cert, certificate('cert').path))
+    return chain === undefined ? undefined : anybodyUnder([{ pem: chain }])
+  }
+  if (isAbsent(cosign('key'))) return undefined
+  const key = openMembers(cosign('key'))
+  if (!isAbsent(key('data'))) return { keys: [...pemKeys(text(key('data')), key('data').path)] }
+  return isAbsent(key('kms')) ? undefined : namedKey(text(key('kms')), key('kms').path, log)
+}
+
+function keylessParty(keyless: Members, name: string, draft: Draft, log: LossLog): JsonValue {
+  if (!isAbsent(keyless('roots'))) log.note(keyless('roots').path, 'which authority certifies is said with --trusted-root')
+  const extensions = additionalExtensions(keyless, log)
+  const parties = optionalItems(keyless('identities'), maxItems).map((place) => {
+    const field = openMembers(place)
+    if (!isAbsent(field('subjectExpression'))) log.weaker(field('subjectExpression').path, 'a subject that is computed in the cluster')
+    const { certificate } = keylessIdentity(field, (value) => ({ kind: 'exact', value }), log)
+    return addIdentity(draft, name, { certificate: { ...(certificate as JsonObject), ...extensions } })
+  })
+  if (parties.length > 0) return partyOf(parties, 1)
+  log.note(keyless('identities').path, 'no identity is named: everybody with a certificate is accepted, there and here')
+  return addIdentity(draft, name, { certificate: { issuer: { pattern: '(?s:.*)' }, subject: { pattern: '(?s:.*)' }, ...extensions } })
+}
+
+const mapOf = String.raw`images\.(?:containers|initContainers|ephemeralContainers)\.map\((\w+), `
+const signatures = new RegExp(String.raw`^${mapOf}verifyImageSignatures\(\1, \[([\w., -]*)\]\)\)\.all\((\w+), \3 (>|>=) (\d+)\)$`)
+const attested = new RegExp(
+  String.raw`^${mapOf}verifyAttestationSignatures\(\1, attestations\.(\w+), \[([\w., -]*)\]\)\)\.all\((\w+), \4 (>|>=) (\d+)\)$`,
+)
+const payload = new RegExp(String.raw`^${mapOf}(.*extractPayload\(\1, attestations\.(\w+)\).*)\)\.all\((\w+), \4\)$`, 's')
+
+async function readValidation(expression: string, path: string, demands: Demand[], around: Around): Promise<void> {
+  const flat = spaced(expression.trim())
+  for (const part of flat.split(/ && (?=images\.)/)) await readPart(part, path, demands, around)
+}
+
+/** Written one way, but for what stands in quotes. */
+function spaced(expression: string): string {
+  return expression
+    .split(/("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/)
+    .map((text, index) => {
+      if (index % 2 === 1) return text
+      return text
+        .replaceAll(/\s+/g, ' ')
+        .replaceAll(/ ?([[\](),]) ?/g, '$1')
+        .replaceAll(',', ', ')
+        .replaceAll(/\)(?=(?:&&|\|\||[<>=!]))/g, ') ')
+        .replaceAll(/(?<=&&|\|\||[<>=])\(/g, ' (')
+    })
+    .join('')
+}
+
+async function readPart(part: string, path: string, demands: Demand[], { log, draft, types }: Around): Promise<void> {
+  const restriction = restrictionOf(part)
+  if (restriction) {
+    draft.unmatched = 'deny'
+    return
+  }
+  const signed = signatures.exec(part)
+  const proven = attested.exec(part)
+  const [names, sign, bound] = signed === null ? [proven?.[3], proven?.[5], proven?.[6]] : [signed[2], signed[4], signed[5]]
+  if (names !== undefined) {
+    const attestors = [...names.matchAll(/attestors\.(\w+)/g)].map((match) => match[1] ?? '')
+    const threshold = Math.max(Number(bound) + (sign === '>' ? 1 : 0), 1)
+    const demand = { attestors, threshold, conditions: [], path, ...(proven?.[2] === undefined ? {} : { attestation: proven[2] }) }
+    // The same for init containers and ephemeral ones is the same demand: an image is judged wherever it is to run.
+    if (!demands.some((each) => each.attestation === demand.attestation && same(each, demand))) demands.push(demand)
+    return
+  }
+  const content = payload.exec(part)
+  const target = demands.filter(({ attestation }) => attestation === content?.[3])
+  const condition = content?.[2]?.replaceAll(/extractPayload\(\w+, attestations\.\w+\)/g, 'predicate')
+  const known = content?.[3] !== undefined && types.has(content[3])
+  if (condition === undefined || !known || target.length === 0 || !(await compiles(condition)))
+    return log.weaker(path, 'an expression of CEL that is none of the idioms for signatures and attestations')
+  for (const demand of target) if (!demand.conditions.includes(condition)) demand.conditions.push(condition)
+}
+
+function same(a: Demand, b: Demand): boolean {
+  return a.threshold === b.threshold && a.attestors.join() === b.attestors.join()
+}
+
+async function compiles(condition: string): Promise<boolean> {
+  try {
+    await compileCondition(condition, 'condition')
+    return true
+  } catch {
+    return false
+  }
+}
+
+function finishDemand(demand: Demand, base: { readonly images: readonly string[]; readonly decision: Decision }, around: Around): void {
+  const { draft, log, attestors, types } = around
+  const known = demand.attestors.flatMap((name) => attestors.get(name) ?? [])
+  if (known.length < demand.attestors.length) {
+    if (known.length < demand.threshold) return log.weaker(demand.path, 'it asks for attestors that cannot be carried over')
+    log.stricter(demand.path, 'some of its attestors cannot be carried over')
+  }
+  const by = partyOf(
+    known.map((attestor) => attestor.by),
+    demand.threshold,
+  )
+  const logged = known.some((attestor) => attestor.logged) ? { logged: true } : {}
+  if (known.some((attestor) => !attestor.logged) && 'logged' in logged)
+    log.stricter(demand.path, 'a log entry is demanded of all attestors here, of some there')
+  const [first, ...more] = known.map(({ annotations }) => annotations)
+  const annotations = first !== undefined && more.every((each) => JSON.stringify(each) === JSON.stringify(first)) ? first : {}
+  if (known.some((each) => JSON.stringify(each.annotations) !== JSON.stringify(annotations)))
+    log.weaker(demand.path, 'annotations that only some of the attestors must have signed')
+  if (demand.attestation === undefined) {
+    const signed = Object.keys(annotations).length === 0 ? {} : { annotations }
+    return addRule(draft, { ...base, name: 'signed', body: { signature: { by, ...logged, ...signed } } })
+  }
+  const type = types.get(demand.attestation)
+  if (type === undefined) return log.weaker(demand.path, 'an attestation that is found by its media type, not by a predicate type')
+  if (Object.keys(annotations).length > 0) log.weaker(demand.path, 'annotations of an attestation')
+  const condition = demand.conditions.length === 0 ? {} : { condition: demand.conditions.map((each) => `(${each})`).join(' && ') }
+  addRule(draft, { ...base, name: demand.attestation, body: { attestation: { type, by, ...logged, ...condition } } })
+}
