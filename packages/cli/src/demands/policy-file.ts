@@ -9,10 +9,12 @@ import { acceptRevocations, type RevocationState } from '@countersign/core/polic
 import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
 import { loadPublicKey } from '@countersign/sdk/keys/key-reference'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
+import { readRevocations } from '@countersign/sdk/policy/revocation-publishing'
 import { openPolicy } from '@countersign/sdk/policy/source'
 import type { Invocation } from '../command/invocation.ts'
 import { inFile } from '../failure/in-file.ts'
 import { readInput } from '../terminal/input.ts'
+import { memoryFromFlags } from './revocation-memory.ts'
 import { warnOfExpiry } from '../trust/expiry.ts'
 
 /** What a run by policy judges with. */
@@ -56,12 +58,19 @@ export async function policyFromFlags(invocation: Invocation, path: string, kind
   }
   const { policy } = await openPolicyFile(invocation, path)
   const lists = await Promise.all(flags.list('revocations').map(async (file) => readInput(file, maxListBytes)))
+  const memory = policy.revocations.length === 0 ? undefined : await memoryFromFlags(invocation)
   const revocations = new Map<string, RevocationState>()
   for (const source of policy.revocations) {
-    const states = await Promise.all([undefined, ...lists].map((list) => acceptRevocations(list, source, terminal.nowMs, nodePrimitives)))
+    const seen = await memory?.seen(source)
+    const given = lists.filter((list) => mayBeOf(list, source.name))
+    const states = await Promise.all(
+      [undefined, ...given].map((list) => acceptRevocations(list, source, terminal.nowMs, nodePrimitives, seen)),
+    )
     // Of several versions the newest; of refused ones one whose entries are known at least.
     const [state] = states.toSorted((a, b) => rank(b) - rank(a))
-    if (state !== undefined) revocations.set(source.name, state)
+    if (state === undefined) continue
+    revocations.set(source.name, state)
+    if (state.ok) await memory?.remember(source, state.list)
   }
   warnOfExpiry(invocation, policyExpiries(policy.policy, revocations))
   return { policy, revocations }
@@ -81,6 +90,18 @@ export async function openPolicyFile({ flags, terminal }: Invocation, path: stri
   return openPolicy(text, path, { primitives: nodePrimitives, keys, readFile })
 }
 
-function rank({ ok, list }: RevocationState): number {
-  return (ok ? 1e16 : 0) + (list?.version ?? 0)
+/** What is wrong with a list that was given says more than that none was. */
+function rank(state: RevocationState): number {
+  if (!state.ok && state.code === 'revocation_list_missing') return -1
+  return (state.ok ? 1e16 : 0) + (state.list?.version ?? 0)
+}
+
+/** Whether a file says that it is the list of this name; what does not parse may be. Decides only whose fault is reported. */
+function mayBeOf(list: Uint8Array, name: string): boolean {
+  try {
+    return readRevocations(list).list.name === name
+  } catch (cause) {
+    if (cause instanceof CountersignError) return true
+    throw cause
+  }
 }

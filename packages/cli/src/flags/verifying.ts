@@ -21,6 +21,15 @@ export const policyFlags: readonly Flag[] = [
     path: true,
   },
   { name: 'revocations', kind: 'list', value: 'FILE', help: 'revocation list that the policy listens to', path: true },
+  {
+    name: 'revocation-state',
+    kind: 'text',
+    value: 'DIR',
+    help: 'folder that remembers the newest revocation lists seen, so that older ones are noticed',
+    default: '$XDG_STATE_HOME/countersign/revocations',
+    path: true,
+  },
+  { name: 'no-state', kind: 'boolean', help: 'remember nothing; the policy may pin a least version', commandLineOnly: true },
 ]
 
 /** Who may have signed. */
