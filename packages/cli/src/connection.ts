@@ -36,6 +36,30 @@ export function connectionFromFlags({ flags, terminal }: Invocation): Connection
   }
 }
 
+/** From this many images on, a run need not ask for each what it was told of another a moment ago. */
+const manyImages = 10
+const listingAgeMs = 30_000
+
+/** The connection of a verb that verifies so many images: with the cache on disk, unless it is not wanted. */
+export function verifyingConnection(invocation: Invocation, images: number): Connection {
+  const folder = cacheFolder(invocation)
+  return {
+    ...connectionFromFlags(invocation),
+    ...(folder === undefined ? {} : { cache: { folder } }),
+    ...(images < manyImages ? {} : { listingAgeMs }),
+  }
+}
+
+/** `--cache-dir`, or where the XDG base directory specification keeps what can be made again; a relative path there is none. */
+function cacheFolder({ flags, terminal }: Invocation): string | undefined {
+  if (flags.boolean('no-cache', false)) return undefined
+  const named = flags.text('cache-dir')
+  if (named !== undefined) return named
+  const { XDG_CACHE_HOME: cache, HOME: home } = terminal.environment
+  const base = cache?.startsWith('/') === true ? cache : home?.startsWith('/') === true ? `${home}/.cache` : undefined
+  return base === undefined ? undefined : `${base}/countersign/objects`
+}
+
 function optional<Name extends string>(name: Name, value: string | undefined): { readonly [key in Name]?: string } {
   return value === undefined ? {} : ({ [name]: value } as { readonly [key in Name]: string })
 }

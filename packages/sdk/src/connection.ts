@@ -1,5 +1,7 @@
 /** How to reach registries; the `--registry-*` flags as a value. */
 
+import type { DiskCacheOptions } from './cache/disk.ts'
+
 /** Everything that a registry client may need to know; nothing is read from the process behind the caller's back. */
 export type Connection = {
   readonly username?: string
@@ -15,7 +17,7 @@ export type Connection = {
   readonly allowHttp?: boolean
   /** Accept any server certificate. */
   readonly allowInsecure?: boolean
-  /** Requests at the same time per host; default 16. */
+  /** Requests at the same time per host; default 32. */
   readonly parallelism?: number
   /** For the whole run, milliseconds; default 180,000. */
   readonly deadlineMs?: number
@@ -23,4 +25,11 @@ export type Connection = {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Product token for the User-Agent header. */
   readonly userAgent?: string
+  /** What earlier runs have read, on disk; for verifying alone. Absent: nothing is kept between runs. */
+  readonly cache?: DiskCacheOptions
+  /**
+   * Milliseconds. For runs over many images: what was listed at most this long ago (tags of signatures, referrers) need not be asked for
+   * again for each. A refusal is always judged on new answers. Absent: every image asks for itself.
+   */
+  readonly listingAgeMs?: number
 }

@@ -1,6 +1,7 @@
 /** Opens repositories wherever they are, over one client per run: one pool, one deadline, one cache. */
 import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { ImageReference } from '@countersign/core/oci/reference'
+import type { Keeper } from './cache/keeper.ts'
 import type { Connection } from './connection.ts'
 import type { Credential } from './credentials/credential.ts'
 import { findCredential } from './credentials/find.ts'
@@ -64,14 +65,22 @@ export function createRegistryRun(connection: Connection, tuning: RunTuning = {}
     close: () => {
       closed = true
       registries?.then(
-        ({ client }) => client.close(),
+        ({ client, keeper }) => {
+          keeper?.save()
+          client.close()
+        },
         () => undefined,
       )
     },
   }
 }
 
-type Registries = { readonly client: HttpClient; readonly open: (registry: string, repository: string) => Promise<Repository> }
+type Registries = {
+  readonly client: HttpClient
+  /** What outlives the run, or one image of it. */
+  readonly keeper: Keeper | undefined
+  readonly open: (registry: string, repository: string) => Promise<Repository>
+}
 
 /** One registry of a run. */
 type KnownRegistry = { readonly endpoint: Endpoint; readonly tokens: RegistryTokens }
@@ -82,25 +91,36 @@ async function createRegistries(connection: Connection, tuning: RunTuning, start
   const { registryLimits } = await import('./registry/repository-context.ts')
   const cache = createObjectCache(registryLimits.cache)
   const known = new Map<string, KnownRegistry>()
+  const keeper =
+    connection.cache === undefined && connection.listingAgeMs === undefined
+      ? undefined
+      : (await import('./cache/keeper.ts')).createKeeper(connection, Date.now)
   const { createEndpoint } = await import('./registry/endpoint.ts')
   return {
     client,
+    keeper,
     open: async (registry, repository) => {
       const shared = known.get(registry) ?? {
         endpoint: createEndpoint(client, registry, connection.allowHttp === true),
         tokens: { tokens: new Map(), challenge: undefined },
       }
       known.set(registry, shared)
-      return openOne(client, connection, shared, cache, registry, repository)
+      return openOne({ client, connection, cache, keeper }, shared, registry, repository)
     },
   }
 }
 
+/** What all repositories of a run share. */
+type RunParts = {
+  readonly client: HttpClient
+  readonly connection: Connection
+  readonly cache: ObjectCache
+  readonly keeper: Keeper | undefined
+}
+
 async function openOne(
-  client: HttpClient,
-  connection: Connection,
+  { client, connection, cache, keeper }: RunParts,
   { endpoint, tokens }: KnownRegistry,
-  cache: ObjectCache,
   registry: string,
   repository: string,
 ): Promise<Repository> {
@@ -121,8 +141,10 @@ async function openOne(
   const find = (): Promise<Credential | undefined> =>
     findCredential({ ...search, helperTimeoutMs: Math.max(1, Math.min(30_000, client.deadline.remainingMs())) })
   const authorizer = createAuthorizer(client, endpoint.base, repository, tokens, find, token)
-  const session = createSession(endpoint, authorizer, registry, repository, connection.userAgent ?? 'countersign')
-  return openRegistryRepository({ session, cache, uploads: {} })
+  const kept = keeper?.open(registry, repository, authorizer)
+  const session = createSession(endpoint, kept?.authorizer ?? authorizer, registry, repository, connection.userAgent ?? 'countersign')
+  const opened = openRegistryRepository({ session, cache, uploads: {}, ...(kept?.earlier === undefined ? {} : { earlier: kept.earlier }) })
+  return kept === undefined ? opened : kept.remembering(opened)
 }
 
 async function createClient(connection: Connection, tuning: RunTuning, startedAt: number): Promise<HttpClient> {
@@ -148,7 +170,7 @@ async function createClient(connection: Connection, tuning: RunTuning, startedAt
   return createHttpClient({
     transport,
     deadline: startDeadline(Math.max(1, (connection.deadlineMs ?? 180_000) - (performance.now() - startedAt))),
-    parallelism: connection.parallelism ?? 16,
+    parallelism: connection.parallelism ?? 32,
     random: tuning.random ?? Math.random,
     ...(tuning.retries === undefined ? {} : { retries: tuning.retries }),
     ...(tuning.retryDelayMs === undefined ? {} : { retryDelayMs: tuning.retryDelayMs }),

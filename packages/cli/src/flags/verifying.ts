@@ -94,8 +94,22 @@ export const demandFlags: readonly Flag[] = [
   { name: 'signature-digest-algorithm', kind: 'text', hidden: true, help: 'hash function', idle: 'the hash function comes from the key' },
 ]
 
+/** Verbs that verify what is in registries. */
+export const cacheFlags: readonly Flag[] = [
+  {
+    name: 'cache-dir',
+    kind: 'text',
+    value: 'DIR',
+    help: 'where bytes that were fetched are kept by digest; everything is verified again in each run',
+    default: '$XDG_CACHE_HOME/countersign/objects',
+    path: true,
+  },
+  { name: 'no-cache', kind: 'boolean', help: 'keep nothing between runs, use nothing that was kept' },
+]
+
 /** `verify` and `verify-attestation`. */
 export const imageDemandFlags: readonly Flag[] = [
+  ...cacheFlags,
   { name: 'annotations', short: 'a', kind: 'csv', value: 'KEY=VALUE', help: 'annotations that must have been signed' },
   { name: 'check-claims', kind: 'boolean', help: 'whether the signature must name this image', default: 'true', commandLineOnly: true },
   {

@@ -9,7 +9,7 @@ import { nameWarning } from '@countersign/sdk/verify/bound-name'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { signatureRepository, verifyingConnection } from '../connection.ts'
 import { namesNobody } from '../demands/accepting.ts'
 import { annotationsFromFlags, type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
@@ -74,7 +74,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
     subject,
     image: parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject),
   }))
-  const run = createRegistryRun(connectionFromFlags(invocation))
+  const run = createRegistryRun(verifyingConnection(invocation, images.length))
   const progress = beginProgress(terminal, 'verifying', images.length, 'images')
   const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
   const results = await Promise.all(

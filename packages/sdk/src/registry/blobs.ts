@@ -18,9 +18,13 @@ export async function* readBlob(context: RepositoryContext, wanted: Wanted): Asy
     return
   }
   const fetchWhole = async (): Promise<CachedObject> => {
+    const earlier = context.earlier?.read('blob', wanted.digest, wanted.size)
+    if (earlier?.length === wanted.size) return { bytes: earlier, mediaType: '', earlier: true }
     const collected = collectBytes()
     for await (const part of fetchBlob(context, wanted, false)) collected.add(part)
-    return { bytes: collected.join(), mediaType: '' }
+    const bytes = collected.join()
+    context.earlier?.keep('blob', wanted.digest, bytes)
+    return { bytes, mediaType: '' }
   }
   // A second descriptor may give another size for the same digest; one of the two lies, and the failure is that one's alone.
   const key = `${cacheKey(context, 'blob', wanted.digest)} ${wanted.size}`

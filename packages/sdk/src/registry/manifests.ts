@@ -1,12 +1,13 @@
 /** Reads manifests (distribution-spec 1.1, "Pulling manifests"). */
-import { parseDigest, type Digest } from '@countersign/core/digest'
+import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import { parseJsonAs } from '@countersign/core/json/parse'
+import { parseJson, parseJsonAs } from '@countersign/core/json/parse'
 import type { Descriptor } from '@countersign/core/oci/model'
 import { againWhenBroken, readBody } from '../http/body.ts'
 import { describeRequest } from '../http/failures.ts'
 import { contentLength, contentType, header } from '../http/message.ts'
 import type { Answer } from './endpoint.ts'
+import type { CachedObject } from './object-cache.ts'
 import type { ManifestReference, StoredManifest } from './repository.ts'
 import {
   cachedDescriptor,
@@ -21,14 +22,14 @@ import {
 import { altered, checkDigest, sha256Digest } from './verified-stream.ts'
 
 /**
- * Digest, size and media type. By digest a HEAD is enough: its answer cannot change what the digest names. By tag the HEAD only says where
- * the tag points; the manifest is then fetched by that digest and hashed (once per run), because a header proves nothing.
+ * Digest, size and media type. By digest a HEAD is enough: its answer cannot change what the digest names. By tag the manifest itself is
+ * fetched and hashed, because a header proves nothing.
  */
 export async function resolveManifest(context: RepositoryContext, reference: ManifestReference): Promise<Descriptor | undefined> {
-  if ('digest' in reference) {
-    const kept = context.cache.peek(cacheKey(context, 'manifest', reference.digest))
-    if (kept !== undefined) return cachedDescriptor(kept, reference.digest)
-  }
+  if ('tag' in reference) return describe(await readManifest(context, reference))
+  const { digest } = reference
+  const kept = context.cache.peek(cacheKey(context, 'manifest', digest))
+  if (kept !== undefined && kept.earlier !== true) return cachedDescriptor(kept, digest)
   const answer = await request(context, 'HEAD', reference)
   answer.response.discard()
   if (answer.response.status === 404) return undefined
@@ -38,11 +39,8 @@ export async function resolveManifest(context: RepositoryContext, reference: Man
   const size = contentLength(answer.response)
   const mediaType = contentType(answer.response)
   if (size !== undefined && size > registryLimits.manifest) throw tooLarge(context, reference)
-  if ('digest' in reference && size !== undefined && size > 0 && mediaType !== '') return { mediaType, digest: reference.digest, size }
-  const digest = 'digest' in reference ? reference.digest : parseDigest(header(answer.response, 'docker-content-digest') ?? '')
-  // A tag that moved or vanished between the two requests is read again by its name.
-  const stored = (digest === undefined ? undefined : await readManifest(context, { digest })) ?? (await readManifest(context, reference))
-  return describe(stored)
+  if (size !== undefined && size > 0 && mediaType !== '') return { mediaType, digest, size }
+  return describe(await readManifest(context, reference))
 }
 
 function describe(stored: StoredManifest | undefined): Descriptor | undefined {
@@ -53,13 +51,30 @@ function describe(stored: StoredManifest | undefined): Descriptor | undefined {
 export async function readManifest(context: RepositoryContext, reference: ManifestReference): Promise<StoredManifest | undefined> {
   if ('tag' in reference) {
     const stored = await againWhenBroken(() => fetchManifest(context, reference))
-    if (stored !== undefined) context.cache.keep(cacheKey(context, 'manifest', stored.digest), stored)
+    if (stored !== undefined) {
+      context.cache.keep(cacheKey(context, 'manifest', stored.digest), stored)
+      context.earlier?.keep('manifest', stored.digest, stored.bytes)
+    }
     return stored
   }
-  const object = await context.cache.get(cacheKey(context, 'manifest', reference.digest), () =>
-    againWhenBroken(() => fetchManifest(context, reference)),
-  )
+  const object = await context.cache.get(cacheKey(context, 'manifest', reference.digest), () => loadManifest(context, reference.digest))
   return object === undefined ? undefined : { bytes: object.bytes, mediaType: object.mediaType, digest: reference.digest }
+}
+
+async function loadManifest(context: RepositoryContext, digest: Digest): Promise<CachedObject | undefined> {
+  const bytes = context.earlier?.read('manifest', digest, registryLimits.manifest)
+  const mediaType = bytes === undefined ? undefined : statedMediaType(bytes)
+  if (bytes !== undefined && mediaType !== undefined) return { bytes, mediaType, earlier: true }
+  const stored = await againWhenBroken(() => fetchManifest(context, { digest }))
+  if (stored !== undefined) context.earlier?.keep('manifest', digest, stored.bytes)
+  return stored
+}
+
+/** The media type that a manifest gives itself: what a header once said of it was not kept, and without one it is fetched again. */
+function statedMediaType(bytes: Uint8Array): string | undefined {
+  const value = parseJson(bytes)
+  const stated = typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : undefined
+  return typeof stated === 'string' ? stated : undefined
 }
 
 function request(context: RepositoryContext, method: 'GET' | 'HEAD', reference: ManifestReference): Promise<Answer> {

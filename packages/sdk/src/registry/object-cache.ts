@@ -1,7 +1,12 @@
 /** Each immutable object is fetched once per run: small ones are kept, and those who ask at the same time share one flight. */
 
 /** Bytes with what was said about them. Content-addressed: checked against the digest before it comes here. */
-export type CachedObject = { readonly bytes: Uint8Array; readonly mediaType: string }
+export type CachedObject = {
+  readonly bytes: Uint8Array
+  readonly mediaType: string
+  /** An earlier run has read it: that the repository has it still is not known. */
+  readonly earlier?: true
+}
 
 /** A cache of checked objects. */
 export type ObjectCache = {

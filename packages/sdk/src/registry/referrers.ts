@@ -27,8 +27,8 @@ export async function listReferrers(context: RepositoryContext, subject: Digest)
   for (let page = 0; target !== undefined; page++) {
     if (page === registryLimits.referrerPages || found.size > registryLimits.referrers) throw tooMany(context, subject)
     const from: string | URL = target
-    const read: Page | undefined = await againWhenBroken(() => readPage(context, from, page === 0))
-    if (read === undefined) return { kind: 'unsupported' }
+    const read: Page | Unsupported = await againWhenBroken(() => readPage(context, from, page === 0))
+    if (!('manifests' in read)) return read
     for (const descriptor of read.manifests) found.set(descriptor.digest, descriptor)
     target = read.next
   }
@@ -36,14 +36,16 @@ export async function listReferrers(context: RepositoryContext, subject: Digest)
   return { kind: 'listed', manifests: [...found.values()] }
 }
 
+type Unsupported = Extract<ReferrersAnswer, { kind: 'unsupported' }>
 type Page = { readonly manifests: readonly Descriptor[]; readonly next: URL | undefined }
 
-/** One page; `undefined` when the first one says that there is no such API. */
-async function readPage(context: RepositoryContext, target: string | URL, first: boolean): Promise<Page | undefined> {
+/** One page; or what the first one says, that there is no such API. */
+async function readPage(context: RepositoryContext, target: string | URL, first: boolean): Promise<Page | Unsupported> {
   const answer = await context.session.send({ method: 'GET', target, actions: 'pull', headers: { accept: indexType } })
   if (first && absent.has(answer.response.status)) {
     answer.response.discard()
-    return undefined
+    const bare = answer.response.status === 404 && !contentType(answer.response).endsWith('json')
+    return bare ? { kind: 'unsupported', noRoute: true } : { kind: 'unsupported' }
   }
   const manifests = await readIndex(answer)
   return { manifests, next: nextPage(answer.response, answer.request.url, context.session.base()) }

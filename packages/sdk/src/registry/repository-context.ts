@@ -13,7 +13,14 @@ import type { RepositorySession } from './session.ts'
 export type RepositoryContext = {
   readonly session: RepositorySession
   readonly cache: ObjectCache
+  readonly earlier?: EarlierObjects
   readonly uploads: { expected?: Promise<Answer> }
+}
+
+/** What earlier runs have read from this repository: bytes that were hashed just now, and are what the digest names. */
+export type EarlierObjects = {
+  readonly read: (kind: 'blob' | 'manifest', digest: Digest, maxBytes: number) => Uint8Array | undefined
+  readonly keep: (kind: 'blob' | 'manifest', digest: Digest, bytes: Uint8Array) => void
 }
 
 /** Bounds of what a registry may send, in bytes unless named otherwise. */

@@ -20,7 +20,13 @@ export type StoredManifest = {
 }
 
 /** The answer of the referrers API (distribution-spec 1.1, "Listing Referrers"), all pages merged. */
-export type ReferrersAnswer = { readonly kind: 'listed'; readonly manifests: readonly Descriptor[] } | { readonly kind: 'unsupported' }
+export type ReferrersAnswer =
+  | { readonly kind: 'listed'; readonly manifests: readonly Descriptor[] }
+  | {
+      readonly kind: 'unsupported'
+      /** The server has no such route at all: a bare 404, not an error document of a registry, which could be about this repository alone. */
+      readonly noRoute?: true
+    }
 
 /** Reads one repository. */
 export type RepositoryReader = {
@@ -94,4 +100,11 @@ export type RepositoryWriter = {
 }
 
 /** A repository that can be read and written. */
-export type Repository = RepositoryReader & RepositoryWriter
+export type Repository = RepositoryReader &
+  RepositoryWriter & {
+    /** For judging one of many images: the repository as it was listed a moment ago. Absent where everything is asked for anew. */
+    readonly remembered?: () => RememberedView
+  }
+
+/** A view of a repository, and whether it has answered anything without asking the registry. */
+export type RememberedView = { readonly repository: Repository; readonly assumed: () => boolean }

@@ -10,6 +10,7 @@ import { type ImageRepositories, withImageRepositories } from '../sign/repositor
 import { describeReference, resolveSubject } from '../sign/subjects.ts'
 import { nameRefusal } from './bound-name.ts'
 import { countsFor, gravestFailure, refusalFrom } from './outcome.ts'
+import { withRemembered } from './remembered.ts'
 import type { AcceptedSignature, ImageVerification, RejectedSignature, VerifyImageRequest } from './requests.ts'
 
 /**
@@ -34,7 +35,18 @@ export async function verifyImageIn(
   request: Omit<VerifyImageRequest, 'connection' | 'signatureRepository'>,
   options: DiscoveryOptions = {},
 ): Promise<ImageVerification> {
-  const { images, signatures } = repositories
+  return withRemembered(
+    repositories,
+    (places) => verifyOnce(places, request, options),
+    ({ ok }) => ok,
+  )
+}
+
+async function verifyOnce(
+  { images, signatures }: ImageRepositories,
+  request: Omit<VerifyImageRequest, 'connection' | 'signatureRepository'>,
+  options: DiscoveryOptions,
+): Promise<ImageVerification> {
   const image = describeReference(images.name, request.image)
   const nothing = { ok: false, image, accepted: [], rejected: [], unreadable: [] } as const
   const { digest } = request.image

@@ -89,6 +89,14 @@ describe('a registry that cannot say what refers to an image leaves the question
 
   it.each([400, 404, 405, 406, 501])('but %i means that it has no referrers API', async (status) => {
     befall(/\/referrers\//, { kind: 'status', status })
+    expect(await repository.referrers(digest)).toMatchObject({ kind: 'unsupported' })
+  })
+
+  it('and a bare 404 means that it has no such route at all, unlike an error document, which may be about this repository alone', async () => {
+    befall(/\/referrers\//, { kind: 'status', status: 404, body: '404 page not found', headers: { 'content-type': 'text/plain' } })
+    expect(await repository.referrers(digest)).toEqual({ kind: 'unsupported', noRoute: true })
+    registry.clearFaults()
+    befall(/\/referrers\//, { kind: 'status', status: 404, body: '{"errors":[]}', headers: { 'content-type': 'application/json' } })
     expect(await repository.referrers(digest)).toEqual({ kind: 'unsupported' })
   })
 
@@ -276,10 +284,10 @@ describe('each object is fetched once per run', () => {
     expect(registry.count('GET', /manifests/)).toBe(2)
   })
 
-  it('a tag costs one HEAD and one GET to resolve, then nothing for its manifest', async () => {
+  it('a tag costs one GET to resolve, then nothing for its manifest', async () => {
     const found = await repository.resolve({ tag: 'v1' })
     await repository.manifest({ digest: found?.digest as Digest })
-    expect(registry.log.map(({ method }) => method)).toEqual(['HEAD', 'GET'])
+    expect(registry.log.map(({ method }) => method)).toEqual(['GET'])
   })
 })
 
