@@ -1,7 +1,5 @@
 /** How to reach registries; the `--registry-*` flags as a value. */
 
-import type { DiskCacheOptions } from './cache/disk.ts'
-
 /** Everything that a registry client may need to know; nothing is read from the process behind the caller's back. */
 export type Connection = {
   readonly username?: string
@@ -15,6 +13,13 @@ export type Connection = {
   readonly serverName?: string
   /** Plain http also off loopback. */
   readonly allowHttp?: boolean
+  /** What earlier runs have read, on disk, for verifying alone (see `openDiskCache`). Absent: nothing is kept between runs. */
+  readonly cache?: { readonly folder: string; readonly maxBytes?: number; readonly maxRepositories?: number }
+  /**
+   * Milliseconds. For runs over many images: what was listed at most this long ago (tags of signatures, referrers) need not be asked for
+   * again for each. A refusal is always judged on new answers. Absent: every image asks for itself.
+   */
+  readonly listingAgeMs?: number
   /** Accept any server certificate. */
   readonly allowInsecure?: boolean
   /** Requests at the same time per host; default 32. */
@@ -25,11 +30,4 @@ export type Connection = {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Product token for the User-Agent header. */
   readonly userAgent?: string
-  /** What earlier runs have read, on disk; for verifying alone. Absent: nothing is kept between runs. */
-  readonly cache?: DiskCacheOptions
-  /**
-   * Milliseconds. For runs over many images: what was listed at most this long ago (tags of signatures, referrers) need not be asked for
-   * again for each. A refusal is always judged on new answers. Absent: every image asks for itself.
-   */
-  readonly listingAgeMs?: number
 }

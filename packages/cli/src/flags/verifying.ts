@@ -81,7 +81,7 @@ export const demandFlags: readonly Flag[] = [
     help: 'warn of what is trusted and ends within so many days; 0 for never',
     default: '14',
   },
-  { name: 'max-workers', kind: 'number', value: 'N', help: 'how many images or files are verified at the same time', default: '10' },
+  { name: 'max-workers', kind: 'number', value: 'N', help: 'how many images or files are verified at the same time', default: '32' },
   ...['new-bundle-format', 'experimental-oci11'].map((name): Flag => ({
     name,
     kind: 'boolean',

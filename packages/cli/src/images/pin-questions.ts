@@ -24,7 +24,7 @@ export async function lookUp(
   references: readonly string[],
 ): Promise<ReadonlyMap<string, Digest | CountersignError>> {
   const run = createRegistryRun(connectionFromFlags(invocation))
-  const through = gate(Number(invocation.flags.text('max-workers') ?? '10') || 10)
+  const through = gate(Number(invocation.flags.text('max-workers') ?? '32') || 32)
   const found = new Map<string, Digest | CountersignError>()
   const one = async (text: string): Promise<Digest> => {
     const image = parseReference(text)

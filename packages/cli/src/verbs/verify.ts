@@ -76,7 +76,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   }))
   const run = createRegistryRun(verifyingConnection(invocation, images.length))
   const progress = beginProgress(terminal, 'verifying', images.length, 'images')
-  const through = gate(Number(flags.text('max-workers') ?? '10') || 10)
+  const through = gate(Number(flags.text('max-workers') ?? '32') || 32)
   const results = await Promise.all(
     images.map(async ({ subject, image }) => {
       const result = await settled(subject, () => through(() => verifyOne(run, invocation, image, demands)))

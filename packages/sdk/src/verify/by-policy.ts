@@ -9,6 +9,7 @@ import { describeReference, resolveSubject } from '../sign/subjects.ts'
 import { judgeClaimed, type JudgingRequest } from './judging.ts'
 import { refusalFrom } from './outcome.ts'
 import { platformsOf } from './platforms.ts'
+import { withRemembered } from './remembered.ts'
 import type { ImageVerification, VerifyImageRequest } from './requests.ts'
 
 /** Judges an image. `revocations` holds the state of each list that the policy names. */
@@ -18,7 +19,15 @@ export type JudgeImageRequest = JudgingRequest & Pick<VerifyImageRequest, 'image
 export type ImageVerdict = ImageVerification & { readonly verdict?: Verdict }
 
 /** Judges an image in repositories that are open already. Refusals are values; only broken assumptions throw. */
-export async function judgeImageIn({ images, signatures }: ImageRepositories, request: JudgeImageRequest): Promise<ImageVerdict> {
+export async function judgeImageIn(repositories: ImageRepositories, request: JudgeImageRequest): Promise<ImageVerdict> {
+  return withRemembered(
+    repositories,
+    (places) => judgeOnce(places, request),
+    ({ verdict }) => verdict?.decision === 'allow',
+  )
+}
+
+async function judgeOnce({ images, signatures }: ImageRepositories, request: JudgeImageRequest): Promise<ImageVerdict> {
   const image = describeReference(images.name, request.image)
   let subject: Descriptor
   let discovery: Discovery
