@@ -1,7 +1,6 @@
 /** Nobody is named who may have signed: how to name who did, in flags and in a policy, safe to paste and to show. */
 import type { Evidence } from '@countersign/core/verify/evidence'
 import type { FlagValues } from '../command/flag-values.ts'
-import { printable } from '../failure/message.ts'
 
 /** True without key, policy and a whole identity. */
 export function namesNobody(flags: FlagValues): boolean {
@@ -14,7 +13,7 @@ export function namesNobody(flags: FlagValues): boolean {
 export function acceptingLines({ signer }: Pick<Evidence, 'signer'>): readonly string[] {
   if (signer.kind !== 'certificate') return []
   const { subject, issuer } = signer
-  const who = `${printable(subject)}, vouched for by ${printable(issuer)}`
+  const who = `${visible(subject)}, vouched for by ${visible(issuer)}`
   if (signer.own !== undefined || subject === '' || issuer === '') return [who, '  a policy can name it: identities with x509']
   const yaml = `{ certificate: { issuer: ${escaped(issuer)}, subject: ${escaped(subject)} } }`
   const flags = [
@@ -29,6 +28,11 @@ export function acceptingLines({ signer }: Pick<Evidence, 'signer'>): readonly s
 /** One word of a POSIX shell, whatever is in it. */
 export function shellQuoted(text: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
+
+/** What is not plain as a replacement character: nobody takes the rest for the whole name. */
+function visible(text: string): string {
+  return text.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]+/gu, '\u{fffd}')
 }
 
 /** Letters, marks, digits, punctuation, symbols and blanks of any script, and nothing invisible. */

@@ -8,6 +8,9 @@ import { unwritable } from './output-file.ts'
 /** A file with the bytes that it must still have, and those that it gets. */
 export type Replacement = { readonly path: string; readonly before: Uint8Array; readonly after: Uint8Array }
 
+/** Puts one file in the place of another, at once. */
+export type Move = (from: string, to: string) => Promise<void>
+
 type Staged = Replacement & { readonly target: string; readonly temporary: string }
 
 /**
@@ -17,12 +20,12 @@ type Staged = Replacement & { readonly target: string; readonly temporary: strin
  *
  * A link stays a link: what it leads to is replaced. Throws `io_failed`, also when somebody else wrote in between.
  */
-export async function replaceFiles(files: readonly Replacement[]): Promise<void> {
+export async function replaceFiles(files: readonly Replacement[], move: Move = rename): Promise<void> {
   const staged: Staged[] = []
   try {
     for (const file of files) staged.push(await stage(file, file.after))
     for (const file of staged) await demandUnchanged(file)
-    await renameAll(staged)
+    await renameAll(staged, move)
   } finally {
     for (const { temporary } of staged) await rm(temporary, { force: true }).catch(() => undefined)
   }
@@ -59,12 +62,13 @@ async function demandUnchanged({ path, target, before }: Staged): Promise<void> 
   throw new CountersignError('io_failed', `${path} changed while it was worked on; nothing was written`, { hint: 'Run again.' })
 }
 
-async function renameAll(staged: readonly Staged[]): Promise<void> {
+async function renameAll(staged: readonly Staged[], move: Move): Promise<void> {
   const done: Staged[] = []
   for (const file of staged) {
     try {
-      await rename(file.temporary, file.target)
+      // Before it is tried: one that fails after the fact is put back too.
       done.push(file)
+      await move(file.temporary, file.target)
     } catch (cause) {
       const failure = unwritable(file.path, cause)
       for (const other of done) await restore(other, failure)
