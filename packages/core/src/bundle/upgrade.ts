@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '../bytes.ts'
 import type { Digest } from '../digest.ts'
-import { CountersignError } from '../failure.ts'
+import { CountersignError, unreachable } from '../failure.ts'
 import { bundleMediaType } from './serialize.ts'
 import type { Bundle, SignedContent, SignedEntity, VerificationMaterial } from './model.ts'
 
@@ -76,11 +76,13 @@ function upgradeContent({ content, timestamps }: SignedEntity, digest: Digest | 
       }
       return { kind: 'dsse', envelope }
     }
-    default:
+    case 'simple-signing':
       throw cannotHold(
         'a simple-signing payload',
         'Sign the image again in the bundle layout; old readers find the old signature beside it.',
       )
+    default:
+      return unreachable(content)
   }
 }
 
