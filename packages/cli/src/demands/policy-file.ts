@@ -72,7 +72,7 @@ export async function policyFromFlags(invocation: Invocation, path: string, kind
     revocations.set(source.name, state)
     if (state.ok) await memory?.remember(source, state.list)
   }
-  warnOfExpiry(invocation, policyExpiries(policy.policy, revocations))
+  warnOfExpiry(invocation, policyExpiries(policy, revocations))
   return { policy, revocations }
 }
 

@@ -24,7 +24,9 @@ const variables: readonly Variable[] = [
   { name: 'NO_PROXY', what: 'hosts that are reached without a proxy', expects: 'names, separated by commas' },
   { name: 'REGISTRY_AUTH_FILE', what: 'the file that holds registry credentials', expects: 'a file' },
   { name: 'SOURCE_DATE_EPOCH', what: 'the time in predicates of type custom', expects: 'seconds since 1970' },
-  { name: 'TUF_ROOT', what: 'the folder that "cosign initialize" fills; used for keyless verification only', expects: 'a folder' },
+  { name: 'TUF_MIRROR', what: 'the mirror that "initialize" asks', expects: 'a URL' },
+  { name: 'TUF_ROOT', what: 'the folder that "initialize" fills; used for keyless verification only', expects: 'a folder' },
+  { name: 'TUF_ROOT_JSON', what: 'the TUF root that "initialize" starts from', expects: 'a file or URL' },
   { name: 'XDG_CONFIG_HOME', what: 'the folder in which countersign/config.yaml is looked for', expects: 'a folder' },
 ]
 

@@ -3,7 +3,7 @@
  *
  * That something has ended is what verification itself refuses by; this says it while there is still time.
  */
-import type { ArtifactPolicy, PolicyKey } from '../policy/model.ts'
+import type { CompiledPolicy } from '../policy/compile.ts'
 import type { RevocationState } from '../policy/revocations.ts'
 import type { AuthorityInstance, LogInstance, TimeRange, TrustedRoot } from '../trust/model.ts'
 import { CountersignError } from '../failure.ts'
@@ -102,19 +102,41 @@ function notAfter(certificate: Uint8Array): number {
   }
 }
 
-/** When the keys of a policy and the revocation lists in force end. An identity with a key that lasts longer is in the middle of a rotation. */
-export function policyExpiries(policy: ArtifactPolicy, revocations: ReadonlyMap<string, RevocationState>): readonly Expiry[] {
+/**
+ * When the keys and certificates of a policy and the revocation lists in force end. An identity with a key or authority that lasts longer is in
+ * the middle of a rotation.
+ */
+export function policyExpiries(
+  { policy, identities }: Pick<CompiledPolicy, 'policy' | 'identities'>,
+  revocations: ReadonlyMap<string, RevocationState>,
+): readonly Expiry[] {
   const expiries: Expiry[] = []
-  const add = (what: string, windows: readonly (TimeRange | undefined)[]): void => {
-    const endsMs = Math.max(...windows.map((window) => (window === undefined ? Infinity : endOf(window))))
-    if (Number.isFinite(endsMs))
-      expiries.push({ what, endsMs, next: 'Signatures made later will not count: add the next key to the policy.' })
+  const add = (what: string, ends: readonly number[], next: string): void => {
+    const endsMs = Math.max(...ends)
+    if (Number.isFinite(endsMs)) expiries.push({ what, endsMs, next })
   }
   for (const { name, signer } of policy.identities.values()) {
-    add(`identity ${JSON.stringify(name)} of the policy`, signer.kind === 'keys' ? signer.keys.map(windowOf) : [signer.validFor])
+    const windows = signer.kind === 'keys' ? signer.keys.map(({ validFor }) => validFor) : [signer.validFor]
+    add(
+      `identity ${JSON.stringify(name)} of the policy`,
+      windows.map(endOfWindow),
+      'Signatures made later will not count: add the next one to the policy.',
+    )
+  }
+  for (const { name, authority } of identities) {
+    const chains = (authority?.anchors ?? []).map(({ certificates }) => certificates.map(notAfter))
+    const [roots, between] = [chains.map((chain) => chain.at(-1) ?? Infinity), chains.flatMap((chain) => chain.slice(0, -1))]
+    const next = 'What is signed later will not count: add the next certificate to the policy.'
+    if (roots.length > 0) add(`the root certificate of identity ${JSON.stringify(name)} of the policy`, roots, next)
+    if (between.length > 0) add(`the intermediate certificate of identity ${JSON.stringify(name)} of the policy`, between, next)
   }
   for (const source of policy.revocations) {
-    add(`the last of the keys that sign revocations ${JSON.stringify(source.name)}`, source.keys.map(windowOf))
+    const what = `the last of the keys that sign revocations ${JSON.stringify(source.name)}`
+    add(
+      what,
+      source.keys.map(({ validFor }) => endOfWindow(validFor)),
+      'Lists that are signed later will not count: add the next key to the policy.',
+    )
     const state = revocations.get(source.name)
     if (state?.ok === true) {
       const next = 'Get the next version of it.'
@@ -124,6 +146,6 @@ export function policyExpiries(policy: ArtifactPolicy, revocations: ReadonlyMap<
   return expiries
 }
 
-function windowOf({ validFor }: PolicyKey): TimeRange | undefined {
-  return validFor
+function endOfWindow(window: TimeRange | undefined): number {
+  return window === undefined ? Infinity : endOf(window)
 }

@@ -1,7 +1,9 @@
 import { dueExpiries, dueText, policyExpiries, trustedRootExpiries } from '@countersign/core/expiry/expiry'
+import type { CompiledIdentity } from '@countersign/core/policy/compile'
 import type { ArtifactPolicy } from '@countersign/core/policy/model'
 import type { RevocationState } from '@countersign/core/policy/revocations'
 import type { AuthorityInstance, LogInstance, TrustedRoot } from '@countersign/core/trust/model'
+import type { OwnAuthority } from '@countersign/core/verify/policy'
 import { describe, expect, it } from 'vitest'
 import { issue, nameOf, newKey } from '../x509/issue.ts'
 
@@ -91,7 +93,7 @@ describe('a policy', () => {
     mirrors: [],
   })
   const of = (document: ArtifactPolicy, states: ReadonlyMap<string, RevocationState> = new Map()) =>
-    policyExpiries(document, states).map(({ what, endsMs }) => [what, endsMs])
+    policyExpiries({ policy: document, identities: [] }, states).map(({ what, endsMs }) => [what, endsMs])
 
   it('ends for an identity with the last of its keys', () => {
     expect(of(policy([key(now), key(now + dayMs)]))).toEqual([['identity "alice" of the policy', now + dayMs]])
@@ -104,6 +106,16 @@ describe('a policy', () => {
     const signer = { kind: 'certificate', issuer: match, subject: match, extensions: new Map(), validFor: { start: 0, end: now } } as const
     const document = { ...base, identities: new Map([['ci', { name: 'ci', signer, roles: [], path: '$' }]]) }
     expect(of(document)).toEqual([['identity "ci" of the policy', now]])
+  })
+
+  it('ends for an identity of a PKI of one’s own with its root, or the last of its intermediates', () => {
+    const [between, root] = [certificate(now + dayMs), certificate(now + 9 * dayMs)]
+    const authority = { anchors: [{ certificates: [between, root], validFor: { start: 0 } }] } as unknown as OwnAuthority
+    const identity = { name: 'pki', authority } as unknown as CompiledIdentity
+    expect(policyExpiries({ policy: policy([]), identities: [identity] }, new Map()).map(({ endsMs }) => endsMs)).toEqual([
+      now + 9 * dayMs,
+      now + dayMs,
+    ])
   })
 
   it('has revocation lists and keys of lists that end', () => {
