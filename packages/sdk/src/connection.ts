@@ -1,5 +1,7 @@
 /** How to reach registries; the `--registry-*` flags as a value. */
 
+import type { Trace } from './trace.ts'
+
 /** Everything that a registry client may need to know; nothing is read from the process behind the caller's back. */
 export type Connection = {
   readonly username?: string
@@ -28,6 +30,8 @@ export type Connection = {
   readonly deadlineMs?: number
   /** The environment to read `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `HTTPS_PROXY` … from. */
   readonly environment: Readonly<Record<string, string | undefined>>
+  /** Hears of every request and every read, see `sdk/trace`. */
+  readonly trace?: Trace
   /** Product token for the User-Agent header. */
   readonly userAgent?: string
 }

@@ -44,9 +44,9 @@ export function createRegistryRun(connection: Connection, tuning: RunTuning = {}
         registries ??= createRegistries(connection, tuning, performance.now())
         return (await registries).open(place.registry, place.repository)
       case 'layout':
-        return (await import('./layout/layout-repository.ts')).openLayoutRepository(place.directory)
+        return traced(connection, await (await import('./layout/layout-repository.ts')).openLayoutRepository(place.directory))
       case 'archive':
-        return (await import('./layout/archive-repository.ts')).openArchiveRepository(place.file)
+        return traced(connection, await (await import('./layout/archive-repository.ts')).openArchiveRepository(place.file))
       default:
         return unreachable(place)
     }
@@ -75,6 +75,11 @@ export function createRegistryRun(connection: Connection, tuning: RunTuning = {}
   }
 }
 
+/** Layouts and archives; what is asked of a registry is seen at its requests. */
+async function traced({ trace }: Connection, repository: Repository): Promise<Repository> {
+  return trace === undefined ? repository : (await import('./trace.ts')).tracedRepository(repository, trace)
+}
+
 type Registries = {
   readonly client: HttpClient
   /** What outlives the run, or one image of it. */
@@ -89,7 +94,9 @@ async function createRegistries(connection: Connection, tuning: RunTuning, start
   const client = await createClient(connection, tuning, startedAt)
   const { createObjectCache } = await import('./registry/object-cache.ts')
   const { registryLimits } = await import('./registry/repository-context.ts')
-  const cache = createObjectCache(registryLimits.cache)
+  const { trace } = connection
+  const plain = createObjectCache(registryLimits.cache)
+  const cache = trace === undefined ? plain : (await import('./trace.ts')).tracedCache(plain, trace)
   const known = new Map<string, KnownRegistry>()
   const keeper =
     connection.cache === undefined && connection.listingAgeMs === undefined
@@ -167,7 +174,7 @@ async function createClient(connection: Connection, tuning: RunTuning, startedAt
     ...(connection.serverName === undefined ? {} : { serverName: connection.serverName }),
     ...(tuning.idleMs === undefined ? {} : { idleMs: tuning.idleMs }),
   })
-  return createHttpClient({
+  const client = createHttpClient({
     transport,
     deadline: startDeadline(Math.max(1, (connection.deadlineMs ?? 180_000) - (performance.now() - startedAt))),
     parallelism: connection.parallelism ?? 32,
@@ -175,6 +182,7 @@ async function createClient(connection: Connection, tuning: RunTuning, startedAt
     ...(tuning.retries === undefined ? {} : { retries: tuning.retries }),
     ...(tuning.retryDelayMs === undefined ? {} : { retryDelayMs: tuning.retryDelayMs }),
   })
+  return connection.trace === undefined ? client : (await import('./trace.ts')).tracedClient(client, connection.trace)
 }
 
 async function readPem(file: string | undefined): Promise<string | undefined> {

@@ -15,7 +15,11 @@ import { type ContentCache, failureIn, leavesOpen, type Reading, startReading } 
 import { type Candidate, fallbackCandidates, legacyTagCandidates, referrerCandidates, type Source, writerCandidates } from './sources.ts'
 
 /** Bounds, and content that an earlier discovery of the same run has read. */
-export type DiscoveryOptions = Partial<DiscoveryLimits> & { readonly cache?: ContentCache }
+export type DiscoveryOptions = Partial<DiscoveryLimits> & {
+  readonly cache?: ContentCache
+  /** Hears what was found, before anything of it is judged. */
+  readonly observe?: (discovery: Discovery) => void
+}
 
 /**
  * Finds every signature and attestation of `subject` in a repository.
@@ -35,7 +39,7 @@ export async function discoverSignatures(
   subject: Pick<Descriptor, 'digest'>,
   options: DiscoveryOptions = {},
 ): Promise<Discovery> {
-  const { cache, ...limits } = options
+  const { cache, observe, ...limits } = options
   const walk = startWalk(startReading(repository, { ...defaultDiscoveryLimits, ...limits }, cache), subject.digest)
   const { reading, digest } = walk
   const note = (failure: CountersignError): void => void walk.unreadable.push(failure)
@@ -44,7 +48,9 @@ export async function discoverSignatures(
   const legacy = [legacyTagCandidates(reading, digest, 'sig'), legacyTagCandidates(reading, digest, 'att')]
   const visits = [...listed, ...legacy].map((source) => visitSource(walk, source))
   const visited = await Promise.all([...visits, visitWriters(walk, visits)])
-  return { ...merge(visited.flat(), walk.unreadable), ...(await kindOf(answer)) }
+  const discovery: Discovery = { ...merge(visited.flat(), walk.unreadable), ...(await kindOf(answer)) }
+  observe?.(discovery)
+  return discovery
 }
 
 /** A failure of the referrers API is among the unreadable places already. */

@@ -1,7 +1,7 @@
 /** Judging images by a policy. */
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { Verdict } from '@countersign/core/policy/verdict'
-import { discoverSignatures } from '../discover/discover.ts'
+import { type DiscoveryOptions, discoverSignatures } from '../discover/discover.ts'
 import type { Discovery } from '../discover/found.ts'
 import { failureIn } from '../discover/reading.ts'
 import type { ImageRepositories } from '../sign/repositories.ts'
@@ -19,15 +19,23 @@ export type JudgeImageRequest = JudgingRequest & Pick<VerifyImageRequest, 'image
 export type ImageVerdict = ImageVerification & { readonly verdict?: Verdict }
 
 /** Judges an image in repositories that are open already. Refusals are values; only broken assumptions throw. */
-export async function judgeImageIn(repositories: ImageRepositories, request: JudgeImageRequest): Promise<ImageVerdict> {
+export async function judgeImageIn(
+  repositories: ImageRepositories,
+  request: JudgeImageRequest,
+  options: DiscoveryOptions = {},
+): Promise<ImageVerdict> {
   return withRemembered(
     repositories,
-    (places) => judgeOnce(places, request),
+    (places) => judgeOnce(places, request, options),
     ({ verdict }) => verdict?.decision === 'allow',
   )
 }
 
-async function judgeOnce({ images, signatures }: ImageRepositories, request: JudgeImageRequest): Promise<ImageVerdict> {
+async function judgeOnce(
+  { images, signatures }: ImageRepositories,
+  request: JudgeImageRequest,
+  options: DiscoveryOptions,
+): Promise<ImageVerdict> {
   const image = describeReference(images.name, request.image)
   let subject: Descriptor
   let discovery: Discovery
@@ -35,7 +43,7 @@ async function judgeOnce({ images, signatures }: ImageRepositories, request: Jud
   try {
     subject = await resolveSubject(images, request.image)
     const wanted = request.policy.rules.some(({ rule }) => rule.demand.kind === 'platforms')
-    const listed = Promise.all([discoverSignatures(signatures, subject), wanted ? platformsOf(images, subject) : undefined])
+    const listed = Promise.all([discoverSignatures(signatures, subject, options), wanted ? platformsOf(images, subject) : undefined])
     ;[discovery, platforms] = await listed
   } catch (cause) {
     return { ok: false, image, accepted: [], rejected: [], unreadable: [], failure: refusalFrom(failureIn(cause)) }
