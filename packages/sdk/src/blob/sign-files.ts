@@ -3,7 +3,6 @@ import { utf8 } from '@countersign/core/bytes'
 import { type Digest, digestHex } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { buildStatement, signaturePredicateType } from '@countersign/core/statement/statement'
-import { gate } from '../discover/bounded.ts'
 import { bundleOf, signStatement } from '../sign/own-signature.ts'
 import type { BlobSource } from '../sign/requests.ts'
 import type { Signer } from '../sign/signer.ts'
@@ -43,8 +42,8 @@ export async function signFiles(files: readonly NamedFile[], signer: Signer | Pr
   demandNames(files)
   const loading = Promise.resolve(signer)
   loading.catch(() => undefined)
-  const through = gate(4)
-  const hashed = await Promise.all(files.map(({ name, source }) => through(async () => ({ name, digest: await demandHash(source) }))))
+  const hashed: { readonly name: string; readonly digest: Digest }[] = []
+  for (const { name, source } of files) hashed.push({ name, digest: await demandHash(source) })
   const sorted = hashed.toSorted((a, b) => (a.name < b.name ? -1 : 1))
   const statement = buildStatement({
     version: '1',

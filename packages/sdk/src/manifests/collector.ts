@@ -1,6 +1,6 @@
 /** Gathers mentions: each place once, in the order of the text, and not more than the bound. */
 import { maxMentions, type ImageMention } from './model.ts'
-import { beyondLimit, type Source } from './text-place.ts'
+import { beyondLimit, type ManifestText } from './text-place.ts'
 
 /** A mention without what the source knows. */
 export type FoundMention = Omit<ImageMention, 'file' | 'line' | 'column'>
@@ -9,7 +9,7 @@ export type FoundMention = Omit<ImageMention, 'file' | 'line' | 'column'>
 export type Collector = { readonly add: (mention: FoundMention) => void; readonly all: () => readonly ImageMention[] }
 
 /** A collector for one file. `add` throws `limit_exceeded` beyond {@link maxMentions}. */
-export function collector(source: Source): Collector {
+export function collector(source: ManifestText): Collector {
   // An alias is one place that is read many times, with one meaning or with several: each is kept.
   const found = new Map<string, ImageMention>()
   return {

@@ -1,7 +1,7 @@
 /** Images in Compose files (compose-spec): services, and volumes of the type `image`. */
 import type { Collector } from './collector.ts'
 import type { Given } from './model.ts'
-import type { Source } from './text-place.ts'
+import type { ManifestText } from './text-place.ts'
 import { member, memberText, type Tree } from './tree.ts'
 import { expand } from './variables.ts'
 
@@ -11,7 +11,7 @@ export function isComposeFile(tree: Tree): boolean {
 }
 
 /** Finds them in all documents of a file. */
-export function findInCompose(source: Source, trees: readonly Tree[], collect: Collector, given: Given): void {
+export function findInCompose(source: ManifestText, trees: readonly Tree[], collect: Collector, given: Given): void {
   for (const tree of trees) {
     const services = member(tree, 'services')
     for (const [name, service] of services?.kind === 'map' ? services.entries : []) {
@@ -30,7 +30,7 @@ export function findInCompose(source: Source, trees: readonly Tree[], collect: C
   }
 }
 
-function takeService(source: Source, collect: Collector, given: Given, service: Tree, path: string): void {
+function takeService(source: ManifestText, collect: Collector, given: Given, service: Tree, path: string): void {
   const image = member(service, 'image')
   const build = member(service, 'build')
   const parent = member(service, 'extends')
@@ -49,13 +49,13 @@ function takeService(source: Source, collect: Collector, given: Given, service: 
     })
 }
 
-function elsewhere({ text }: Source, tree: Tree, path: string): { text: string; start: number; end: number; path: string } {
+function elsewhere({ text }: ManifestText, tree: Tree, path: string): { text: string; start: number; end: number; path: string } {
   const { start, end } = tree
   const [written = ''] = (tree.kind === 'text' ? tree.text : text.slice(start, end)).slice(0, 200).split(/[\r\n]/, 1)
   return { text: written, start, end: tree.kind === 'text' ? end : start + written.length, path }
 }
 
-function add(source: Source, collect: Collector, given: Given, tree: Tree, path: string): void {
+function add(source: ManifestText, collect: Collector, given: Given, tree: Tree, path: string): void {
   if (tree.kind !== 'text') {
     collect.add({ ...elsewhere(source, tree, path), skip: 'the image is no text', unresolved: true })
     return

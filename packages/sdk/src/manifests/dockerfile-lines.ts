@@ -4,7 +4,7 @@
  * Hostile: whoever can make this reader and the builder disagree about where an instruction begins hides a `FROM`. What is ambiguous is refused.
  */
 import { heredocNames } from './heredoc.ts'
-import { malformedAt, type Source } from './text-place.ts'
+import { malformedAt, type ManifestText } from './text-place.ts'
 
 /** One instruction, its continued lines joined. */
 export type Instruction = {
@@ -31,7 +31,7 @@ const keywords = new Set(
 type Line = { readonly start: number; readonly text: string }
 
 /** Reads a Dockerfile. Throws `file_malformed`. */
-export function readDockerfileLines(source: Source): DockerfileLines {
+export function readDockerfileLines(source: ManifestText): DockerfileLines {
   demandCommonBlanks(source)
   const lines = linesOf(source.text)
   const { escape, syntax } = readDirectives(source, lines)
@@ -57,7 +57,7 @@ export function readDockerfileLines(source: Source): DockerfileLines {
 }
 
 /** Two characters are blanks here and not in the builder, or there and not here: behind one of them a comment is none, and a line goes on. */
-function demandCommonBlanks(source: Source): void {
+function demandCommonBlanks(source: ManifestText): void {
   const at = source.text.slice(1).search(/[\u{feff}\u0085]/u)
   if (at !== -1) throw malformedAt(source, at + 1, 'there is an invisible character that builders read in different ways', 'Delete it.')
 }
@@ -121,7 +121,7 @@ const directive = /^#[\t\f\r ]*([A-Za-z][A-Za-z0-9]*)[\t\f\r ]*=[\t\f\r ]*(\S.*)
 const likeDirective = /^\s*#\s*([A-Za-z][A-Za-z0-9]*)\s*=/
 
 /** Directives are the comments at the very start. An `escape` that stands where builders differ about it is refused: lines would be joined otherwise. */
-function readDirectives(source: Source, lines: readonly Line[]): Pick<DockerfileLines, 'escape' | 'syntax'> {
+function readDirectives(source: ManifestText, lines: readonly Line[]): Pick<DockerfileLines, 'escape' | 'syntax'> {
   let escape: '\\' | '`' | undefined
   let syntax: DockerfileLines['syntax']
   let zone: 'sure' | 'unsure' | 'over' = 'sure'
@@ -145,7 +145,7 @@ function readDirectives(source: Source, lines: readonly Line[]): Pick<Dockerfile
 }
 
 function afterHeredoc(
-  source: Source,
+  source: ManifestText,
   lines: readonly Line[],
   from: number,
   { name, tabs, offset }: ReturnType<typeof heredocNames>[number],

@@ -4,13 +4,13 @@ import { type Instruction, readDockerfileLines } from './dockerfile-lines.ts'
 import { builderFlags, skipFlags, type Word, wordsOf } from './dockerfile-words.ts'
 import { mountSource } from './mount.ts'
 import type { Given } from './model.ts'
-import { malformedAt, type Source } from './text-place.ts'
+import { malformedAt, type ManifestText } from './text-place.ts'
 import { expand, wholeVariable } from './variables.ts'
 
 type Argument = { readonly value: string; readonly start: number; readonly end: number }
 type Stage = { readonly name: string | undefined; readonly parent: number | undefined; readonly mention: FoundMention | undefined }
 type Reading = {
-  readonly source: Source
+  readonly source: ManifestText
   readonly given: Given
   readonly escape: string
   readonly defaults: Map<string, Argument>
@@ -19,7 +19,7 @@ type Reading = {
 }
 
 /** Finds them. Throws `file_malformed`. */
-export function findInDockerfile(source: Source, collect: Collector, given: Given): void {
+export function findInDockerfile(source: ManifestText, collect: Collector, given: Given): void {
   const { escape, syntax, instructions } = readDockerfileLines(source)
   const reading: Reading = { source, given, escape, defaults: new Map(), stages: [], uses: [] }
   if (syntax !== undefined) collect.add({ text: syntax.text, start: syntax.start, end: syntax.start + syntax.text.length, path: 'syntax' })
@@ -118,7 +118,7 @@ function defaultPlace(reading: Reading, written: string, text: string): { start:
   return found === undefined || found.start === -1 || found.value !== text ? undefined : { start: found.start, end: found.end }
 }
 
-function placeOf({ text }: Source, offsetOf: Instruction['offsetOf'], word: Word, written: string): { start: number; end: number } {
+function placeOf({ text }: ManifestText, offsetOf: Instruction['offsetOf'], word: Word, written: string): { start: number; end: number } {
   const start = offsetOf(word.at)
   const end = offsetOf(word.end - 1) + 1
   const quoted = word.text.length === written.length - 2 && text.slice(start + 1, end - 1) === word.text

@@ -7,7 +7,7 @@ import { findInHelmValues } from './helm-values.ts'
 import { findInLines, findInListOfTexts, isImageList, isListOfTexts } from './image-list.ts'
 import { findInKubernetes, isKubernetesObject } from './kubernetes.ts'
 import { type Given, type ManifestKind, maxManifestCharacters, type MentionedImages } from './model.ts'
-import { beyondLimit, type Source, sourceOf } from './text-place.ts'
+import { beyondLimit, type ManifestText, manifestText } from './text-place.ts'
 import { readTrees, type Tree } from './tree.ts'
 
 /**
@@ -19,12 +19,13 @@ import { readTrees, type Tree } from './tree.ts'
  *
  * @example
  * ```ts
- * const { kind, images } = await findImages(text, 'deployment.yaml')
+ * const text = 'apiVersion: v1\nkind: Pod\nspec: { containers: [{ image: app:1.2 }] }'
+ * const { kind, images } = await findImages(text, 'pod.yaml')
  * for (const { text, line, skip } of images) console.log(kind, line, text, skip ?? '')
  * ```
  */
 export async function findImages(text: string, file: string, kind?: ManifestKind, given: Given = {}): Promise<MentionedImages> {
-  const source = sourceOf(file, text)
+  const source = manifestText(file, text)
   if (text.length > maxManifestCharacters) throw beyondLimit(source, `${text.length} characters`, `at most ${maxManifestCharacters}`)
   const collect = collector(source)
   const known = kind ?? kindByName(file) ?? kindByLines(file, text)
@@ -41,7 +42,7 @@ export async function findImages(text: string, file: string, kind?: ManifestKind
 }
 
 function findInTrees(
-  source: Source,
+  source: ManifestText,
   trees: readonly Tree[],
   collect: Collector,
   kind: Exclude<ManifestKind, 'dockerfile'>,
@@ -82,7 +83,7 @@ function isPlainList(text: string): boolean {
   return !/^\s*(?:\[|-\s|---\s*$)/m.test(text)
 }
 
-function kindByContent({ file }: Source, trees: readonly Tree[]): Exclude<ManifestKind, 'dockerfile'> {
+function kindByContent({ file }: ManifestText, trees: readonly Tree[]): Exclude<ManifestKind, 'dockerfile'> {
   if (trees.some(isKubernetesObject)) return 'kubernetes'
   if (trees.some(isComposeFile) || (/^(?:docker-)?compose\b.*\.ya?ml$/.test(baseName(file)) && trees.some(({ kind }) => kind === 'map')))
     return 'compose'

@@ -7,15 +7,20 @@
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import type { Collector } from './collector.ts'
-import { beyondLimit, type Source } from './text-place.ts'
+import { beyondLimit, type ManifestText } from './text-place.ts'
 import { member, memberText, type Tree } from './tree.ts'
 
 const maxVisits = 2_000_000
 
-type Walk = { readonly source: Source; readonly collect: Collector; readonly global: string | undefined; readonly left: { visits: number } }
+type Walk = {
+  readonly source: ManifestText
+  readonly collect: Collector
+  readonly global: string | undefined
+  readonly left: { visits: number }
+}
 
 /** Finds them in all documents of a file. */
-export function findInHelmValues(source: Source, trees: readonly Tree[], collect: Collector): void {
+export function findInHelmValues(source: ManifestText, trees: readonly Tree[], collect: Collector): void {
   const left = { visits: maxVisits }
   for (const tree of trees) walk({ source, collect, global: memberText(member(tree, 'global'), 'imageRegistry'), left }, tree, '', '')
 }

@@ -1,13 +1,13 @@
 /** Which here-documents an instruction opens, by BuildKit's rules (frontend/dockerfile/parser, `heredocsFromLine`). */
 import type { Instruction } from './dockerfile-lines.ts'
 import { skipFlags } from './dockerfile-words.ts'
-import { malformedAt, type Source } from './text-place.ts'
+import { malformedAt, type ManifestText } from './text-place.ts'
 
 /** A here-document: its last line, whether tabs before that are dropped, and where it is opened. */
 export type Heredoc = { readonly name: string; readonly tabs: boolean; readonly offset: number }
 
 /** In order. Throws `file_malformed` for what builders may read in another way than this does. */
-export function heredocNames(source: Source, { keyword, rest, offsetOf }: Instruction): readonly Heredoc[] {
+export function heredocNames(source: ManifestText, { keyword, rest, offsetOf }: Instruction): readonly Heredoc[] {
   const inner = keyword === 'onbuild' ? /^(\S+)\s+/.exec(rest) : undefined
   const verb = inner === undefined ? keyword : (inner?.[1] ?? '').toLowerCase()
   if (!rest.includes('<<') || !['run', 'copy', 'add'].includes(verb)) return []

@@ -2,7 +2,7 @@
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import type { Collector } from './collector.ts'
-import { malformedAt, type Source } from './text-place.ts'
+import { malformedAt, type ManifestText } from './text-place.ts'
 import type { Tree } from './tree.ts'
 
 /** Whether every line that says anything names one image. */
@@ -21,7 +21,7 @@ export function isListOfTexts(tree: Tree): boolean {
 }
 
 /** One image a line. Throws `file_malformed` for a line with more on it. */
-export function findInLines(source: Source, collect: Collector): void {
+export function findInLines(source: ManifestText, collect: Collector): void {
   let index = 0
   for (const { word, rest, start } of words(source.text)) {
     if (rest !== '')

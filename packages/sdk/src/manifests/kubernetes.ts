@@ -6,7 +6,7 @@
 import { parseReference } from '@countersign/core/oci/reference'
 import { CountersignError } from '@countersign/core/failure'
 import type { Collector } from './collector.ts'
-import { beyondLimit, type Source } from './text-place.ts'
+import { beyondLimit, type ManifestText } from './text-place.ts'
 import { memberText, type Tree } from './tree.ts'
 
 /** Lists whose items run an image (PodSpec v1; Argo Workflows and Tekton beside it). */
@@ -17,7 +17,7 @@ const singles = new Set(['container', 'script', 'stepTemplate', 'containerDisk',
 const maxVisits = 2_000_000
 
 type Walk = {
-  readonly source: Source
+  readonly source: ManifestText
   readonly collect: Collector
   readonly object: string
   readonly ours: boolean
@@ -30,7 +30,7 @@ export function isKubernetesObject(tree: Tree): boolean {
 }
 
 /** Finds them in all documents of a file. */
-export function findInKubernetes(source: Source, trees: readonly Tree[], collect: Collector): void {
+export function findInKubernetes(source: ManifestText, trees: readonly Tree[], collect: Collector): void {
   const left = { visits: maxVisits }
   for (const tree of trees) walk({ source, collect, object: '', ours: false, left }, tree, '')
 }

@@ -21,6 +21,7 @@ export type PinnedFile = { readonly text: string; readonly changes: readonly Pin
  *
  * @example
  * ```ts
+ * const text = 'apiVersion: v1\nkind: Pod\nspec: { containers: [{ image: app:1.2 }] }'
  * const found = await findImages(text, 'pod.yaml')
  * const pinned = await pinImages({ ...found, file: 'pod.yaml', text }, () => digest)
  * ```

@@ -2,7 +2,7 @@
 import { CountersignError } from '@countersign/core/failure'
 
 /** A file's text, and how its places are called. */
-export type Source = {
+export type ManifestText = {
   readonly file: string
   readonly text: string
   /** Line and column of an offset, both from 1. */
@@ -10,7 +10,7 @@ export type Source = {
 }
 
 /** Prepares a text; lines end with LF, so that CR LF counts once. */
-export function sourceOf(file: string, text: string): Source {
+export function manifestText(file: string, text: string): ManifestText {
   let starts: number[] | undefined
   const place = (offset: number): { readonly line: number; readonly column: number } => {
     starts ??= lineStarts(text)
@@ -33,12 +33,12 @@ function lineStarts(text: string): number[] {
 }
 
 /** `file_malformed` as `FILE:LINE:COLUMN: what`. */
-export function malformedAt({ file, place }: Source, offset: number, detail: string, hint?: string): CountersignError {
+export function malformedAt({ file, place }: ManifestText, offset: number, detail: string, hint?: string): CountersignError {
   const { line, column } = place(offset)
   return new CountersignError('file_malformed', `${file}:${line}:${column}: ${detail}`, hint === undefined ? {} : { hint })
 }
 
 /** `limit_exceeded` of a whole file. */
-export function beyondLimit({ file }: Pick<Source, 'file'>, detail: string, expected: string): CountersignError {
+export function beyondLimit({ file }: Pick<ManifestText, 'file'>, detail: string, expected: string): CountersignError {
   return new CountersignError('limit_exceeded', `${file}: ${detail}`, { expected })
 }

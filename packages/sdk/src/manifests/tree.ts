@@ -2,7 +2,7 @@
 import { CountersignError } from '@countersign/core/failure'
 import type * as YamlLibrary from 'yaml'
 import type { Node, Pair, YAMLMap } from 'yaml'
-import { beyondLimit, malformedAt, type Source } from './text-place.ts'
+import { beyondLimit, malformedAt, type ManifestText } from './text-place.ts'
 
 /** A value with its place. Numbers, booleans and dates are the texts that they are written as; `null` is the empty text with `absent`. */
 export type Tree =
@@ -15,10 +15,15 @@ const maxNodes = 1_000_000
 const maxDepth = 200
 
 type Yaml = typeof YamlLibrary
-type Reading = { readonly yaml: Yaml; readonly source: Source; readonly anchors: Map<string, Tree>; readonly budget: { nodes: number } }
+type Reading = {
+  readonly yaml: Yaml
+  readonly source: ManifestText
+  readonly anchors: Map<string, Tree>
+  readonly budget: { nodes: number }
+}
 
 /** The documents of a file that are not empty. Throws `file_malformed` with line and column, `limit_exceeded`. */
-export async function readTrees(source: Source): Promise<readonly Tree[]> {
+export async function readTrees(source: ManifestText): Promise<readonly Tree[]> {
   const yaml = await import('yaml')
   // `uniqueKeys` compares each key with each other one; the check here is linear.
   const documents = parseAll(yaml, source)
@@ -37,7 +42,7 @@ export async function readTrees(source: Source): Promise<readonly Tree[]> {
 
 type Documents = readonly { readonly errors: readonly { message: string; pos: [number, number] }[]; readonly contents: Node | null }[]
 
-function parseAll(yaml: Yaml, source: Source): Documents {
+function parseAll(yaml: Yaml, source: ManifestText): Documents {
   try {
     // Only comments: the library answers with an empty list that is no list of documents.
     return [...yaml.parseAllDocuments(source.text, { uniqueKeys: false, prettyErrors: false, logLevel: 'silent' })] as Documents
@@ -46,7 +51,7 @@ function parseAll(yaml: Yaml, source: Source): Documents {
   }
 }
 
-function unparsed(source: Source, message: string, offset: number): CountersignError {
+function unparsed(source: ManifestText, message: string, offset: number): CountersignError {
   if (/call stack/i.test(message)) return beyondLimit(source, 'it nests too deeply', `at most ${maxDepth} levels`)
   return malformedAt(source, offset, message.split('\n', 1)[0] ?? 'malformed YAML')
 }
@@ -74,7 +79,7 @@ function convert(reading: Reading, node: unknown, depth: number): Tree {
   return tree
 }
 
-function textOf(source: Source, value: unknown, written: string | undefined, start: number, end: number): Tree {
+function textOf(source: ManifestText, value: unknown, written: string | undefined, start: number, end: number): Tree {
   const text = typeof value === 'string' ? value : value === null || value === undefined ? '' : (written ?? '')
   const absent = value === null || value === undefined
   const raw = source.text.slice(start, end)
