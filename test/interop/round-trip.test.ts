@@ -131,7 +131,7 @@ describe.skipIf(missing.length > 0)('an image with all of this, copied along', (
     const legacy = made.filter(({ layout, type, by }) => layout === 'legacy' && type === undefined && by === 'cosign')
     for (const { key } of legacy) {
       const args = ['verify', '--local-image', '--key', `${key}.pub`, '--insecure-ignore-tlog', 'saved']
-      expectExit(await world.tool('cosign', args), 0, `cosign verify --local-image ${key}`)
+      expect((await world.tool('cosign', args)).code).toBe(0)
     }
   })
 

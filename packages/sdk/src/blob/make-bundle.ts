@@ -4,19 +4,19 @@ import { isLegacyBundle } from '@countersign/core/bundle/legacy'
 import { serializeBundle } from '@countersign/core/bundle/serialize'
 import { upgradeEntity } from '@countersign/core/bundle/upgrade'
 import type { SignedEntity } from '@countersign/core/bundle/model'
-import type { Digest, HashAlgorithm } from '@countersign/core/digest'
-import { CountersignError } from '@countersign/core/failure'
+import type { Digest } from '@countersign/core/digest'
 import { parseJson, type JsonObject, maxDocumentBytes } from '@countersign/core/json/parse'
 import { keyHint, parsePublicKey, parsePublicKeyPem, type PublicKey } from '@countersign/core/keys/public-key'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Verification } from '@countersign/core/verify/evidence'
-import { requiredHashes, verifyBundle } from '@countersign/core/verify/verify'
+import { requiredHashes } from '@countersign/core/verify/verify'
 import { parseCertificate } from '@countersign/core/x509/certificate'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { ownPolicy } from '../sign/own-signature.ts'
 import type { BlobSource } from '../sign/requests.ts'
 import { type DetachedParts, readBlobEntity } from './evidence-file.ts'
 import { hashSource } from './hash.ts'
+import { verifyBlob } from './verify.ts'
 
 /** What a bundle is made of. */
 export type MakeBundleRequest = DetachedParts & {
@@ -48,8 +48,7 @@ export async function makeBundle(request: MakeBundleRequest): Promise<MadeBundle
   const { evidence, artifact, trustedRoot } = request
   const entity = readBlobEntity(evidence, request)
   const key = request.key ?? certifiedKey(entity)
-  const digests = artifact === undefined ? [] : await hashAll(artifact, entity, key)
-  const [digest] = digests
+  const digest = artifact === undefined ? undefined : await hashOf(artifact, entity, key)
   const hint = await hintFor(request.key, evidence)
   const upgraded = upgradeEntity(entity, {
     ...(digest === undefined ? {} : { digest }),
@@ -57,13 +56,10 @@ export async function makeBundle(request: MakeBundleRequest): Promise<MadeBundle
     issuers: trustedRoot === undefined ? [] : issuersIn(trustedRoot),
   })
   const bundle = serializeBundle(upgraded)
-  if (key === undefined || digests.length === 0) return { bundle }
-  const verification = await verifyBundle(bundle, {
-    artifact: { kind: 'digest', digests },
-    policy: ownPolicy(key),
-    nowMs: request.nowMs,
-    primitives: nodePrimitives,
-  })
+  // A pure Ed25519 signature is verified over the file itself; what can be read once only has been read.
+  const again = artifact?.repeatable === true ? artifact : digest
+  if (key === undefined || again === undefined) return { bundle }
+  const verification = await verifyBlob({ artifact: again, evidence: bundle, policy: ownPolicy(key), nowMs: request.nowMs })
   return { bundle, verification }
 }
 
@@ -72,16 +68,10 @@ function certifiedKey({ material }: SignedEntity): PublicKey | undefined {
   return material.kind === 'certificate' ? parsePublicKey(parseCertificate(material.chain[0]).spki) : undefined
 }
 
-async function hashAll(artifact: BlobSource, entity: SignedEntity, key: PublicKey | undefined): Promise<readonly Digest[]> {
-  const wanted: readonly HashAlgorithm[] = key === undefined ? [] : requiredHashes(entity, ownPolicy(key))
-  const [algorithm = 'sha256', ...others] = wanted
-  const first = await hashSource(artifact, algorithm)
-  if (others.length > 0 && artifact.repeatable !== true) {
-    throw new CountersignError('usage', 'standard input cannot be read twice', { hint: 'Name the file.' })
-  }
-  const rest: (Digest | undefined)[] = []
-  for (const other of others) rest.push(await hashSource(artifact, other))
-  return [first, ...rest].filter((digest) => digest !== undefined)
+/** In the hash function of the key, where one is known; else in the one that nearly all signatures use. */
+async function hashOf(artifact: BlobSource, entity: SignedEntity, key: PublicKey | undefined): Promise<Digest | undefined> {
+  const [algorithm = 'sha256'] = key === undefined ? [] : requiredHashes(entity, ownPolicy(key))
+  return hashSource(artifact, algorithm)
 }
 
 /** A hint decides nothing: whoever verifies brings the key. That of a legacy bundle is of the key that it names. */

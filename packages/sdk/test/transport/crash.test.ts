@@ -13,32 +13,36 @@ const stores = [
 ] as const
 
 async function copy(source: MemoryRepository, destination: Parameters<typeof faultyRepository>[0]): Promise<void> {
-  await copyImage(
-    { images: source, signatures: source },
-    async () => destination,
-    { image: { tag: 'v1' }, tag: 'v2', pause: async () => undefined },
-  )
+  await copyImage({ images: source, signatures: source }, async () => destination, {
+    image: { tag: 'v1' },
+    tag: 'v2',
+    pause: async () => undefined,
+  })
 }
 
 describe.each(stores)('into a repository with %s', (_name, options) => {
-  it('a copy that dies before or after any write leaves no tag on half an image, and is completed by the next', { timeout: 60_000 }, async () => {
-    const source = memoryRepository({ referrersApi: false })
-    const sample: Sample = await fillSample(source)
-    const healthy = faultyRepository(memoryRepository(options), { write: Infinity, when: 'before' })
-    await copy(source, healthy.repository)
-    expect(healthy.writes()).toBeGreaterThan(15)
-    for (let write = 1; write <= healthy.writes(); write++) {
-      for (const when of ['before', 'after'] as const) {
-        const destination = memoryRepository(options)
-        const { repository } = faultyRepository(destination, { write, when })
-        await expect(copy(source, repository)).rejects.toMatchObject({ code: 'registry_unreachable' })
-        // Visible by name only with everything that belongs to it.
-        if (destination.tagged.has('v2')) await expectSample(destination, 'v2', sample)
-        await copy(source, destination)
-        await expectSample(destination, 'v2', sample)
+  it(
+    'a copy that dies before or after any write leaves no tag on half an image, and is completed by the next',
+    { timeout: 60_000 },
+    async () => {
+      const source = memoryRepository({ referrersApi: false })
+      const sample: Sample = await fillSample(source)
+      const healthy = faultyRepository(memoryRepository(options), { write: Infinity, when: 'before' })
+      await copy(source, healthy.repository)
+      expect(healthy.writes()).toBeGreaterThan(15)
+      for (let write = 1; write <= healthy.writes(); write++) {
+        for (const when of ['before', 'after'] as const) {
+          const destination = memoryRepository(options)
+          const { repository } = faultyRepository(destination, { write, when })
+          await expect(copy(source, repository)).rejects.toMatchObject({ code: 'registry_unreachable' })
+          // Visible by name only with everything that belongs to it.
+          if (destination.tagged.has('v2')) await expectSample(destination, 'v2', sample)
+          await copy(source, destination)
+          await expectSample(destination, 'v2', sample)
+        }
       }
-    }
-  })
+    },
+  )
 
   it('sends nothing again that is there', async () => {
     const source = memoryRepository({ referrersApi: false })
@@ -65,7 +69,9 @@ describe.each(stores)('into a repository with %s', (_name, options) => {
       { nowMs: Date.UTC(2026, 10, 20) },
     )
     await copy(source, destination)
-    await expectSample(destination, 'v2', { ...sample, signers: [...sample.signers, own, late] })
+    const signers = [...sample.signers, own, late]
+    expect(signers).toHaveLength(4)
+    await expectSample(destination, 'v2', { ...sample, signers })
   })
 })
 
@@ -96,7 +102,9 @@ describe('a copy', () => {
       return memoryRepository({})
     }
     const refuse = async (): Promise<never> => Promise.reject(new Error('refused by the test'))
-    await expect(copyImage({ images: source, signatures: source }, open, { image: { tag: 'v1' }, check: refuse })).rejects.toThrow('refused')
+    await expect(copyImage({ images: source, signatures: source }, open, { image: { tag: 'v1' }, check: refuse })).rejects.toThrow(
+      'refused',
+    )
     expect(opened).toBe(false)
   })
 })
