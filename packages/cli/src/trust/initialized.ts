@@ -55,6 +55,13 @@ async function findMirror(folder: string): Promise<string | undefined> {
   if (named !== undefined && names.length === 0) return undefined
   const found: string[] = []
   for (const name of ['', ...names]) if (await exists(join(folder, name, 'targets', target))) found.push(join(folder, name))
+  if (named !== undefined && found.length === 0) {
+    // Another trusted root in place of the one that was initialized would accept other signers.
+    throw new CountersignError('trust_missing', `${folder} was initialized, and holds no ${target} of its mirror`, {
+      found: (mirror ?? '').slice(0, 120),
+      hint: 'Run "countersign trusted-root refresh"; or name a trusted root with --trusted-root.',
+    })
+  }
   if (found.length > 1) {
     throw new CountersignError('trust_missing', `${folder} holds several trusted roots and does not say which is in use`, {
       found: found.join(', '),

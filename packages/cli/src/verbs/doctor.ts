@@ -1,5 +1,5 @@
 /** `countersign doctor`. */
-import type { Digest } from '@countersign/core/digest'
+import { type Digest, parseDigest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { formatPlace, type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import { type Examination, examineSignatures, hasAccessories } from '@countersign/sdk/doctor/examine'
@@ -12,6 +12,8 @@ import { imagePlaces } from '../connection.ts'
 import { asFailure, failureMessage, failureText, printable } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import type { SubjectReport } from '../report/schema.ts'
+
+const maxImages = 10_000
 
 /** What is to be said of one image. */
 type Visit = {
@@ -43,7 +45,8 @@ async function visits(invocation: Invocation, subject: string): Promise<readonly
     const found: Visit[] = []
     for (const { digest, exists } of await imagesOf(invocation, repositories, image)) {
       const name = digest === image.digest ? subject : `${formatPlace(image.place)}@${digest}`
-      found.push(await visit(invocation, repositories, { subject: found.length === 0 ? subject : name, digest, exists }))
+      const isFirst = found.length === 0 && !invocation.flags.boolean('all', false)
+      found.push(await visit(invocation, repositories, { subject: isFirst ? subject : name, digest, exists }))
     }
     return found
   })
@@ -52,7 +55,10 @@ async function visits(invocation: Invocation, subject: string): Promise<readonly
 type Target = { readonly digest: Digest; readonly exists: boolean }
 
 /** The image, with `-r` all that it lists. One that is not there is examined all the same when its digest was given: something may refer to it. */
-async function imagesOf({ flags }: Invocation, { images }: ImageRepositories, image: ImageReference): Promise<readonly Target[]> {
+async function imagesOf(invocation: Invocation, repositories: ImageRepositories, image: ImageReference): Promise<readonly Target[]> {
+  const { flags } = invocation
+  const { images } = repositories
+  if (flags.boolean('all', false)) return namedByTags(repositories)
   const root = await resolveSubject(images, image).catch((thrown: unknown) => {
     if (image.digest !== undefined && thrown instanceof CountersignError && thrown.code === 'artifact_not_found') return undefined
     throw thrown
@@ -60,6 +66,19 @@ async function imagesOf({ flags }: Invocation, { images }: ImageRepositories, im
   if (root === undefined) return image.digest === undefined ? [] : [{ digest: image.digest, exists: false }]
   const all = flags.boolean('recursive', false) ? await expandSubject(images, root) : [root]
   return all.map(({ digest }) => ({ digest, exists: true }))
+}
+
+/** Every image that a tag of signatures names, whether or not it is there: signatures outlive images that were deleted. */
+async function namedByTags({ images, signatures }: ImageRepositories): Promise<readonly Target[]> {
+  const digests = new Set<Digest>()
+  for await (const tag of signatures.tags()) {
+    const digest = parseDigest(/^sha(?:256|512)-[0-9a-f]{64,128}/.exec(tag)?.[0].replace('-', ':') ?? '')
+    if (digest !== undefined) digests.add(digest)
+    if (digests.size > maxImages) throw new CountersignError('limit_exceeded', `signatures of more than ${maxImages} images are there`)
+  }
+  const targets: Target[] = []
+  for (const digest of digests) targets.push({ digest, exists: (await images.resolve({ digest })) !== undefined })
+  return targets
 }
 
 async function visit(

@@ -52,6 +52,12 @@ describe('the folder that initialize fills', () => {
     await expect(initializedTrust({ TUF_ROOT: folder }, now)).rejects.toMatchObject({ code: 'trust_missing' })
   })
 
+  it('gives no other in place of the one that remote.json names', async () => {
+    initialize('one.example')
+    writeFileSync(join(folder, 'remote.json'), '{"mirror":"https://two.example"}')
+    await expect(initializedTrust({ TUF_ROOT: folder }, now)).rejects.toMatchObject({ code: 'trust_missing' })
+  })
+
   it('follows no mirror name out of the folder', async () => {
     writeFileSync(join(folder, 'remote.json'), '{"mirror":"../../elsewhere"}')
     expect(await initializedTrust({ TUF_ROOT: folder }, now)).toBeUndefined()

@@ -49,6 +49,8 @@ export type Finding = {
 
 type Kind = Omit<Finding, 'code' | 'place' | 'detail'>
 
+const maxDetail = 300
+
 const nobody = 'Nobody can verify it, and tools that meet it may stop there.'
 const apiless = 'cosign, oras and everything else that reads the fallback index does not see it; only countersign does.'
 const again = 'Have its signer sign again.'
@@ -163,9 +165,9 @@ const kinds: Readonly<Record<FindingCode, Kind>> = {
   },
 }
 
-/** A finding of a kind. */
+/** A finding of a kind. Its detail is from outside, of any length: what is said of it is bounded. */
 export function finding(code: FindingCode, place: string, detail: string): Finding {
-  return { code, place, detail, ...kinds[code] }
+  return { code, place, detail: detail.length > maxDetail ? `${detail.slice(0, maxDetail)}…` : detail, ...kinds[code] }
 }
 
 /** A text that is the same for the same finding of two examinations. */

@@ -4,6 +4,7 @@ import type { Digest } from '@countersign/core/digest'
 import type { CountersignError } from '@countersign/core/failure'
 import { fallbackTag, legacyTag } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
+import { gate } from '../discover/bounded.ts'
 import { isEntityMediaType, parseEntity, parseStoredManifest } from '../discover/entity.ts'
 import { defaultDiscoveryLimits } from '../discover/limits.ts'
 import { failureIn, leavesOpen, type Reading, startReading } from '../discover/reading.ts'
@@ -52,7 +53,9 @@ export type Gathered = {
 
 /** Reads all of it. `subjectExists` is known to the caller, who may keep signatures in another repository than images. */
 export async function gatherSignatures(repository: RepositoryReader, subject: Digest, subjectExists: boolean): Promise<Gathered> {
-  const reading = startReading(repository, defaultDiscoveryLimits)
+  const through = gate(defaultDiscoveryLimits.parallelism)
+  const gated = { ...repository, manifest: (reference: ManifestReference) => through(() => repository.manifest(reference)) }
+  const reading = startReading(gated, defaultDiscoveryLimits)
   const unreadable: CountersignError[] = []
   const note = (failure: CountersignError): void => void unreadable.push(failure)
   const tryRead = async <T>(read: () => Promise<T>): Promise<T | undefined> => {
@@ -71,20 +74,22 @@ export async function gatherSignatures(repository: RepositoryReader, subject: Di
     tryRead(() => writerCandidates(reading, subject, note)),
   ])
   const index = stored === undefined ? { entries: [] } : { stored, ...readIndexDocument(stored) }
-  const writers: ReadWriterTag[] = []
-  for (const { reference } of tags ?? []) {
-    const tag = 'tag' in reference ? parseWriterTag(subject, reference.tag) : undefined
-    const content = await readManifest(reading, reference, note)
-    if (tag !== undefined && content !== undefined) writers.push({ ...tag, content })
-  }
+  const read = await Promise.all(
+    (tags ?? []).map(async ({ reference }): Promise<ReadWriterTag | undefined> => {
+      const tag = 'tag' in reference ? parseWriterTag(subject, reference.tag) : undefined
+      const content = tag === undefined ? undefined : await readManifest(reading, reference, note)
+      return tag === undefined || content === undefined ? undefined : { ...tag, content }
+    }),
+  )
+  const writers = read.filter((writer) => writer !== undefined)
   const listed = [...(api?.kind === 'listed' ? api.manifests : []), ...index.entries].slice(0, 2 * defaultDiscoveryLimits.maxReferrers)
   const referrers = new Map<Digest, ExaminedManifest>()
   for (const { kind, content } of writers) if (kind === 'bundle' && content.kind === 'read') referrers.set(content.stored.digest, content)
   const digests = [...new Set(listed.map(({ digest }) => digest))].filter((digest) => !referrers.has(digest))
   await Promise.all(
     digests.map(async (digest) => {
-      const read = await readManifest(reading, { digest }, note)
-      if (read !== undefined) referrers.set(digest, read)
+      const content = await readManifest(reading, { digest }, note)
+      if (content !== undefined) referrers.set(digest, content)
     }),
   )
   const missing = { kind: 'missing' } as const

@@ -9,7 +9,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { type JsonValue, parseJsonAs } from '@countersign/core/json/parse'
-import { documentPlace, entries, isAbsent, openMembers, text } from '@countersign/core/json/shape'
+import { documentPlace, entries, isAbsent, openMembers, text, textMap } from '@countersign/core/json/shape'
 import { parseTime } from '@countersign/core/trust/time-range'
 import { systemCode, unreadableFile } from '../file-failure.ts'
 
@@ -76,15 +76,15 @@ export function parseRole(bytes: Uint8Array, what: string): StoredRole {
   return { version, expiresMs, value }
 }
 
-/** The targets that metadata of the role `targets` names, with their SHA-256 in hex where it has one. */
-export function targetHashes({ value }: StoredRole): ReadonlyMap<string, string | undefined> {
+/** The targets that metadata of the role `targets` names, each with its hashes in hex by algorithm. */
+export function targetHashes({ value }: StoredRole): ReadonlyMap<string, Readonly<Record<string, string>>> {
   const targets = openMembers(openMembers(documentPlace(value, 'tuf_malformed'))('signed'))('targets')
-  return new Map(
-    entries(targets, 10_000).map(([name, at]) => {
-      const hash = openMembers(openMembers(at)('hashes'))('sha256')
-      return [name, isAbsent(hash) ? undefined : text(hash)]
-    }),
-  )
+  return new Map(entries(targets, 10_000).map(([name, at]) => [name, textMap(openMembers(at)('hashes'), 8)]))
+}
+
+/** Whether targets may be named by other roles too, whose metadata lies in files of their own. */
+function hasDelegations({ value }: StoredRole): boolean {
+  return !isAbsent(openMembers(openMembers(documentPlace(value, 'tuf_malformed'))('signed'))('delegations'))
 }
 
 /** When what is stored stops being good, and which role that is; `undefined` when a role is missing: an older tool filled the folder. */
@@ -109,12 +109,14 @@ export async function readTarget(mirrorFolder: string, name: string, targets: St
   const path = join(mirrorFolder, 'targets', name)
   const bytes = await readStored(path, tufLimits.target)
   if (bytes === undefined || targets === undefined) return bytes
-  const expected = targetHashes(targets).get(name)
-  const found = createHash('sha256').update(bytes).digest('hex')
-  if (expected === undefined || expected === found) return bytes
+  const named = targetHashes(targets).get(name)
+  if (named === undefined && hasDelegations(targets)) return bytes
+  const algorithm = named?.['sha256'] === undefined ? 'sha512' : 'sha256'
+  const found = createHash(algorithm).update(bytes).digest('hex')
+  if (named?.[algorithm] === found) return bytes
   throw new CountersignError('content_altered', `${path} is not what the metadata beside it names`, {
-    expected: `sha256:${expected.slice(0, 80)}`,
-    found: `sha256:${found}`,
+    expected: `${algorithm}:${(named?.[algorithm] ?? 'none').slice(0, 128)}`,
+    found: `${algorithm}:${found}`,
     hint: 'Fetch it again with "countersign trusted-root refresh".',
   })
 }
