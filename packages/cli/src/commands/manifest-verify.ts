@@ -1,14 +1,25 @@
 /** `countersign dockerfile verify` and `countersign manifest verify`: flags and help. */
 import type { Command, Flag } from '../command/model.ts'
+import { failOnFlag, manifestFlags } from '../flags/batch.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
-import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
+import { checkNameFlag, demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Everything that `verify` takes, but for what speaks of one image. */
 const verifyFlags: readonly Flag[] = [
+  ...manifestFlags,
+  failOnFlag,
   ...policyFlags,
   ...signerFlags,
   ...demandFlags,
   ...imageDemandFlags.filter(({ name }) => name !== 'local-image'),
+  checkNameFlag,
+  ...['local-image', 'payload', 'signature'].map((name): Flag => ({
+    name,
+    kind: name === 'local-image' ? 'boolean' : 'text',
+    hidden: true,
+    help: 'of a single image',
+    refused: { code: 'not_supported', hint: 'Verify a single image with "countersign verify".' },
+  })),
   signatureRepositoryFlag,
   ...registryFlags,
 ]

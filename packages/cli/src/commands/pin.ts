@@ -1,7 +1,8 @@
 /** `countersign pin`: flags and help. */
 import type { Command } from '../command/model.ts'
+import { failOnFlag } from '../flags/batch.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
-import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
+import { checkNameFlag, demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 import { variableFlags } from './manifest-verify.ts'
 
 /** Rewrites images to digests. */
@@ -37,6 +38,8 @@ export const pinCommand: Command = {
       commandLineOnly: true,
     },
     ...variableFlags,
+    failOnFlag,
+    checkNameFlag,
     ...policyFlags,
     ...signerFlags,
     ...demandFlags,

@@ -2,7 +2,7 @@
 import type { Command } from '../command/model.ts'
 import { batchFlags, failOnFlag, manifestFlags } from '../flags/batch.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
-import { demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
+import { checkNameFlag, demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
 /** Verifies signatures of images. */
 export const verifyCommand: Command = {
@@ -44,7 +44,7 @@ export const verifyCommand: Command = {
     ...signerFlags,
     ...demandFlags,
     ...imageDemandFlags,
-    { name: 'check-name', kind: 'boolean', help: 'accept only signatures that are bound to the name of the repository (sign --bind-name)' },
+    checkNameFlag,
     {
       name: 'signature',
       kind: 'text',

@@ -132,6 +132,13 @@ export const imageDemandFlags: readonly Flag[] = [
   attachmentTagPrefixFlag,
 ]
 
+/** The verbs that verify signatures of images. */
+export const checkNameFlag: Flag = {
+  name: 'check-name',
+  kind: 'boolean',
+  help: 'accept only signatures that are bound to the name of the repository (sign --bind-name)',
+}
+
 /** `verify-blob` and `verify-blob-attestation`. */
 export const blobDemandFlags: readonly Flag[] = [
   {

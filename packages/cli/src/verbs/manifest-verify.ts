@@ -31,6 +31,7 @@ type Gathered = {
   /** References as written, each once, with the places that mention them. */
   readonly images: Map<string, ImageMention[]>
   readonly failed: SubjectReport[]
+  readonly skipped: SubjectReport[]
 }
 
 async function verifyMentioned(
@@ -38,7 +39,7 @@ async function verifyMentioned(
   kind: ManifestKind | undefined,
   counts: (mention: ImageMention) => boolean,
 ): Promise<Conclusion> {
-  const gathered: Gathered = { images: new Map(), failed: [] }
+  const gathered: Gathered = { images: new Map(), failed: [], skipped: [] }
   for (const file of invocation.subjects) {
     try {
       const { images } = await readManifest(invocation, file, kind)
@@ -47,24 +48,28 @@ async function verifyMentioned(
       gathered.failed.push(failedSubject(invocation, file, thrown, file))
     }
   }
-  const { images, failed } = gathered
-  if (images.size === 0) return { subjects: failed }
+  const { images, failed, skipped } = gathered
+  if (images.size === 0) return { subjects: [...failed, ...skipped] }
   const verified = await verifyImages({ ...invocation, subjects: [...images.keys()] })
-  for (const { subject, ok } of verified.subjects) {
-    if (!ok)
+  for (const { subject, failure } of verified.subjects) {
+    if (failure !== undefined)
       for (const mention of images.get(subject) ?? [])
         invocation.terminal.err(`  ${printable(`${subject} is in ${mentionPlace(mention)}`)}\n`)
   }
-  return { ...verified, subjects: [...verified.subjects.map((report) => placed(report, images.get(report.subject) ?? [])), ...failed] }
+  return {
+    ...verified,
+    subjects: [...verified.subjects.map((report) => placed(report, images.get(report.subject) ?? [])), ...failed, ...skipped],
+  }
 }
 
 /** A file in which nothing is verified is a failure: "all images of nothing are signed" is true and says nothing. */
-function gather(invocation: Invocation, { images, failed }: Gathered, file: string, mentions: readonly ImageMention[]): void {
+function gather(invocation: Invocation, { images, failed, skipped }: Gathered, file: string, mentions: readonly ImageMention[]): void {
   const { terminal, verbose } = invocation
   let named = 0
   for (const mention of mentions) {
     const { text, skip } = mention
     if (skip !== undefined && mention.unresolved !== true) {
+      skipped.push({ subject: text, ok: false, type: 'container', location: locationOf(mention), skipped: skip })
       if (verbose) terminal.err(`${printable(`${mentionPlace(mention)}: ${text}: ${skip}`)}\n`)
       continue
     }
@@ -92,12 +97,14 @@ function demandImage({ text, skip }: ImageMention): void {
 }
 
 function placed(report: SubjectReport, mentions: readonly ImageMention[]): SubjectReport {
-  const places = mentions.map(({ file, line, column, path, object }) => ({
-    file,
-    line,
-    column,
-    path,
-    ...(object === undefined ? {} : { object }),
+  const [first] = mentions
+  const places = mentions.map((mention) => ({
+    ...locationOf(mention),
+    ...(mention.object === undefined ? {} : { object: mention.object }),
   }))
-  return { ...report, mentions: places }
+  return { type: 'container', ...(first === undefined ? {} : { location: locationOf(first) }), ...report, mentions: places }
+}
+
+function locationOf({ file, line, column, path }: ImageMention): { file: string; line: number; column: number; path: string } {
+  return { file, line, column, path }
 }

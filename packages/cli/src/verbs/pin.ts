@@ -47,7 +47,8 @@ export async function pin(invocation: Invocation): Promise<Conclusion> {
       fail(manifest.file, thrown)
     }
   }
-  if (subjects().some(({ ok }) => !ok)) {
+  const warned = answers.failOnWarn === true && answers.subjects.some(({ verdict }) => verdict === 'warn')
+  if (warned || subjects().some(({ ok }) => !ok)) {
     terminal.err('Nothing was written.\n')
     return { ...answers, subjects: subjects() }
   }
