@@ -11,6 +11,13 @@ export async function seedTrust(nowMs: number): Promise<SelectedTrust> {
     root: seed.trustedRoot,
     named: false,
     report: { source: 'built-in trusted root', name: 'of the public-good Sigstore instance', date },
+    expiries: [
+      {
+        what: 'the built-in trusted root of the public-good Sigstore instance',
+        endsMs: seed.expiresMs,
+        next: 'Update countersign, or run "countersign initialize".',
+      },
+    ],
   }
 }
 

@@ -1,7 +1,7 @@
 /** Reads every place where signatures of one image may be, and keeps apart what is not there, what is broken, and what could not be read. */
 import type { SignedEntity } from '@countersign/core/bundle/model'
 import type { Digest } from '@countersign/core/digest'
-import type { CountersignError } from '@countersign/core/failure'
+import { CountersignError } from '@countersign/core/failure'
 import { fallbackTag, legacyTag } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
 import { gate } from '../discover/bounded.ts'
@@ -82,12 +82,16 @@ export async function gatherSignatures(repository: RepositoryReader, subject: Di
     }),
   )
   const writers = read.filter((writer) => writer !== undefined)
-  const listed = [...(api?.kind === 'listed' ? api.manifests : []), ...index.entries].slice(0, 2 * defaultDiscoveryLimits.maxReferrers)
+  const listed = [...(api?.kind === 'listed' ? api.manifests : []), ...index.entries]
   const referrers = new Map<Digest, ExaminedManifest>()
   for (const { kind, content } of writers) if (kind === 'bundle' && content.kind === 'read') referrers.set(content.stored.digest, content)
   const digests = [...new Set(listed.map(({ digest }) => digest))].filter((digest) => !referrers.has(digest))
+  const { maxReferrers } = defaultDiscoveryLimits
+  if (digests.length > maxReferrers) {
+    note(new CountersignError('limit_exceeded', `${repository.name} lists ${digests.length} referrers, more than ${maxReferrers}`))
+  }
   await Promise.all(
-    digests.map(async (digest) => {
+    digests.slice(0, maxReferrers).map(async (digest) => {
       const content = await readManifest(reading, { digest }, note)
       if (content !== undefined) referrers.set(digest, content)
     }),

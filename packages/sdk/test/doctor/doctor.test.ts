@@ -229,6 +229,21 @@ describe('the doctor', () => {
     expect(findings.map(({ code }) => code)).toEqual(['subject_missing'])
   })
 
+  it('attack: an index of more entries than are read is not called healthy, and its repair drops none of them', async () => {
+    const sick = await sickImage(['bundle'])
+    const size = 10
+    const many = Array.from({ length: 6_000 }, (_, at) => ({
+      mediaType: manifestType,
+      digest: `sha256:${at.toString(16).padStart(64, '0')}` as Digest,
+      size,
+    }))
+    sick.put(sick.tag, { ...sick.index(), manifests: [...many, ...sick.index().manifests] })
+    const { gathered } = await examineSignatures(sick.repository, sick.subject.digest, true)
+    expect(gathered.unreadable).toMatchObject([{ code: 'limit_exceeded' }])
+    await repair(sick)
+    expect(await accepted(sick, sick.signers)).toBe(1)
+  })
+
   it('calls nothing healthy that it could not read', async () => {
     const sick = await sickImage(['bundle'])
     const { gathered } = await examineSignatures(
