@@ -21,6 +21,25 @@ export function compileGlob(glob: string): (name: string) => boolean {
     })
   }
   const tokens = readTokens(glob)
+  const first = tokens.findIndex(({ kind }) => kind !== 'literal')
+  if (first === -1) return (name) => name === glob
+  const last = tokens.findLastIndex(({ kind }) => kind !== 'literal')
+  // Most globs have one wildcard and most names are decided by what stands around it: thousands of names a second are matched.
+  const [head, tail] = [textOf(tokens.slice(0, first)), textOf(tokens.slice(last + 1))]
+  const within = matcherOf(tokens.slice(first, last + 1))
+  const least = head.length + tail.length
+  return (name) =>
+    name.length >= least && name.startsWith(head) && name.endsWith(tail) && within(name.slice(head.length, name.length - tail.length))
+}
+
+function textOf(tokens: readonly Token[]): string {
+  return tokens.map((token) => (token.kind === 'literal' ? token.character : '')).join('')
+}
+
+function matcherOf(tokens: readonly Token[]): (name: string) => boolean {
+  const [only, another] = tokens
+  if (another === undefined && only?.kind === 'all') return () => true
+  if (another === undefined && only?.kind === 'segment') return (name) => !name.includes('/')
   return (name) => matches(tokens, name)
 }
 
@@ -45,26 +64,41 @@ function readTokens(glob: string): readonly Token[] {
 
 /** `reached[i]`: what was read so far can have been matched by the first `i` tokens. */
 function matches(tokens: readonly Token[], name: string): boolean {
-  let reached = skipStars(tokens, [true])
-  for (const character of name.split('')) {
-    const next: boolean[] = []
-    let alive = false
-    for (const [i, token] of tokens.entries()) {
-      if (reached[i] !== true) continue
-      if (token.kind === 'all' || (token.kind === 'segment' && character !== '/')) next[i] = alive = true
-      else if (token.kind === 'literal' ? token.character === character : token.kind === 'one' && character !== '/')
-        next[i + 1] = alive = true
-    }
-    if (!alive) return false
-    reached = skipStars(tokens, next)
+  let reached = new Uint8Array(tokens.length + 1)
+  let next = new Uint8Array(tokens.length + 1)
+  reached[0] = 1
+  skipStars(tokens, reached)
+  for (let at = 0; at < name.length; at++) {
+    if (!step(tokens, name.charAt(at), reached, next)) return false
+    skipStars(tokens, next)
+    const done = reached
+    reached = next
+    next = done.fill(0)
   }
-  return reached[tokens.length] === true
+  return reached[tokens.length] === 1
+}
+
+/** Reads one character; false when nothing can match any more. */
+function step(tokens: readonly Token[], character: string, reached: Uint8Array, next: Uint8Array): boolean {
+  let alive = false
+  for (let i = 0; i < tokens.length; i++) {
+    if (reached[i] !== 1) continue
+    const token = tokens[i] as Token
+    if (token.kind === 'all' || (token.kind === 'segment' && character !== '/')) {
+      next[i] = 1
+      alive = true
+    } else if (token.kind === 'literal' ? token.character === character : token.kind === 'one' && character !== '/') {
+      next[i + 1] = 1
+      alive = true
+    }
+  }
+  return alive
 }
 
 /** A star may stand for nothing. */
-function skipStars(tokens: readonly Token[], reached: boolean[]): boolean[] {
-  for (const [i, token] of tokens.entries()) {
-    if (reached[i] === true && (token.kind === 'all' || token.kind === 'segment')) reached[i + 1] = true
+function skipStars(tokens: readonly Token[], reached: Uint8Array): void {
+  for (let i = 0; i < tokens.length; i++) {
+    const kind = reached[i] === 1 ? tokens[i]?.kind : undefined
+    if (kind === 'all' || kind === 'segment') reached[i + 1] = 1
   }
-  return reached
 }

@@ -22,6 +22,8 @@ export type JsonLimits = {
   readonly maxDepth?: number
   /** Values of any kind, all levels together; default 1,000,000. */
   readonly maxValues?: number
+  /** Members of the document itself that are read as strictly as all others, but of which no value is made: `null` stands for it. */
+  readonly sourceOnly?: readonly string[]
 }
 
 /** A document and, when it is an object, the exact text of the value of each of its members. */
@@ -73,7 +75,8 @@ function parse(document: Uint8Array | string, limits: JsonLimits, sources: Map<s
     throw new CountersignError('json_malformed', 'the JSON document contains a lone surrogate')
   }
   const { maxDepth = defaultMaxDepth, maxValues = defaultMaxValues } = limits
-  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth, values: 0, maxValues, sources }
+  const { sourceOnly = [] } = limits
+  const cursor: Cursor = { text, position: 0, depth: 0, maxDepth, values: 0, maxValues, sources, sourceOnly }
   skipSpace(cursor)
   const value = readValue(cursor)
   skipSpace(cursor)
@@ -92,6 +95,7 @@ type Cursor = {
   readonly maxValues: number
   /** Where the sources of top-level members go; absent when nobody asked. */
   readonly sources: Map<string, string> | undefined
+  readonly sourceOnly: readonly string[]
 }
 
 function decode(document: Uint8Array): string {
@@ -117,9 +121,7 @@ function skipSpace(cursor: Cursor): void {
 
 function readValue(cursor: Cursor): JsonValue {
   // Hostile: a value of two bytes takes a hundred times that in memory, and no catch helps when the heap is full.
-  if (++cursor.values > cursor.maxValues) {
-    throw new CountersignError('json_too_large', `the JSON document has more than ${cursor.maxValues} values`)
-  }
+  countValue(cursor)
   switch (cursor.text.charCodeAt(cursor.position)) {
     case 0x22:
       return readString(cursor)
@@ -136,6 +138,11 @@ function readValue(cursor: Cursor): JsonValue {
     default:
       return readNumber(cursor)
   }
+}
+
+function countValue(cursor: Cursor): void {
+  if (++cursor.values <= cursor.maxValues) return
+  throw new CountersignError('json_too_large', `the JSON document has more than ${cursor.maxValues} values`)
 }
 
 function readLiteral<T extends JsonValue>(cursor: Cursor, literal: string, value: T): T {
@@ -243,18 +250,47 @@ function readObject(cursor: Cursor): JsonObject {
   return members
 }
 
-function readMember(cursor: Cursor, members: Record<string, JsonValue>): void {
+/** Reads the name of a member and the colon after it; `isKnown` tells a name that was there before. */
+function readName(cursor: Cursor, isKnown: (name: string) => boolean): string {
   if (cursor.text.charCodeAt(cursor.position) !== 0x22) throw malformed(cursor, 'a member name')
   const name = readString(cursor)
   // Hostile: one reader takes the first of two members, another the last.
-  if (name in members) {
+  if (isKnown(name)) {
     throw new CountersignError('json_duplicate_key', `the member ${JSON.stringify(name.slice(0, 80))} occurs twice in one JSON object`)
   }
   skipSpace(cursor)
   if (cursor.text.charCodeAt(cursor.position) !== 0x3a) throw malformed(cursor, '":"')
   cursor.position++
   skipSpace(cursor)
+  return name
+}
+
+function readMember(cursor: Cursor, members: Record<string, JsonValue>): void {
+  const name = readName(cursor, (known) => known in members)
   const start = cursor.position
-  members[name] = readValue(cursor)
+  members[name] = cursor.depth === 1 && cursor.sourceOnly.includes(name) ? scanValue(cursor) : readValue(cursor)
   if (cursor.depth === 1) cursor.sources?.set(name, cursor.text.slice(start, cursor.position))
+}
+
+/** Reads a value as {@link readValue} does and keeps nothing of it: what nobody asks for takes no memory. */
+function scanValue(cursor: Cursor): null {
+  const code = cursor.text.charCodeAt(cursor.position)
+  if (code !== 0x7b && code !== 0x5b) {
+    readValue(cursor)
+    return null
+  }
+  countValue(cursor)
+  const close = code === 0x7b ? 0x7d : 0x5d
+  enter(cursor)
+  if (cursor.text.charCodeAt(cursor.position) === close) {
+    cursor.position++
+    cursor.depth--
+    return null
+  }
+  const names = code === 0x7b ? new Set<string>() : undefined
+  do {
+    if (names !== undefined) readName(cursor, (name) => names.size === names.add(name).size)
+    scanValue(cursor)
+  } while (another(cursor, close))
+  return null
 }

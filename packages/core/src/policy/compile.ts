@@ -35,6 +35,8 @@ export type CompiledIdentity = {
   readonly authority?: OwnAuthority
   /** The windows in which a signature of this signer counts (no window: always); `undefined` for another signer. */
   readonly windowsFor: (item: ProvenItem) => readonly (TimeRange | undefined)[] | undefined
+  /** Of a certificate identity of Fulcio: what its names are compared with, issuer and subject. */
+  readonly names?: { readonly issuer: (name: string) => boolean; readonly subject: (name: string) => boolean }
 }
 
 /** A party whose identities are resolved. */
@@ -116,7 +118,7 @@ async function compileIdentity(identity: PolicyIdentity, resolve: KeyResolver, o
   const { name, person, roles, signer } = identity
   const base = { name, ...(person === undefined ? {} : { person }), roles, open: isOpen(signer) }
   if (signer.kind === 'certificate')
-    return { ...base, keys: [], needsAuthority: true, windowsFor: await certificateWindows(signer, identity.path) }
+    return { ...base, keys: [], needsAuthority: true, ...(await certificateWindows(signer, identity.path)) }
   if (signer.kind === 'x509') {
     const authority = await compileOwnAuthority(signer, identity.path, options)
     const windows = [signer.validFor]
@@ -140,16 +142,29 @@ async function compileIdentity(identity: PolicyIdentity, resolve: KeyResolver, o
 async function certificateWindows(
   signer: Extract<PolicyIdentity['signer'], { kind: 'certificate' }>,
   path: string,
-): Promise<CompiledIdentity['windowsFor']> {
+): Promise<Pick<CompiledIdentity, 'windowsFor' | 'names'>> {
   const issuer = await compileName(signer.issuer, `${path}.certificate.issuer`)
   const subject = await compileName(signer.subject, `${path}.certificate.subject`)
   const extensions: (readonly [string, (name: string) => boolean])[] = []
   for (const [arc, match] of signer.extensions) extensions.push([arc, await compileName(match, `${path}.certificate.extensions`)])
   const windows = [signer.validFor]
-  return ({ evidence: { signer: found } }) => {
+  const windowsFor = remembered(({ evidence: { signer: found } }) => {
     if (found.kind !== 'certificate' || found.own !== undefined || !issuer(found.issuer) || !subject(found.subject)) return undefined
     const all = extensions.every(([arc, matches]) => Object.hasOwn(found.extensions, arc) && matches(found.extensions[arc] ?? ''))
     return all ? windows : undefined
+  })
+  return { windowsFor, names: { issuer, subject } }
+}
+
+/** Cached evidence is judged over and over, and each rule asks of it: patterns are matched once for an identity and a piece of evidence. */
+function remembered(windowsFor: CompiledIdentity['windowsFor']): CompiledIdentity['windowsFor'] {
+  const known = new WeakMap<ProvenItem, { readonly windows: ReturnType<CompiledIdentity['windowsFor']> }>()
+  return (item) => {
+    const before = known.get(item)
+    if (before !== undefined) return before.windows
+    const windows = windowsFor(item)
+    known.set(item, { windows })
+    return windows
   }
 }
 

@@ -61,8 +61,9 @@ export function countItem(compiled: CompiledRule, item: ProvenItem, around: Surr
 }
 
 /** A window counts by trusted time alone: without one nothing says that the key was valid when it signed. */
-function windowHolds(identity: CompiledIdentity, { signedMs, ...item }: ProvenItem): boolean {
-  const windows = identity.windowsFor({ signedMs, ...item }) ?? []
+function windowHolds(identity: CompiledIdentity, item: ProvenItem): boolean {
+  const { signedMs } = item
+  const windows = identity.windowsFor(item) ?? []
   return windows.some((window) => window === undefined || (signedMs !== undefined && inRange(signedMs, window)))
 }
 

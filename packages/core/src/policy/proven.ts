@@ -28,8 +28,7 @@ export type ProvenItem = {
 }
 
 /**
- * Reads evidence that `verifyEntity` gave. Throws `internal` when it is none of its own making: content whose statement does not parse
- * cannot have been proven.
+ * Reads evidence that `verifyEntity` gave. The predicate of an attestation becomes a value when it is first asked for.
  */
 export async function readProven(evidence: Evidence, source: string, primitives: Primitives): Promise<ProvenItem> {
   const content = await contentDigest(evidence, primitives)
@@ -78,10 +77,18 @@ export function signerText(signer: SignerEvidence): string {
 }
 
 function claimOf({ content }: Evidence): ProvenItem['claim'] {
-  if (content.kind !== 'statement') return { kind: 'signature' }
-  const statement = parseStatement(content.payload)
-  if (isSignatureStatement(statement)) return { kind: 'signature' }
-  return { kind: 'attestation', predicateType: statement.predicateType, predicate: predicateValue(statement) }
+  if (content.kind !== 'statement' || isSignatureStatement(content)) return { kind: 'signature' }
+  const { predicateType } = content
+  let read: { readonly value: JsonValue | undefined } | undefined
+  return {
+    kind: 'attestation',
+    predicateType,
+    // A value of many megabytes: made once, and only for a condition that asks.
+    get predicate() {
+      read ??= { value: predicateValue(parseStatement(content.payload)) }
+      return read.value
+    },
+  }
 }
 
 async function contentDigest({ content, artifact }: Evidence, primitives: Primitives): Promise<Digest> {

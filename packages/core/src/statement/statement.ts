@@ -8,7 +8,6 @@ import { CountersignError } from '../failure.ts'
 import { type JsonValue, maxDocumentBytes, parseJsonAs, parseJsonDocument } from '../json/parse.ts'
 import {
   documentPlace,
-  isAbsent,
   items,
   nonEmptyText,
   oneOf,
@@ -64,6 +63,9 @@ export type StatementParts = {
 
 /** SBOMs nest a dependency in a dependency, and those of whole systems name millions of things: four million values take half a gigabyte. */
 const limits = { maxBytes: maxDocumentBytes, maxDepth: 256, maxValues: 4_000_000 }
+
+/** The predicate is checked like the rest, and made a value only when somebody asks for it ({@link predicateValue}). */
+const statementLimits = { ...limits, sourceOnly: ['predicate'] }
 const maxSubjects = 100_000
 const maxDigests = 64
 const maxAnnotations = 1_000
@@ -71,13 +73,14 @@ const maxAnnotations = 1_000
 /** Reads a DSSE payload. Throws `statement_malformed`; the text begins with the path of the field. At most 128 MiB, 100,000 subjects and 4,000,000 values. */
 export function parseStatement(payload: Uint8Array): Statement {
   const code = 'statement_malformed'
-  const { value, sources } = parseJsonAs(code, 'the in-toto statement', payload, limits)
+  const { value, sources } = parseJsonAs(code, 'the in-toto statement', payload, statementLimits)
   const field = openMembers(documentPlace(value, code))
   const type = oneOf(field('_type'), Object.values(statementTypes))
   const subjects = items(field('subject'), maxSubjects).map(readSubject)
   // A statement about nothing binds nothing.
   if (subjects.length === 0) refuse(field('subject'), 'no subject')
-  const predicate = isAbsent(field('predicate')) ? undefined : sources.get('predicate')
+  const source = sources.get('predicate')
+  const predicate = source === 'null' ? undefined : source
   return {
     version: type === statementTypes['1'] ? '1' : '0.1',
     subjects,
@@ -132,7 +135,7 @@ export function buildSignatureStatement(
 }
 
 /** The predicate as a value, for reading; `undefined` when there is none. What is kept or compared is `predicateBytes`. */
-export function predicateValue(statement: Statement): JsonValue | undefined {
+export function predicateValue(statement: Pick<Statement, 'predicateBytes'>): JsonValue | undefined {
   return statement.predicateBytes === undefined ? undefined : parseJsonDocument(fromUtf8(statement.predicateBytes), limits).value
 }
 

@@ -182,3 +182,51 @@ describe('parseJsonAs', () => {
     expect(failure?.message).toContain('the bundle: ')
   })
 })
+
+describe('members of which no value is made', () => {
+  const lazily = (document: string, limits: Parameters<typeof parseJson>[1] = {}) =>
+    parseJsonDocument(document, { ...limits, sourceOnly: ['big'] })
+
+  it('stand as null, with their text kept, at the top alone', () => {
+    const { value, sources } = lazily('{"a":{"big":[1]},"big": {"x":[1,{"y":"z"}]} }')
+    expect(value).toEqual({ a: { big: [1] }, big: null })
+    expect(sources.get('big')).toBe('{"x":[1,{"y":"z"}]}')
+  })
+
+  it('are read as strictly as values are: both readers accept the same documents, with the same failures', () => {
+    const text = fc.oneof(
+      fc.json(),
+      fc
+        .json()
+        .chain((json) =>
+          fc
+            .tuple(fc.nat(json.length), fc.constantFrom('', '"', '{', ']', ',', '\\', 'x', '1'))
+            .map(([at, put]) => json.slice(0, at) + put + json.slice(at + 1)),
+        ),
+      fc.constantFrom(
+        '{"a":1,"a":2}',
+        '[{"a":[{"b":1,"b":1}]}]',
+        '{"a":1,"\\u0061":2}',
+        '"\\ud800"',
+        '1e999',
+        '[1,]',
+        '{}',
+        '[]',
+        '{"a"}',
+        '{"__proto__":1,"__proto__":2}',
+      ),
+    )
+    fc.assert(
+      fc.property(text, (json) => {
+        const document = `{"big":${json}}`
+        expect(failureOf(() => lazily(document))?.code).toBe(failureOf(() => parseJson(document))?.code)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('attack: count for the bounds of depth and number', () => {
+    expect(failureOf(() => lazily(`{"big":${'['.repeat(70)}${']'.repeat(70)}}`))?.code).toBe('json_too_deep')
+    expect(failureOf(() => lazily(`{"big":[${'0,'.repeat(50)}0]}`, { maxValues: 40 }))?.code).toBe('json_too_large')
+  })
+})
