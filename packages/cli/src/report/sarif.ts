@@ -23,6 +23,12 @@ export function sarifReport(report: Report): string {
   const results: Result[] = []
   for (const subject of report.subjects) {
     const locations = [locationOf(subject)]
+    for (const { finding, path, detail, ...location } of subject.findings ?? []) {
+      const locations = [locationOf({ subject: path, location })]
+      results.push({ ruleId: finding, level: 'warning', message: { text: detail }, locations })
+    }
+    // What was found says it better than that something was.
+    if ((subject.findings ?? []).length > 0) continue
     if (subject.failure !== undefined) results.push(result(subject.failure, locations, 'error'))
     else if (standingOf(subject) === 'warned')
       results.push({
@@ -55,7 +61,7 @@ export function sarifReport(report: Report): string {
 }
 
 /** Where a file mentions the subject (SARIF 2.1.0 §3.28); code review shows the result there. */
-function locationOf({ subject, location }: SubjectReport): Location {
+function locationOf({ subject, location }: Pick<SubjectReport, 'subject' | 'location'>): Location {
   const logicalLocations = [{ fullyQualifiedName: subject }]
   if (location === undefined || location.file === '-') return { logicalLocations }
   const { file, line, column } = location

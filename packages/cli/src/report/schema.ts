@@ -114,7 +114,20 @@ export type SubjectReport = {
   readonly content?: JsonValue
   /** Places that could not be read: what is there is not known. */
   readonly unreadable?: readonly FailureReport[]
+  /** What was found in a file that was checked. */
+  readonly findings?: readonly FindingReport[]
   readonly failure?: FailureReport
+}
+
+/** One finding in a file, with its place. */
+export type FindingReport = {
+  readonly finding: string
+  readonly file: string
+  readonly line?: number
+  readonly column?: number
+  /** Where it is in the document, as in `$.require[0]`. */
+  readonly path: string
+  readonly detail: string
 }
 
 /** One signature that was looked at: exactly the checks that ran, and what each proved. */

@@ -17,23 +17,26 @@ export async function lintPolicies(invocation: Invocation): Promise<Conclusion> 
 async function lintOne(invocation: Invocation, subject: string): Promise<SubjectReport> {
   const { terminal, reportOnStdout } = invocation
   try {
-    const { policy, placeOf } = await openPolicyFile(invocation, subject)
-    const findings = lintPolicy(policy, terminal.nowMs).map((finding) => ({ place: placeOf(finding.path), ...finding }))
+    const { policy, lineOf } = await openPolicyFile(invocation, subject)
+    const findings = lintPolicy(policy, terminal.nowMs).map((finding) => ({ ...finding, file: subject, ...lineOf(finding.path) }))
     if (!reportOnStdout) {
-      for (const { place, finding, path, detail } of findings) terminal.out(`${printable(`${place}: ${finding}: ${path}: ${detail}`)}\n`)
+      for (const { file, line, column, finding, path, detail } of findings)
+        terminal.out(`${printable(`${file}:${line}:${column}: ${finding}: ${path}: ${detail}`)}\n`)
       if (findings.length === 0) terminal.out(`${printable(subject)}: nothing suspicious\n`)
     }
-    const content = { rules: policy.rules.length, findings }
-    if (findings.length === 0) return { subject, ok: true, content }
+    const content = { rules: policy.rules.length }
+    if (findings.length === 0) return { subject, ok: true, content, findings }
     const failure = new CountersignError(
       'policy_suspicious',
       `${subject}: ${findings.length === 1 ? 'one thing is' : `${findings.length} things are`} suspicious`,
     )
     terminal.err(failureMessage(failureText(failure), subject))
-    return { subject, ok: false, content, failure: failureReport(failureText(failure)) }
+    return { subject, ok: false, content, findings, failure: failureReport(failureText(failure)) }
   } catch (thrown) {
     const failure = failureText(asFailure(thrown))
     terminal.err(failureMessage(failure, subject))
-    return { subject, ok: false, failure: failureReport(failure) }
+    const place = /:([0-9]+):([0-9]+): /.exec(failure.detail.startsWith(subject) ? failure.detail.slice(subject.length) : '')
+    const location = place === null ? {} : { location: { file: subject, line: Number(place[1]), column: Number(place[2]) } }
+    return { subject, ok: false, ...location, failure: failureReport(failure) }
   }
 }

@@ -54,7 +54,7 @@ async function testFile(invocation: Invocation, file: string): Promise<readonly 
   const verdicts: Verdict[] = []
   for (const one of document.cases) {
     const { verdict, report } = await testCase({ invocation: keyed, file, policyPath, here }, one, () => cases.judge(one, around))
-    reports.push(report)
+    reports.push({ ...report, location: { file, ...cases.lineOf(one.path) } })
     if (verdict !== undefined) verdicts.push(verdict)
   }
   const coverage = coverageOf(compiled.policy.rules, verdicts)

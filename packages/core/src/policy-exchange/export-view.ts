@@ -34,7 +34,7 @@ function exportRule(compiled: CompiledPolicy, { rule, party }: CompiledRule, log
     return undefined
   }
   if (onMissing === 'allow' && onFail === 'allow') {
-    log.note(path, 'the rule refuses nothing')
+    log.stricter(path, 'the rule refuses nothing and is left out: images that it alone speaks of may be refused there')
     return undefined
   }
   if (onMissing !== onFail) {

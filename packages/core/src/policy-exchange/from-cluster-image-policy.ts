@@ -7,11 +7,12 @@ import { addIdentity, addRule, type Draft, type DraftRule, partyOf } from './dra
 import { fromControllerImage } from './image-globs.ts'
 import { keylessIdentity } from './keyless.ts'
 import { keyIdentity, namedKey, pemKeys } from './keys.ts'
+import { type Logged, loggedField, loggedTogether } from './logged.ts'
 import type { LossLog } from './losses.ts'
 
 const maxItems = 100
 
-type Authority = { readonly by: JsonValue; readonly logged: boolean; readonly attestations: readonly Place[]; readonly path: string }
+type Authority = { readonly by: JsonValue; readonly logged: Logged; readonly attestations: readonly Place[]; readonly path: string }
 
 /** Adds what the document demands to the draft. Throws the code of the place. */
 export function fromClusterImagePolicy(at: Place, draft: Draft, log: LossLog): void {
@@ -57,7 +58,7 @@ function readAuthority(at: Place, base: Base, { draft, log }: Around): Authority
   const attestations = optionalItems(field('attestations'), maxItems)
   if (!isAbsent(field('keyless'))) {
     const by = keylessParty(openMembers(field('keyless')), wish, { draft, log })
-    return { by, logged: true, attestations, path: at.path }
+    return { by, logged: 'certificate', attestations, path: at.path }
   }
   const key = openMembers(field('key'))
   const identity = keyOf(key, field('key'), log)
@@ -99,9 +100,13 @@ function keylessParty(keyless: Members, wish: string, { draft, log }: Around): J
 function addAuthorities(authorities: readonly Authority[], base: Base, { draft, log }: Around): void {
   const plain = authorities.filter(({ attestations }) => attestations.length === 0)
   const rest = authorities.filter(({ attestations }) => attestations.length > 0)
-  const logged = authorities.some((authority) => authority.logged) ? { logged: true } : {}
-  if ('logged' in logged && authorities.some((authority) => !authority.logged))
-    log.stricter(base.name, 'a log entry is demanded of all authorities here, of some there')
+  const logged = loggedField(
+    loggedTogether(
+      authorities.map((authority) => authority.logged),
+      base.name,
+      log,
+    ),
+  )
   if (plain.length > 0) {
     const by = partyOf(
       plain.map((authority) => authority.by),
@@ -109,16 +114,35 @@ function addAuthorities(authorities: readonly Authority[], base: Base, { draft, 
     )
     addRule(draft, { ...base, body: { signature: { by, ...logged } } })
   }
-  if (rest.length + Math.min(plain.length, 1) > 1)
+  const groups = sameAttestations(rest)
+  if (groups.length + Math.min(plain.length, 1) > 1)
     for (const { path } of rest) log.stricter(path, 'any one authority suffices there; here what each asks for must be there')
-  for (const { by, attestations } of rest) {
-    for (const place of attestations) {
+  for (const group of groups) {
+    const by = partyOf(
+      group.map((authority) => authority.by),
+      1,
+    )
+    for (const place of group[0]?.attestations ?? []) {
       const field = openMembers(place)
       const condition = conditionOf(field('policy'), log)
       const attestation = { type: text(field('predicateType')), by, ...logged, ...(condition === '' ? {} : { condition }) }
       addRule(draft, { ...base, name: isAbsent(field('name')) ? base.name : text(field('name')), body: { attestation } })
     }
   }
+}
+
+/** Authorities that ask for one and the same attestation are one rule with "one of these". Of several, each must be by the same authority. */
+function sameAttestations(authorities: readonly Authority[]): readonly (readonly Authority[])[] {
+  const groups = new Map<string, Authority[]>()
+  for (const [index, authority] of authorities.entries()) {
+    const [only, ...more] = authority.attestations.map((place) => {
+      const field = openMembers(place)
+      return JSON.stringify([field('predicateType').value, field('policy').value])
+    })
+    const key = only !== undefined && more.length === 0 ? only : `authority ${index}`
+    groups.set(key, [...(groups.get(key) ?? []), authority])
+  }
+  return [...groups.values()]
 }
 
 function conditionOf(at: Place, log: LossLog): string {

@@ -7,12 +7,13 @@ import { addIdentity, addRule, type Draft, partyOf } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
 import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './keys.ts'
 import { additionalExtensions, keylessIdentity } from './keyless.ts'
+import { type Logged, loggedField, loggedTogether } from './logged.ts'
 import type { LossLog } from './losses.ts'
 import { restrictionOf } from './kyverno-cel.ts'
 
 const maxItems = 100
 
-type Attestor = { readonly by: JsonValue; readonly logged: boolean; readonly annotations: Readonly<Record<string, string>> }
+type Attestor = { readonly by: JsonValue; readonly logged: Logged; readonly annotations: Readonly<Record<string, string>> }
 type Around = {
   readonly draft: Draft
   readonly log: LossLog
@@ -103,7 +104,7 @@ function readAttestor(field: Members, at: Place, draft: Draft, log: LossLog): At
   if (!isAbsent(cosign('keyless'))) {
     if (ignored || ctlog?.('insecureIgnoreSCT').value === true)
       log.stricter(cosign('ctlog').path, 'certificates of Fulcio count only with log entry and SCT here')
-    return { by: keylessParty(openMembers(cosign('keyless')), name, draft, log), logged: true, annotations }
+    return { by: keylessParty(openMembers(cosign('keyless')), name, draft, log), logged: 'certificate', annotations }
   }
   const identity = keyOf(cosign, log)
   return identity === undefined ? lost(field('cosign'), log) : { by: addIdentity(draft, name, identity), logged: !ignored, annotations }
@@ -226,9 +227,13 @@ function finishDemand(demand: Demand, base: { readonly images: readonly string[]
     known.map((attestor) => attestor.by),
     demand.threshold,
   )
-  const logged = known.some((attestor) => attestor.logged) ? { logged: true } : {}
-  if (known.some((attestor) => !attestor.logged) && 'logged' in logged)
-    log.stricter(demand.path, 'a log entry is demanded of all attestors here, of some there')
+  const logged = loggedField(
+    loggedTogether(
+      known.map((attestor) => attestor.logged),
+      demand.path,
+      log,
+    ),
+  )
   const [first, ...more] = known.map(({ annotations }) => annotations)
   const annotations = first !== undefined && more.every((each) => JSON.stringify(each) === JSON.stringify(first)) ? first : {}
   if (known.some((each) => JSON.stringify(each.annotations) !== JSON.stringify(annotations)))

@@ -6,6 +6,7 @@ import { kyvernoCondition } from './cel.ts'
 import { addRule, type Draft, type DraftRule } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
 import { kyvernoAttestors, type KyvernoDemand } from './kyverno-attestors.ts'
+import { loggedField } from './logged.ts'
 import type { LossLog } from './losses.ts'
 import { nameFrom } from './names.ts'
 
@@ -100,7 +101,7 @@ function fromEntry(at: Place, rule: string, usual: Decision, { draft, log }: Aro
 }
 
 function signatureOf({ by, annotations, logged }: KyvernoDemand): JsonObject {
-  return { by, ...(logged ? { logged } : {}), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }
+  return { by, ...loggedField(logged), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }
 }
 
 function imagesOf(field: Members, log: LossLog): readonly string[] {
@@ -130,7 +131,7 @@ function fromAttestation(
   const attestation = {
     type: text(type),
     by: demand.by,
-    ...(demand.logged ? { logged: true } : {}),
+    ...loggedField(demand.logged),
     ...(condition === '' ? {} : { condition }),
   }
   addRule(draft, { ...base, name, body: { attestation } })

@@ -4,6 +4,7 @@ import { count, isAbsent, openMembers, optionalItems, text, textMap, type Member
 import { addIdentity, type Draft, partyOf } from './draft.ts'
 import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './keys.ts'
 import { additionalExtensions, keylessIdentity } from './keyless.ts'
+import { type Logged, loggedTogether } from './logged.ts'
 import type { LossLog } from './losses.ts'
 import { fromWildcard } from './names.ts'
 
@@ -14,10 +15,10 @@ const maxDepth = 3
 export type KyvernoDemand = {
   readonly by: JsonValue
   readonly annotations: Readonly<Record<string, string>>
-  readonly logged: boolean
+  readonly logged: Logged
 }
 
-type Entry = { readonly parties: readonly JsonValue[]; readonly annotations: Readonly<Record<string, string>>; readonly logged: boolean }
+type Entry = { readonly parties: readonly JsonValue[]; readonly annotations: Readonly<Record<string, string>>; readonly logged: Logged }
 
 /** All sets must be satisfied. `undefined` when there is none. */
 export function kyvernoAttestors(at: Place, draft: Draft, log: LossLog): KyvernoDemand | undefined {
@@ -28,9 +29,15 @@ export function kyvernoAttestors(at: Place, draft: Draft, log: LossLog): Kyverno
   const same = annotations.every((each) => JSON.stringify(each) === JSON.stringify(first))
   if (!same) log.weaker(at.path, 'annotations that only some of the attestors must have signed')
   const parties = sets.flatMap((set) => set.parties)
-  const logs = sets.map((set) => set.logged)
-  if (logs.includes(true) && logs.includes(false)) log.stricter(at.path, 'a log entry is demanded of all attestors here, of some there')
-  return { by: partyOf(parties, parties.length), annotations: same ? first : {}, logged: logs.includes(true) }
+  return {
+    by: partyOf(parties, parties.length),
+    annotations: same ? first : {},
+    logged: loggedTogether(
+      sets.map(({ logged }) => logged),
+      at.path,
+      log,
+    ),
+  }
 }
 
 function readSet(at: Place, draft: Draft, log: LossLog, depth: number): Entry {
@@ -44,12 +51,14 @@ function readSet(at: Place, draft: Draft, log: LossLog, depth: number): Entry {
   const [first] = entries
   const same = entries.every((entry) => JSON.stringify(entry.annotations) === JSON.stringify(first?.annotations))
   if (!same) log.weaker(at.path, 'annotations that only some of the attestors must have signed')
-  const logs = entries.map((entry) => entry.logged)
-  if (logs.includes(true) && logs.includes(false)) log.stricter(at.path, 'a log entry is demanded of all attestors here, of some there')
   return {
     parties: parties.length === 0 ? [] : [partyOf(parties, Math.max(threshold, 1))],
     annotations: same ? (first?.annotations ?? {}) : {},
-    logged: logs.includes(true),
+    logged: loggedTogether(
+      entries.map(({ logged }) => logged),
+      at.path,
+      log,
+    ),
   }
 }
 
@@ -76,7 +85,7 @@ function readEntry(at: Place, draft: Draft, log: LossLog, depth: number): Entry 
     const identity = { certificate: { ...(certificate as JsonObject), ...additionalExtensions(inner, log) } }
     if (!logged) log.stricter(inner('rekor').path, 'certificates of Fulcio count only with a log entry here')
     if (isTrue(inner('ctlog'), 'ignoreSCT')) log.stricter(inner('ctlog').path, 'certificates of Fulcio count only with an SCT here')
-    return { parties: [addIdentity(draft, wishOf(inner('subject'), 'keyless'), identity)], annotations, logged: true }
+    return { parties: [addIdentity(draft, wishOf(inner('subject'), 'keyless'), identity)], annotations, logged: 'certificate' }
   }
   const identities = kind === 'keys' ? keysOf(inner, place, log) : certificatesOf(inner, place, log)
   return { parties: identities.map((identity) => addIdentity(draft, 'key', identity)), annotations, logged }

@@ -20,7 +20,8 @@ function clauses(
   form: 'containers' | 'notary' | 'cosign',
 ): readonly (ExportRule & { readonly clauses: readonly (readonly CompiledIdentity[])[] })[] {
   const rules = exportRules(compiled, log, form === 'containers').filter((rule) => {
-    if (!rule.denies) log.note(rule.path, 'a warning cannot be said there: the rule is left out')
+    if (!rule.denies && form === 'cosign') log.note(rule.path, 'a warning cannot be said there: the rule is left out')
+    else if (!rule.denies) log.stricter(rule.path, 'a warning cannot be said there: images that this rule alone speaks of are refused')
     return rule.denies
   })
   lostIdentities(compiled, rules, log, form === 'notary')

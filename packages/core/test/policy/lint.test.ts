@@ -32,6 +32,85 @@ describe('a policy is suspicious', () => {
       { identities: { x: certificate({ glob: '**' }) }, require: by('x') },
       ['accepts_everybody $.identities.x'],
     ],
+    [
+      'when a pattern accepts everybody in other words',
+      { identities: { x: certificate({ pattern: '(?s:.*)' }) }, require: by('x') },
+      ['accepts_everybody $.identities.x'],
+    ],
+    [
+      'when a pattern ends where a name goes on',
+      { identities: { x: certificate({ pattern: 'https://github\\.com/acme.*' }) }, require: by('x') },
+      ['name_open_ended $.identities.x.certificate.subject'],
+    ],
+    [
+      'when a glob ends where a name goes on',
+      { identities: { x: certificate({ glob: 'https://github.com/acme**' }) }, require: by('x') },
+      ['name_open_ended $.identities.x.certificate.subject'],
+    ],
+    [
+      'when a glob begins with anything',
+      { identities: { x: certificate({ glob: '**/release.yml' }) }, require: by('x') },
+      ['name_open_ended $.identities.x.certificate.subject'],
+    ],
+    [
+      'when a dot of a pattern stands for any character',
+      { identities: { x: certificate({ pattern: 'https://github.com/acme/[a-z]+' }) }, require: by('x') },
+      ['name_open_ended $.identities.x.certificate.subject'],
+    ],
+    [
+      'not, when tags are open',
+      { identities: { x: certificate({ glob: 'https://github.com/acme/app/w.yml@refs/tags/v*' }) }, require: by('x') },
+      [],
+    ],
+    [
+      'not, when mail addresses of one domain are meant',
+      { identities: { x: certificate({ glob: '*@acme.example' }) }, require: by('x') },
+      [],
+    ],
+    [
+      'when a condition holds for nothing',
+      { require: [{ name: 'x', attestation: { type: 'spdx', by: 'alice', condition: '!has(predicate.bad)' } }] },
+      ['condition_vacuous $.require[0].attestation.condition'],
+    ],
+    [
+      'when a condition holds for an empty list',
+      { require: [{ name: 'x', attestation: { type: 'spdx', by: 'alice', condition: 'predicate.list.all(x, x.ok)' } }] },
+      ['condition_vacuous $.require[0].attestation.condition'],
+    ],
+    [
+      'not, when the list must not be empty',
+      {
+        require: [
+          { name: 'x', attestation: { type: 'spdx', by: 'alice', condition: 'size(predicate.list) > 0 && predicate.list.all(x, x.ok)' } },
+        ],
+      },
+      [],
+    ],
+    [
+      'when what fails can be made to be missing',
+      { require: [{ name: 'x', signature: { by: 'alice' }, onMissing: 'warn' }] },
+      ['missing_passes $.require[0]'],
+    ],
+    [
+      'when it says the same twice',
+      {
+        require: [
+          { name: 'x', signature: { by: 'alice' } },
+          { name: 'y', signature: { by: 'alice' } },
+        ],
+      },
+      ['rule_repeated $.require[1]'],
+    ],
+    [
+      'when no signature is old and young enough',
+      { require: [{ name: 'x', signature: { by: 'alice', before: formatTime(daysAgo(30)), maxAge: '10d' } }] },
+      ['never_satisfied $.require[0]'],
+    ],
+    [
+      'when a glob fits no reference',
+      { match: { images: ['registry.example/**', 'https://registry.example/x', 'registry.example/Team/**'] } },
+      ['matches_nothing $.match.images', 'matches_nothing $.match.images'],
+    ],
     ['not, when a glob means somebody', { identities: { x: certificate({ glob: 'https://github.com/acme/**' }) }, require: by('x') }, []],
     ['when nobody uses an identity', { identities: { ...good.identities, x: certificate('a') } }, ['identity_unused $.identities.x']],
     [

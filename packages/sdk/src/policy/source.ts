@@ -2,7 +2,7 @@
 import { compilePolicy, type CompiledPolicy, type CompileOptions } from '@countersign/core/policy/compile'
 import { parsePolicy } from '@countersign/core/policy/document'
 import { certificateFilesOf } from '@countersign/core/policy/own-certificates'
-import { readSourceDocument } from '../document/source.ts'
+import { readSourceDocument, type SourceDocument } from '../document/source.ts'
 
 const maxCharacters = 1024 * 1024
 
@@ -20,20 +20,20 @@ export async function loadPolicy(text: string, name: string, options: PolicyFile
   return (await openPolicy(text, name, options)).policy
 }
 
-/** A compiled policy, and where in its file a path of the document is, as `NAME:LINE:COLUMN`. Throws as {@link loadPolicy}. */
+/** A compiled policy, and where in its file a path of the document is, also as `NAME:LINE:COLUMN`. Throws as {@link loadPolicy}. */
 export async function openPolicy(
   text: string,
   name: string,
   options: PolicyFileOptions,
-): Promise<{ readonly policy: CompiledPolicy; readonly placeOf: (path: string) => string }> {
-  const { value, placeOf, located } = await readSourceDocument(text, name, { code: 'policy_malformed', maxCharacters })
+): Promise<{ readonly policy: CompiledPolicy } & Pick<SourceDocument, 'lineOf' | 'placeOf'>> {
+  const { value, lineOf, placeOf, located } = await readSourceDocument(text, name, { code: 'policy_malformed', maxCharacters })
   try {
     const document = parsePolicy(value)
     const certificates = new Map(options.certificates)
     if (options.readFile !== undefined) {
       for (const file of certificateFilesOf(document.identities.values())) certificates.set(file, await options.readFile(file))
     }
-    return { policy: await compilePolicy(document, { ...options, certificates }), placeOf }
+    return { policy: await compilePolicy(document, { ...options, certificates }), lineOf, placeOf }
   } catch (cause) {
     throw located(cause)
   }

@@ -83,7 +83,7 @@ describe('a policy file', () => {
 
 describe('docs/guides/writing-a-policy.md', () => {
   const guide = readFileSync(new URL('../../../../docs/guides/writing-a-policy.md', import.meta.url), 'utf8')
-  const blocks = [...guide.matchAll(/```yaml\n([^`]*)```/g)].map((match) => match[1] ?? '')
+  const blocks = [...guide.matchAll(/```yaml(?: [\w.-]+)?\n([^`]*)```/g)].map((match) => match[1] ?? '')
 
   it('shows a policy that loads, also with the revocations that it shows', async () => {
     expect(blocks.length).toBe(2)
