@@ -1,6 +1,6 @@
 /** What `copy`, `save` and `load` have in common: verify if asked to, copy, say what was carried. */
 import { CountersignError } from '@countersign/core/failure'
-import { formatPlace, formatReference, type ImageReference, parseReference } from '@countersign/core/oci/reference'
+import { formatPlace, type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
 import { openImageRepositories } from '@countersign/sdk/sign/repositories'
 import { type CopiedImage, copyImage, type CopyOnly } from '@countersign/sdk/transport/copy'
@@ -13,6 +13,7 @@ import { failureLine, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { beginProgress } from '../terminal/progress.ts'
+import { verifyBeforeCopying } from './verify-before-copying.ts'
 
 /** One copy. */
 export type Carriage = {
@@ -24,6 +25,8 @@ export type Carriage = {
   readonly finish?: (destination: Destination, copied: CopiedImage) => Promise<FinishedCarriage>
   /** The flags to verify by, where others than those that were typed. */
   readonly verifyFlags?: FlagValues
+  /** The name under which a policy judges the image; the default is that of the source, or of the destination where the source is in files. */
+  readonly judgedAs?: ImageReference
 }
 
 /** What a verb adds to the summary. */
@@ -57,7 +60,7 @@ export async function carryImage(invocation: Invocation, carriage: Carriage): Pr
         ...(only === undefined ? {} : { only }),
         check: async ({ digest }) => {
           checkDestinationDigest(destination, digest)
-          verified = await verifyFirst(invocation, { place: source.place, digest }, carriage.verifyFlags ?? flags)
+          verified = await verifyBeforeCopying(invocation, repositories, { ...carriage, digest })
         },
       },
     )
@@ -82,49 +85,6 @@ async function finishPlainly(destination: Destination): Promise<FinishedCarriage
 function checkDestinationDigest({ digest: wanted }: ImageReference, digest: string): void {
   if (wanted === undefined || wanted === digest) return
   throw new CountersignError('usage', 'the destination names another digest than that of the image', { expected: digest, found: wanted })
-}
-
-const impliesVerify = [
-  'policy',
-  'key',
-  'certificate-identity',
-  'certificate-identity-regexp',
-  'certificate-oidc-issuer',
-  'certificate-oidc-issuer-regexp',
-]
-
-/** Verifies by digest, as `verify` does; its refusal is that of the copy. */
-async function verifyFirst(invocation: Invocation, image: ImageReference, flags: FlagValues): Promise<SubjectReport | undefined> {
-  if (!flags.boolean('verify', false) && !impliesVerify.some((name) => flags.source(name) === 'flag')) return undefined
-  const { verifyImages } = await import('./verify.ts')
-  const quiet = { ...invocation.terminal, out: (): void => undefined, outIsTerminal: false }
-  const { subjects } = await verifyImages({
-    ...invocation,
-    flags: verifyingFlags(flags),
-    subjects: [formatReference(image)],
-    terminal: quiet,
-    reportOnStdout: false,
-  })
-  const [report] = subjects
-  if (report?.failure === undefined) return report
-  const { code, expected, found, hint } = report.failure
-  throw new CountersignError(code, 'the image did not verify, and nothing was written', {
-    hint,
-    ...(expected === undefined ? {} : { expected }),
-    ...(found === undefined ? {} : { found }),
-  })
-}
-
-/** What means something else to `verify`: where the archive goes, and which platforms are copied; the image is named by digest. */
-const ownFlags: ReadonlySet<string> = new Set(['output', 'platform'])
-
-function verifyingFlags(flags: FlagValues): FlagValues {
-  return {
-    ...flags,
-    text: (name) => (name === 'output' ? 'json' : ownFlags.has(name) ? undefined : flags.text(name)),
-    list: (name) => (ownFlags.has(name) ? [] : flags.list(name)),
-    source: (name) => (ownFlags.has(name) ? undefined : flags.source(name)),
-  }
 }
 
 function conclude(

@@ -31,7 +31,9 @@ export async function load(invocation: Invocation): Promise<Conclusion> {
   const folder = await mkdtemp(join(tmpdir(), 'countersign-trust-'))
   try {
     await writeTrust(content, folder)
-    return await carryImage(invocation, { subject, source, destination, verifyFlags: flagsWith(flags, content, folder) })
+    const [named] = content.images
+    const judgedAs = named === undefined || named.name === '' ? {} : { judgedAs: parseReference(named.name) }
+    return await carryImage(invocation, { subject, source, destination, verifyFlags: flagsWith(flags, content, folder), ...judgedAs })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

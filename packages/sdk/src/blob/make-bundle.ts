@@ -40,8 +40,9 @@ export type MadeBundle = { readonly bundle: Uint8Array; readonly verification?: 
  *
  * @example
  * ```ts
- * const { bundle, verification } = await makeBundle({ evidence: signature, artifact: fileBlobSource('release.tar.gz'), key, nowMs: Date.now() })
- * if (verification?.ok === true) await writeFile('release.tar.gz.sigstore.json', bundle)
+ * const artifact = fileBlobSource('release.tar.gz')
+ * const made = await makeBundle({ evidence: bytes, artifact, key: signer.publicKey, nowMs: Date.now() })
+ * if (made.verification?.ok === true) console.log(new TextDecoder().decode(made.bundle))
  * ```
  */
 export async function makeBundle(request: MakeBundleRequest): Promise<MadeBundle> {

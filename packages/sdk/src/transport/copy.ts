@@ -44,7 +44,9 @@ export type CopiedImage = {
  *
  * @example
  * ```ts
- * const { accessories } = await copyImage({ images, signatures: images }, async () => destination, { image: { tag: '1.2' }, tag: '1.2' })
+ * const source = { images: repository, signatures: repository }
+ * const mirror = await openRepository({ kind: 'layout', directory: './mirror' }, connection)
+ * const { accessories } = await copyImage(source, async () => mirror, { image, tag: '1.2' })
  * for (const { layout, kind, entries } of accessories) console.log(layout, kind, entries)
  * ```
  */
