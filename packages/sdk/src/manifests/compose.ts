@@ -34,7 +34,10 @@ function takeService(source: ManifestText, collect: Collector, given: Given, ser
   const image = member(service, 'image')
   const build = member(service, 'build')
   const parent = member(service, 'extends')
-  if (build !== undefined) {
+  // With `build` beside it an image is pulled first all the same, and built when the registry has none (compose-spec, "Using build and image"):
+  // whoever registers the name chooses what runs, unless `pull_policy` says to build.
+  const built = build !== undefined && (image === undefined || ['build', 'never'].includes(memberText(service, 'pull_policy') ?? ''))
+  if (built) {
     const named = image ?? build
     collect.add({
       ...elsewhere(source, named, `${path}.${image === undefined ? 'build' : 'image'}`),

@@ -42,6 +42,18 @@ function walk(at: Walk, tree: Tree, path: string): void {
   // Items of a List are objects of their own.
   const here = isKubernetesObject(tree) ? { ...at, object: objectName(tree), ours: isBuiltIn(memberText(tree, 'apiVersion') ?? '') } : at
   const inside = here === at ? path : ''
+  if (here !== at && rendersElsewhere(tree)) {
+    const { start } = tree
+    const text = here.object
+    here.collect.add({
+      text,
+      start,
+      end: start,
+      path: inside,
+      object: text,
+      skip: 'what it renders to is not in this file: verify the rendered objects',
+    })
+  }
   for (const [name, value] of tree.entries) {
     const below = inside === '' ? name : `${inside}.${name}`
     if (lists.has(name) && value.kind === 'list')
@@ -49,7 +61,7 @@ function walk(at: Walk, tree: Tree, path: string): void {
     else if (singles.has(name)) takeImage(here, value, below)
     else if (name === 'volumes' && value.kind === 'list')
       for (const [index, item] of value.items.entries()) takeReference(here, item, `${below}[${index}]`)
-    else if (name === 'image' && !here.ours && value.kind === 'text' && looksLikeImage(value.text)) add(here, value, below)
+    else if (/^image$|Image$/.test(name) && !here.ours && value.kind === 'text' && looksLikeImage(value.text)) add(here, value, below)
     walk(here, value, below)
   }
 }
@@ -88,6 +100,13 @@ function objectName(tree: Tree): string {
   return `${memberText(tree, 'kind') ?? ''}${name === undefined ? '' : `/${name}`}`.slice(0, 200)
 }
 
+/** Objects that name a chart or a folder; their images are known when somebody has rendered it. */
+function rendersElsewhere(tree: Tree): boolean {
+  const apiVersion = memberText(tree, 'apiVersion') ?? ''
+  if (apiVersion.startsWith('argoproj.io/')) return /^Application(?:Set)?$/.test(memberText(tree, 'kind') ?? '')
+  return /^(?:helm\.toolkit\.fluxcd\.io|kustomize\.toolkit\.fluxcd\.io|helm\.cattle\.io|kustomize\.config\.k8s\.io)\//.test(apiVersion)
+}
+
 /** The groups of Kubernetes itself keep images in PodSpecs alone; there an `image` elsewhere is something else. */
 function isBuiltIn(apiVersion: string): boolean {
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : ''
@@ -96,7 +115,7 @@ function isBuiltIn(apiVersion: string): boolean {
 
 /** In objects of others: what can be nothing but a reference, so that `image: logo.png` is none. */
 function looksLikeImage(text: string): boolean {
-  if (!/[/@]/.test(text) || text.includes('://')) return false
+  if (!/[/@:]/.test(text) || text.includes('://')) return false
   try {
     return parseReference(text).place.kind === 'registry'
   } catch (cause) {

@@ -49,13 +49,23 @@ describe('an image of Kubernetes is found', () => {
 
   it('by the steps and templates of Tekton and Argo, and where a custom resource names one outright', async () => {
     const spec =
-      '{ steps: [{ image: t/step:1 }], templates: [{ container: { image: a/c:1 }, script: { image: a/s:1 } }], image: quay.io/x/y:2, icon: { image: logo.png } }'
+      '{ steps: [{ image: t/step:1 }], templates: [{ container: { image: a/c:1 }, script: { image: a/s:1 } }], image: quay.io/x/y:2, sideImage: side:3, icon: { image: logo.png } }'
     expect(await mentioned(object('Task', spec, 'tekton.dev/v1'), 'x.yaml')).toEqual([
       'spec.steps[0].image t/step:1',
       'spec.templates[0].container.image a/c:1',
       'spec.templates[0].script.image a/s:1',
       'spec.image quay.io/x/y:2',
+      'spec.sideImage side:3',
     ])
+  })
+
+  it.for([
+    ['HelmRelease', 'helm.toolkit.fluxcd.io/v2'],
+    ['Application', 'argoproj.io/v1alpha1'],
+    ['Kustomization', 'kustomize.config.k8s.io/v1beta1'],
+  ])('not in a %s, which is said: what it renders to is elsewhere', async ([kind = '', apiVersion = '']) => {
+    const [found] = await mentioned(object(kind, '{ chart: x }', apiVersion), 'x.yaml')
+    expect(found).toMatch(/what it renders to is not in this file/)
   })
 
   it('with its line, column and place in the text, without its quotes', async () => {

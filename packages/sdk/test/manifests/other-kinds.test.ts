@@ -89,7 +89,7 @@ describe('a Compose file runs', () => {
   it('the images of its services and of volumes of type image; what is built here is skipped', async () => {
     const text = `services:
   a: { image: nginx:1, volumes: [{ type: image, source: data:1 }, /x:/y] }
-  b: { image: own:1, build: . }
+  b: { image: own:1, build: ., pull_policy: build }
   c: { build: { context: ./c } }
   d: { extends: { file: other.yaml, service: x } }
 include: [other.yaml]
@@ -102,6 +102,10 @@ include: [other.yaml]
       'services.d.extends { file: other.yaml, service: x } (it extends a service of another file, which is not read) ?',
       'include [other.yaml] (it includes other files, which are not read) ?',
     ])
+  })
+
+  it('an image that is also built here, since Compose pulls it first: an attacker may have registered its name', async () => {
+    expect(await mentioned('services: { a: { image: team/app, build: . } }', 'compose.yaml')).toEqual(['services.a.image team/app'])
   })
 
   it.for([
