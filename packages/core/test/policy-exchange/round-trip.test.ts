@@ -172,9 +172,10 @@ describe('a policy that is exported and imported again', () => {
     party: oneof(
       { maxDepth: 2, depthSize: 'small', withCrossShrink: true },
       constantFrom('alice', 'bob', 'carol', 'dave', 'ci', 'open'),
-      fc
-        .record({ of: array(tie('party'), { minLength: 1, maxLength: 3 }), pick: nat(2) })
-        .map(({ of, pick }) => ({ threshold: (pick % of.length) + 1, of })),
+      record({ of: array(tie('party'), { minLength: 1, maxLength: 3 }), pick: nat(2) }).map(({ of, pick }) => ({
+        threshold: (pick % of.length) + 1,
+        of,
+      })),
     ),
   })).party
   const anyRule = record({
