@@ -18,6 +18,7 @@ import { processTerminal, type Terminal } from './terminal/terminal.ts'
 
 /** Runs one command line; answers the exit code. Throws only what stands before any verb: an unknown verb or flag. */
 export async function run(argv: readonly string[]): Promise<number> {
+  if (argv[0] === '__complete') return (await import('./complete/complete.ts')).complete(argv.slice(1))
   const { words, rest, help } = splitVerb(argv)
   if (words.length === 0) {
     const { helpOfAll } = await import('./command/help.ts')
@@ -119,6 +120,7 @@ async function runVerb(command: Command, argv: readonly string[]): Promise<numbe
       terminal,
       verbose,
       reportOnStdout: onStdout,
+      reportAsked: targets.length > 0,
     })
   } catch (thrown) {
     failure = asFailure(thrown)
@@ -160,7 +162,8 @@ function checkSubjects(command: Command, parsed: ParsedArguments): void {
       hint: 'Check that the variable it comes from is set.',
     })
   }
-  if (count >= command.least && count <= command.most) return
+  const least = command.insteadOfSubjects !== undefined && parsed.given.has(command.insteadOfSubjects) ? 0 : command.least
+  if (count >= least && count <= command.most) return
   throw new CountersignError(
     'usage',
     count < command.least

@@ -5,6 +5,7 @@ import type { Command } from '../command/model.ts'
 export const completionCommand: Command = {
   name: 'completion',
   summary: 'Print a completion script for bash, zsh or fish.',
+  description: 'It completes verbs, flags, values of flags, files, and the images that the profile lists under "images".',
   subjects: 'bash|zsh|fish',
   least: 1,
   most: 1,

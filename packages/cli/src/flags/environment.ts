@@ -24,7 +24,7 @@ const others: Readonly<Record<string, string>> = { 'signature-repository': 'COSI
  * password of a key means, or shows secrets. A variable is inherited by everything that a shell, a job or a container starts.
  */
 const typedOnly =
-  /^(?:insecure-.*|allow-.*|private-infrastructure|check-claims|base-image-only|force|fix|staging|password|show-sensitive-values|help)$/
+  /^(?:insecure-.*|allow-.*|private-infrastructure|check-claims|base-image-only|force|fix|staging|password|password-stdin|show-sensitive-values|help)$/
 
 /** Whether a flag may also be given by a variable. */
 export function readFromEnvironment(flag: Flag): boolean {

@@ -94,13 +94,14 @@ function namedIn(reading: Reading, entry: Entry): readonly Entry[] {
   return named.length > maxNames ? reading.fail(entry.at, `there are more than ${maxNames} profiles`, 'Make several files.') : named
 }
 
+/** Hostile: a shell puts these names into a command line, so they hold nothing that means something to a shell. */
 function imagesIn({ fail, yaml }: Reading, { value, at }: Entry): readonly string[] {
   const hint = 'Write a list of image names.'
   if (!yaml.isSeq(value)) return fail(at, '"images" is not a list', hint)
   if (value.items.length > maxImages) fail(at, `"images" has more than ${maxImages} members`, 'Keep those that you type.')
   return value.items.map((item) => {
     const text: unknown = yaml.isScalar(item) ? item.value : undefined
-    return typeof text === 'string' && /^[!-~]{1,300}$/.test(text)
+    return typeof text === 'string' && /^[\w.:@/-]{1,300}$/.test(text)
       ? text
       : fail(at, '"images" has a member that is no name of an image', hint)
   })
