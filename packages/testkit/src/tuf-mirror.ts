@@ -100,6 +100,8 @@ export type TufMirror = {
   /** Paths that are answered without end, or never. */
   readonly endless: Set<string>
   readonly silent: Set<string>
+  /** Holds the next request of a path until the function that it gives is called; what is served is what is there at its beginning. */
+  readonly hold: (path: string) => () => void
   /** Adds the files of a state. */
   readonly show: (state: TufState) => void
   readonly stop: () => Promise<void>
@@ -109,9 +111,17 @@ export type TufMirror = {
 export async function startTufMirror(state?: TufState): Promise<TufMirror> {
   const files = state === undefined ? new Map<string, Uint8Array>() : tufFiles(state)
   const [asked, endless, silent] = [[] as string[], new Set<string>(), new Set<string>()]
+  const held = new Map<string, Promise<void>>()
   const server = createServer((request, response) => {
     const path = request.url ?? ''
     asked.push(path)
+    const waiting = held.get(path)
+    held.delete(path)
+    if (waiting !== undefined) {
+      const bytes = files.get(path)
+      void waiting.then(() => response.end(bytes))
+      return
+    }
     if (silent.has(path)) return
     if (endless.has(path)) {
       const more = (): void => {
@@ -131,6 +141,11 @@ export async function startTufMirror(state?: TufState): Promise<TufMirror> {
     asked,
     endless,
     silent,
+    hold: (path) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      held.set(path, promise)
+      return resolve
+    },
     show: (next) => {
       for (const [path, bytes] of tufFiles(next)) files.set(path, bytes)
     },

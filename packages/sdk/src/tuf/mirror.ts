@@ -17,7 +17,7 @@ export type MirrorReader = {
 export type MirrorOptions = {
   /** For `HTTPS_PROXY` and its kin. */
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** For everything together, milliseconds; default 60,000. */
+  /** For everything together, milliseconds; default 180,000. */
   readonly deadlineMs?: number
   readonly userAgent?: string
   /** What tests turn. */
@@ -46,6 +46,9 @@ export function parseMirrorUrl(text: string, what: string): string {
   if (!['https:', 'http:', 'file:'].includes(url.protocol)) {
     throw new CountersignError('usage', `${what} has the scheme ${url.protocol}`, { expected: 'https://host/path or file:///path' })
   }
+  if (url.protocol === 'file:' && (url.host !== '' || /%(?:2f|00)/i.test(url.pathname))) {
+    throw new CountersignError('usage', `${what} names no file of this machine`, { expected: 'file:///path', found: text.slice(0, 120) })
+  }
   return text.replace(/\/+$/, '')
 }
 
@@ -67,7 +70,7 @@ export function openMirror(options: MirrorOptions): MirrorReader {
   }
 }
 
-async function connect({ environment, deadlineMs = 60_000, retries }: MirrorOptions): Promise<HttpClient> {
+async function connect({ environment, deadlineMs = 180_000, retries }: MirrorOptions): Promise<HttpClient> {
   const [{ createHttpClient }, { createTransport }, { startDeadline }] = await Promise.all([
     import('../http/client.ts'),
     import('../http/transport.ts'),

@@ -4,10 +4,12 @@ import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
 import { examineSignatures } from '@countersign/sdk/doctor/examine'
 import { repairSignatures } from '@countersign/sdk/doctor/repair'
+import { signImageIn } from '@countersign/sdk/sign/image'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
+import type { Repository } from '@countersign/sdk/registry/repository'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import { faultyRepository } from '@countersign/testkit/faulty-repository'
-import { keyPolicy, testSigner } from '@countersign/testkit/image-fixture'
+import { keyPolicy, pushImage, testSigner } from '@countersign/testkit/image-fixture'
 import { sha256Digest } from '@countersign/testkit/memory-repository'
 import { describe, expect, it } from 'vitest'
 import { image, manifestType, nowMs, type SickImage, sickImage } from './sick-image.ts'
@@ -202,6 +204,27 @@ describe('the doctor', () => {
     expect(await codesOf(foreign)).toEqual(['referrer_foreign'])
   })
 
+  it('finds a signature of another image among those of this one', async () => {
+    const [sick, other] = [await sickImage(['bundle']), await sickImage([])]
+    const stranger = await pushImage(other.repository, 'another image', 'v2')
+    const request = {
+      image: { ...image, tag: 'v2' },
+      signer: testSigner(),
+      layout: 'bundle',
+      recursive: false,
+      upload: true,
+      annotations: {},
+    } as const
+    await signImageIn({ images: other.repository, signatures: other.repository }, request, { nowMs })
+    const [digest, bytes] = [...other.repository.blobs].find(([, blob]) => Buffer.from(blob).includes('dsseEnvelope')) ?? []
+    sick.repository.blobs.set(digest as Digest, bytes ?? new Uint8Array())
+    retyped(sick, (manifest) => {
+      manifest['layers'] = [{ mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json', digest, size: bytes?.length }]
+    })
+    const { findings } = await examineSignatures(sick.repository, sick.subject.digest, true)
+    expect(findings.map(({ code, detail }) => `${code} ${detail}`)).toContain(`signature_foreign it names ${stranger.digest}`)
+  })
+
   it('finds content that was changed, as what it is', async () => {
     const sick = await sickImage(['bundle'])
     const [digest, bytes] = [...sick.repository.blobs].find(([, blob]) => Buffer.from(blob).includes('dsseEnvelope')) ?? []
@@ -281,6 +304,34 @@ describe('a repair', () => {
       }
     },
   )
+
+  it('whose write lands after that of a signer who has finished puts the signature of that signer back', async () => {
+    const sick = await sickImage(['bundle', 'bundle'])
+    diseases[0]?.[2](sick)
+    let late: Signer | undefined
+    const slow: Repository = {
+      ...sick.repository,
+      putManifest: async (...args) => {
+        if ('tag' in args[0] && args[0].tag === sick.tag && late === undefined) {
+          late = testSigner()
+          await sick.sign('bundle', late)
+        }
+        return sick.repository.putManifest(...args)
+      },
+    }
+    await repair(sick, slow)
+    expect(sick.index().manifests).toHaveLength(3)
+  })
+
+  it('keeps what somebody without a tag of their own, such as cosign, listed since the examination', async () => {
+    const sick = await sickImage(['bundle'])
+    diseases[0]?.[2](sick)
+    const before = await examineSignatures(sick.repository, sick.subject.digest, true)
+    await sick.sign()
+    sick.dropWriterTags()
+    await repairSignatures(sick.repository, before, { nowMs })
+    expect(sick.index().manifests).toHaveLength(2)
+  })
 
   it.each([false, true])('beside eight signers loses none of their signatures (compare-and-swap: %s)', async (conditions) => {
     for (let round = 0; round < 5; round++) {

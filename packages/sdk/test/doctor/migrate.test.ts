@@ -85,6 +85,55 @@ describe('a legacy attestation', () => {
   })
 })
 
+describe('a tag that is removed', () => {
+  it('is not one that somebody has written meanwhile', async () => {
+    const [sick] = await legacyAttested()
+    await migrate(sick)
+    const other = sick.put('other', { schemaVersion: 2, config: {}, layers: [] })
+    const moved: Repository = {
+      ...sick.repository,
+      // Between the examination and the removal another attestation was added.
+      resolve: (reference) => {
+        if ('tag' in reference && reference.tag === `${sick.tag}.att`) sick.repository.tagged.set(reference.tag, other)
+        return sick.repository.resolve(reference)
+      },
+    }
+    expect((await migrate(sick, true, moved)).removed).not.toContain(`${sick.tag}.att`)
+    expect(sick.repository.tagged.get(`${sick.tag}.att`)).toBe(other)
+  })
+
+  it('may be the fallback index, where the registry lists all that is in it, and only then', async () => {
+    const sick = await sickImage(['bundle', 'bundle'])
+    const [first, second] = sick.index().manifests
+    const listing = (manifests: readonly (Descriptor | undefined)[]): SickImage => {
+      const listed = manifests.filter((one) => one !== undefined)
+      return { ...sick, repository: { ...sick.repository, referrers: () => Promise.resolve({ kind: 'listed', manifests: listed }) } }
+    }
+    const partly = listing([first])
+    await expect(migrate(partly, true, partly.repository)).rejects.toMatchObject({ code: 'write_not_confirmed' })
+    expect(sick.repository.tagged.has(sick.tag)).toBe(true)
+    const wholly = listing([first, second])
+    expect((await migrate(wholly, false, wholly.repository)).removed).toEqual([])
+    expect((await migrate(wholly, true, wholly.repository)).removed).toEqual([sick.tag])
+  })
+
+  it('is not one whose attestation has more than a bundle carries', async () => {
+    const [sick] = await legacyAttested()
+    const stored = sick.repository.manifests.get(sick.repository.tagged.get(`${sick.tag}.att`) as Digest)
+    const manifest = JSON.parse(Buffer.from(stored?.bytes ?? []).toString()) as { layers: Descriptor[] }
+    const timestamp = JSON.stringify({ SignedRFC3161Timestamp: Buffer.from('time').toString('base64') })
+    const layers = manifest.layers.map((layer) => ({
+      ...layer,
+      annotations: { ...layer.annotations, 'dev.sigstore.cosign/rfc3161timestamp': timestamp },
+    }))
+    sick.dropWriterTags()
+    sick.put(`${sick.tag}.att`, { ...manifest, layers }, stored?.mediaType)
+    const { written, removed } = await migrate(sick, true)
+    expect(written).toHaveLength(1)
+    expect(removed).toEqual([])
+  })
+})
+
 describe('a legacy signature', () => {
   it('cannot be migrated: nothing is written, and it is said that its signer must sign again', async () => {
     const sick = await sickImage(['legacy'])

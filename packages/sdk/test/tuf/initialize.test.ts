@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { initializeStore, type InitializeRequest } from '@countersign/sdk/tuf/initialize'
-import { mirrorFolderName, readTarget, storedFreshness } from '@countersign/sdk/tuf/store'
+import { mirrorFolderName, parseRole, readTarget, storedFreshness } from '@countersign/sdk/tuf/store'
 import { startTufMirror, tufFiles, tufKey, tufState, type TufMirror, type TufState } from '@countersign/testkit/tuf-mirror'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
@@ -248,6 +248,13 @@ describe('the root to start from', () => {
     await expect(initialize({ root: 'http://tuf.example.org/r.json' })).rejects.toMatchObject({ code: 'insecure_transport' })
   })
 
+  it.each(['file://host/path', 'file:///a%2fb', 'ftp://host/x', 'https://user:pw@host/', 'https://host/?q', 'nonsense'])(
+    'does not come from %s',
+    async (url) => {
+      await expect(initialize({ mirror: url })).rejects.toMatchObject({ code: 'usage' })
+    },
+  )
+
   it('is not one of another mirror', async () => {
     const other = tufFiles(tufState(tufKey(), targets)).get('/1.root.json')
     await expect(initialize({ root: rootFile(other) })).rejects.toMatchObject({ code: 'tuf_unsigned' })
@@ -273,5 +280,17 @@ describe('a store that is read', () => {
     expect(Buffer.from((await read()) ?? []).toString()).toBe(trustedRoot)
     writeFileSync(inMirrorFolder('targets', 'trusted_root.json'), `${trustedRoot} `)
     await expect(read()).rejects.toMatchObject({ code: 'content_altered' })
+  })
+
+  it('gives no target that the metadata does not name, unless other roles may name it', async () => {
+    const { mirrorFolder } = await initialize()
+    const role = (more: object) =>
+      parseRole(Buffer.from(JSON.stringify({ signed: { version: 1, expires: '2030-01-01T00:00:00Z', targets: {}, ...more } })), 'targets')
+    await expect(readTarget(mirrorFolder, 'trusted_root.json', role({}))).rejects.toMatchObject({ code: 'content_altered' })
+    expect(await readTarget(mirrorFolder, 'trusted_root.json', role({ delegations: {} }))).toBeDefined()
+    const sha512 = createHash('sha512').update(trustedRoot).digest('hex')
+    const named = (hash: string) => role({ targets: { 'trusted_root.json': { length: 1, hashes: { sha512: hash } } } })
+    expect(await readTarget(mirrorFolder, 'trusted_root.json', named(sha512))).toBeDefined()
+    await expect(readTarget(mirrorFolder, 'trusted_root.json', named('0'))).rejects.toMatchObject({ code: 'content_altered' })
   })
 })
