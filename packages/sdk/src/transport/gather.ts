@@ -30,6 +30,8 @@ type Walk = {
   readonly manifests: Map<Digest, CarriedManifest>
   readonly accessories: Map<string, CarriedAccessory>
   readonly unreadable: CountersignError[]
+  /** Of each subject: 0 for the image and its children, 1 for what refers to them … */
+  readonly levels: Map<Digest, number>
   /** The referrers API of the source, once it is known to be missing. */
   noReferrers: boolean
 }
@@ -48,11 +50,18 @@ export async function gatherInventory(source: ImageRepositories, root: Descripto
     manifests: new Map(),
     accessories: new Map(),
     unreadable: [],
+    levels: new Map(),
     noReferrers: false,
   }
   await takeImage(walk, root.digest, 0)
   await visitSubjects(walk, [...walk.manifests.keys()], 0)
-  return { root, manifests: walk.manifests, accessories: [...walk.accessories.values()], unreadable: walk.unreadable }
+  return { root, manifests: walk.manifests, accessories: inOrder(walk), unreadable: walk.unreadable }
+}
+
+/** Answers arrive in any order; what is shown and written does not depend on it. */
+function inOrder({ accessories, levels }: Walk): readonly CarriedAccessory[] {
+  const key = ({ subject, layout, manifest }: CarriedAccessory): string => `${levels.get(subject) ?? 0} ${layout} ${manifest}`
+  return [...accessories.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
 async function takeImage(walk: Walk, digest: Digest, depth: number): Promise<void> {
@@ -117,6 +126,7 @@ function isForeign({ mediaType }: Descriptor): boolean {
 
 /** What refers to these manifests, then what refers to that, level by level. */
 async function visitSubjects(walk: Walk, subjects: readonly Digest[], level: number): Promise<void> {
+  for (const subject of subjects) walk.levels.set(subject, level)
   const found = (await Promise.all(subjects.map((subject) => visitSubject(walk, subject, level)))).flat()
   const next = [...new Set(found)]
   if (next.length === 0 || walk.options.shallow === true) return
