@@ -14,6 +14,7 @@ export function acceptedReport(evidence: Evidence, origin?: SignatureOrigin): Si
     ...(evidence.artifact === undefined ? {} : { artifact: evidence.artifact }),
     content: evidence.content.kind === 'statement' ? evidence.content.predicateType : evidence.content.kind,
     annotations: evidence.annotations,
+    ...(evidence.terms === undefined ? {} : { terms: termsReport(evidence.terms) }),
     log: evidence.log.map((entry) => ({
       baseUrl: entry.baseUrl,
       logIndex: entry.logIndex,
@@ -33,16 +34,22 @@ export function rejectedReport(refusal: Refusal, origin?: SignatureOrigin): Sign
 
 function signerReport(signer: SignerEvidence): SignerReport {
   if (signer.kind === 'key') return signer
-  const { issuer, subject, fingerprint, extensions } = signer
+  const { issuer, subject, fingerprint, keyFingerprint, extensions, own } = signer
   return {
     kind: 'certificate',
     issuer,
     subject,
     fingerprint,
+    keyFingerprint,
     notBefore: isoTime(signer.notBeforeMs),
     notAfter: isoTime(signer.notAfterMs),
     extensions,
+    ...(own === undefined ? {} : { certifiedAs: { names: own.names.map(({ value }) => value), distinguishedName: own.distinguishedName } }),
   }
+}
+
+function termsReport({ expiresMs, name }: NonNullable<Evidence['terms']>): NonNullable<SignatureReport['terms']> {
+  return { ...(expiresMs === undefined ? {} : { expires: isoTime(expiresMs) }), ...(name === undefined ? {} : { name }) }
 }
 
 function isoTime(timeMs: number): string {

@@ -142,6 +142,8 @@ export type SignatureReport = {
   /** `message`, `simple-signing`, or the predicate type of a statement. */
   readonly content?: string
   readonly annotations?: Readonly<Record<string, string>>
+  /** Until when the signer meant it to hold, and the repository that it was signed for. */
+  readonly terms?: { readonly expires?: string; readonly name?: string }
   readonly log?: readonly {
     readonly baseUrl: string
     readonly logIndex: number
@@ -165,9 +167,13 @@ export type SignerReport =
       readonly issuer: string
       readonly subject: string
       readonly fingerprint: string
+      /** Of the key that it certifies. */
+      readonly keyFingerprint: string
       readonly notBefore: string
       readonly notAfter: string
       readonly extensions: Readonly<Record<string, string>>
+      /** Of a certificate by an authority that a policy names: all that it says whose it is. */
+      readonly certifiedAs?: { readonly names: readonly string[]; readonly distinguishedName: string }
     }
 
 /** One signature that was made, read back and verified. */
