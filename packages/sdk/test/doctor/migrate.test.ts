@@ -117,6 +117,15 @@ describe('a tag that is removed', () => {
     expect((await migrate(wholly, true, wholly.repository)).removed).toEqual([sick.tag])
   })
 
+  it('is not an index that lists something else too', async () => {
+    const sick = await sickImage(['bundle'])
+    const own = sick.index().manifests
+    const foreign = { mediaType: own[0]?.mediaType ?? '', digest: sick.subject.digest, size: sick.subject.size }
+    sick.put(sick.tag, { ...sick.index(), manifests: [...own, foreign] })
+    const repository: Repository = { ...sick.repository, referrers: () => Promise.resolve({ kind: 'listed', manifests: own }) }
+    expect((await migrate({ ...sick, repository: { ...sick.repository, ...repository } }, true, repository)).removed).toEqual([])
+  })
+
   it('is not one whose attestation has more than a bundle carries', async () => {
     const [sick] = await legacyAttested()
     const stored = sick.repository.manifests.get(sick.repository.tagged.get(`${sick.tag}.att`) as Digest)
