@@ -12,14 +12,6 @@ import { verbs } from '../packages/cli/src/command/table.ts'
 const root = resolve(import.meta.dirname, '..')
 const made = '<!-- Made by scripts/api-reference.ts; do not edit. -->\n\n'
 
-if (import.meta.main) {
-  for (const [path, text] of await referencePages()) {
-    mkdirSync(dirname(join(root, path)), { recursive: true })
-    writeFileSync(join(root, path), text)
-    process.stdout.write(`${path}\n`)
-  }
-}
-
 /** Every page by its path in the repository. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
@@ -155,4 +147,12 @@ function prose(comment: string): string {
     .replaceAll(/\{@link ([^}]+)\}/g, '`$1`')
     .replaceAll('```ts\n', '```typescript\n')
     .trim()
+}
+
+if (import.meta.main) {
+  for (const [path, text] of await referencePages()) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+    process.stdout.write(`${path}\n`)
+  }
 }

@@ -14,8 +14,8 @@ export const globalFlags: readonly Flag[] = [
   {
     name: 'profile',
     kind: 'text',
-    value: 'FILE',
-    help: 'profile to read flags from, or "none"',
+    value: 'NAME|FILE',
+    help: 'profile to read flags from: a name in it, a file, FILE#NAME, or "none"',
     default: 'countersign.yaml, then the one of your account',
     commandLineOnly: true,
   },
