@@ -13,6 +13,8 @@ export type Tree =
 const maxDocuments = 20_000
 const maxNodes = 1_000_000
 const maxDepth = 200
+/** What divides values: the reader of YAML takes ten microseconds and a kilobyte for what stands between two of them. */
+const maxDividers = 500_000
 
 type Yaml = typeof YamlLibrary
 type Reading = {
@@ -24,6 +26,9 @@ type Reading = {
 
 /** The documents of a file that are not empty. Throws `file_malformed` with line and column, `limit_exceeded`. */
 export async function readTrees(source: ManifestText): Promise<readonly Tree[]> {
+  const dividers = countDividers(source.text)
+  if (dividers > maxDividers)
+    throw beyondLimit(source, `it has ${dividers} lines and commas`, `at most ${maxDividers}; divide the file, or give a list of images`)
   const yaml = await import('yaml')
   // `uniqueKeys` compares each key with each other one; the check here is linear.
   const documents = parseAll(yaml, source)
@@ -38,6 +43,16 @@ export async function readTrees(source: ManifestText): Promise<readonly Tree[]> 
     if (tree.kind !== 'text' || !tree.absent) trees.push(tree)
   }
   return trees
+}
+
+function countDividers(text: string): number {
+  let count = 0
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at)
+    // Line feed, comma, and the brackets.
+    if (character === 0x0a || character === 0x2c || character === 0x5b || character === 0x7b) count++
+  }
+  return count
 }
 
 type Documents = readonly { readonly errors: readonly { message: string; pos: [number, number] }[]; readonly contents: Node | null }[]

@@ -12,6 +12,9 @@ export type Expansion = {
 /** How a literal `$` is written: `$$` in Compose, `\$` in Dockerfiles (or after the escape character that they name). */
 export type Dialect = { readonly kind: 'compose' } | { readonly kind: 'dockerfile'; readonly escape: string }
 
+/** How far a text has been read, and how much of it has been written. */
+type Position = { index: number; written: number }
+
 const maxDepth = 8
 const maxCharacters = 16_384
 const name = /[A-Za-z_][A-Za-z0-9_]*/y
@@ -19,7 +22,7 @@ const name = /[A-Za-z_][A-Za-z0-9_]*/y
 /** Expands a text. docs.docker.com: Dockerfile "Environment replacement"; compose-spec "Interpolation". A variable that is not set is never "empty". */
 export function expand(text: string, dialect: Dialect, valueOf: (name: string) => string | undefined): Expansion {
   const parts: string[] = []
-  const at = { index: 0 }
+  const at = { index: 0, written: 0 }
   const missing = expandUntil(text, at, { dialect, valueOf, depth: 0, parts, end: undefined })
   if (missing !== undefined) return { missing }
   const expanded = parts.join('')
@@ -48,9 +51,12 @@ type Pass = {
 }
 
 /** Reads until `end`, or to the end of the text. Answers the name that has no value, or the expression that cannot be read. */
-function expandUntil(text: string, at: { index: number }, pass: Pass): string | undefined {
+function expandUntil(text: string, at: Position, pass: Pass): string | undefined {
   if (text.length > maxCharacters || pass.depth > maxDepth) return text.slice(0, 80)
   while (at.index < text.length) {
+    // Hostile: variables that hold variables grow without end.
+    if (at.written > maxCharacters) return text.slice(0, 80)
+    at.written++
     const character = text[at.index] as string
     if (character === pass.end) return undefined
     const next = text[at.index + 1]
@@ -71,7 +77,7 @@ function expandUntil(text: string, at: { index: number }, pass: Pass): string | 
   return pass.end === undefined ? undefined : text.slice(0, 80)
 }
 
-function expandOne(text: string, at: { index: number }, pass: Pass): string | undefined {
+function expandOne(text: string, at: Position, pass: Pass): string | undefined {
   const start = at.index
   const braced = text[start + 1] === '{'
   name.lastIndex = start + (braced ? 2 : 1)
@@ -83,6 +89,7 @@ function expandOne(text: string, at: { index: number }, pass: Pass): string | un
   if (!braced || text[at.index] === '}') {
     if (braced) at.index++
     if (value === undefined) return variable
+    at.written += value.length
     pass.parts.push(value)
     return undefined
   }
@@ -94,6 +101,7 @@ function expandOne(text: string, at: { index: number }, pass: Pass): string | un
   const missing = expandUntil(text, at, { ...pass, depth: pass.depth + 1, parts: word, end: '}' })
   if (text[at.index] !== '}') return missing ?? unread
   at.index++
+  at.written += value?.length ?? 0
   return choose({ value, set: value !== undefined && !(colon && value === ''), operator, word, missing, variable }, pass.parts)
 }
 

@@ -75,6 +75,11 @@ describe('a Dockerfile is built from', () => {
     expect((await mentioned(`${text}\n`, 'Dockerfile')).at(-1)).toMatch(/\?$/)
   })
 
+  it('never a variable that an attacker makes grow without end', async () => {
+    const text = `ARG A=aaaaaaaaaa\n${'ARG A=$A$A\n'.repeat(60)}FROM $A\n`
+    expect((await mentioned(text, 'Dockerfile'))[0]).toMatch(/\?$/)
+  })
+
   it('an argument of a stage is none of the file', async () => {
     expect((await mentioned('FROM a\nARG X=evil\nFROM $X\n', 'Dockerfile'))[1]).toMatch(/^FROM \$X .*\?$/)
   })

@@ -135,6 +135,7 @@ describe('hostile YAML is refused', () => {
     ['nests beyond every stack', '['.repeat(50_000), /^limit_exceeded/],
     ['nests more than 200 levels', `${'['.repeat(300)}${']'.repeat(300)}`, /^limit_exceeded/],
     ['is longer than the bound', `a: ${'x'.repeat(8 * 1024 * 1024)}`, /^limit_exceeded/],
+    ['has more values than its reader has time for', `[${'a,'.repeat(600_000)}]`, /^limit_exceeded/],
     ['names an anchor that is not there', 'a: *nobody', /^file_malformed: x\.yaml:1:4/],
     ['is an alias of itself', 'a: &a [*a]', /^file_malformed/],
     ['has a mapping as a name', '{ { a: b }: c }', /^file_malformed/],
