@@ -13,9 +13,11 @@ import { inFile } from '../failure/in-file.ts'
 import { printable } from '../failure/message.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { readInput } from '../terminal/input.ts'
+import { hinted } from './hinted.ts'
 import { type PlacedLoss, sayLosses } from './policy-losses.ts'
 import { checkWritten, writeText } from './policy-output.ts'
 
+const aboutImports = 'Look at docs/guides/policies-of-other-tools.md for what is read.'
 const maxBytes = 4 * 1024 * 1024
 
 /** Converts, says what is lost, checks and writes. Throws `policy_malformed`, `policy_weaker`, `file_exists`, `usage`. */
@@ -27,10 +29,11 @@ export async function importPolicy(invocation: Invocation): Promise<Conclusion> 
   }
   const unmatched = decisionOf(flags.text('unmatched'))
   const options: ImportOptions = { name: flags.text('name') ?? 'imported', ...(unmatched === undefined ? {} : { unmatched }) }
-  const { policy, losses } =
+  const { policy, losses } = await hinted(aboutImports, async () =>
     command === undefined
       ? await importFiles(subjects, options)
-      : placed(importCosign(command, flags.list('image'), options), () => '--cosign')
+      : placed(importCosign(command, flags.list('image'), options), () => '--cosign'),
+  )
   const comment = sayLosses(invocation, losses, 'the policy')
   const source = command === undefined ? subjects.join(', ') : 'a command of cosign'
   const text = await writeYaml([policy], [`Imported from ${printable(source)}`, ...comment])

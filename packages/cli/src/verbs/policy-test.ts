@@ -16,9 +16,11 @@ import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import { failedSubject } from '../report/failed-subject.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { readInput } from '../terminal/input.ts'
+import { hinted } from './hinted.ts'
 import { judgeReal } from './policy-test-real.ts'
 import { verdictText } from './verdict-output.ts'
 
+const aboutCases = 'Correct the case; docs/guides/writing-a-policy.md says what it may hold.'
 const maxBytes = 16 * 1024 * 1024
 
 /** Judges all cases of all files; what does not hold in one does not stop the others. */
@@ -37,7 +39,7 @@ export async function testPolicy(invocation: Invocation): Promise<Conclusion> {
 async function testFile(invocation: Invocation, file: string): Promise<readonly SubjectReport[]> {
   const { flags, terminal } = invocation
   const text = await inFile(file, async () => fromUtf8(await readInput(file, maxBytes)))
-  const cases = await openCases(text, file, terminal.nowMs)
+  const cases = await hinted(aboutCases, () => openCases(text, file, terminal.nowMs))
   const { document } = cases
   const here = (path: string): string => relative('', resolve(dirname(file), path))
   const policyPath = flags.text('policy') ?? (document.policy === undefined ? undefined : here(document.policy))
@@ -53,7 +55,9 @@ async function testFile(invocation: Invocation, file: string): Promise<readonly 
   const reports: SubjectReport[] = []
   const verdicts: Verdict[] = []
   for (const one of document.cases) {
-    const { verdict, report } = await testCase({ invocation: keyed, file, policyPath, here }, one, () => cases.judge(one, around))
+    const { verdict, report } = await testCase({ invocation: keyed, file, policyPath, here }, one, () =>
+      hinted(aboutCases, () => cases.judge(one, around)),
+    )
     reports.push({ ...report, location: { file, ...cases.lineOf(one.path) } })
     if (verdict !== undefined) verdicts.push(verdict)
   }
