@@ -215,6 +215,15 @@ describe.skipIf(vectors === undefined)('what cosign 3.1.1 wrote', () => {
       const identity = ['--certificate-identity', 'dev@example.com', '--certificate-oidc-issuer', 'https://issuer.example.com']
       const outcome = await world.tool('ours', ['verify', ...flags, ...identity, `oci:${layout}@sha256:${hex}`], { cwd: samples })
       expect(shown(outcome)).toBe('exit 0')
+      // Nobody named: refused, and the flags that are shown accept exactly who signed.
+      const nobody = await world.tool('ours', ['verify', ...flags, `oci:${layout}@sha256:${hex}`], { cwd: samples })
+      const offered = /flags: (.*)/.exec(nobody.stderr)?.[1]?.split(' ') ?? []
+      expect([nobody.code, offered]).toEqual([
+        2,
+        ['--certificate-identity=dev@example.com', '--certificate-oidc-issuer=https://issuer.example.com'],
+      ])
+      const pasted = await world.tool('ours', ['verify', ...flags, ...offered, `oci:${layout}@sha256:${hex}`], { cwd: samples })
+      expect(shown(pasted)).toBe('exit 0')
     })
   }
 })
