@@ -171,14 +171,14 @@ function readString(cursor: Cursor): string {
   for (;;) {
     const code = text.charCodeAt(position)
     if (code === 0x22) break
+    // RFC 8259 §7: control characters must be escaped. NaN, which is not greater either: the document ended inside the string.
+    if (!(code >= 0x20)) {
+      cursor.position = Math.min(position, text.length)
+      throw malformed(cursor, 'a character of a string')
+    }
     if (code === 0x5c) {
       escaped = true
       position++
-    }
-    // RFC 8259 §7: control characters must be escaped. NaN: the document ended inside the string.
-    if (Number.isNaN(code) || code < 0x20) {
-      cursor.position = Math.min(position, text.length)
-      throw malformed(cursor, 'a character of a string')
     }
     position++
   }

@@ -5,7 +5,7 @@ import { CountersignError, type FailureCode } from '../failure.ts'
 import type { Primitives } from '../primitives.ts'
 import type { AuthorityInstance } from '../trust/model.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
-import { verifyChain } from '../x509/chain.ts'
+import { verifyChain, type CertificateReader } from '../x509/chain.ts'
 import { matchSigningCertificate } from './signing-certificate.ts'
 import type { TimestampResponse, TimestampToken } from './token.ts'
 
@@ -46,6 +46,8 @@ export async function verifyTimestamp(input: {
   readonly message: Uint8Array
   readonly authorities: readonly AuthorityInstance[]
   readonly primitives: Primitives
+  /** For the certificates of the authority, where many timestamps are verified. */
+  readonly recall?: { readonly primitives: Primitives; readonly reader: CertificateReader }
 }): Promise<TimestampResult> {
   return verifyTimestampToken({ ...input, token: input.response.token })
 }
@@ -56,10 +58,12 @@ export async function verifyTimestampToken(input: {
   readonly message: Uint8Array
   readonly authorities: readonly AuthorityInstance[]
   readonly primitives: Primitives
+  /** For the certificates of the authority, where many timestamps are verified. */
+  readonly recall?: { readonly primitives: Primitives; readonly reader: CertificateReader }
 }): Promise<TimestampResult> {
   let refusal: Refusal = untrusted('no timestamp authority of the trusted root made the timestamp')
   for (const [authorityIndex, authority] of input.authorities.entries()) {
-    const leaf = signingLeaf(input.token, authority)
+    const leaf = signingLeaf(input.token, authority, input.recall?.reader.certificate ?? parseCertificate)
     if (leaf === undefined) continue
     const problem = await authorityProblem(input, authority, leaf)
     if (problem === undefined) {
@@ -71,17 +75,17 @@ export async function verifyTimestampToken(input: {
 }
 
 /** The certificate that the token says it was made with, if this authority vouches for it. */
-function signingLeaf(token: TimestampToken, authority: AuthorityInstance): Certificate | undefined {
+function signingLeaf(token: TimestampToken, authority: AuthorityInstance, read: (der: Uint8Array) => Certificate): Certificate | undefined {
   const [first] = authority.certificates
   if (first === undefined) return undefined
   const { signer, certificates } = token.signedData
-  const trusted = parseCertificate(first)
+  const trusted = read(first)
   if (trusted.basicConstraints?.ca !== true) return isNamedSigner(signer.identifier, trusted) ? trusted : undefined
   return certificates.map(readable).find((each) => each !== undefined && isNamedSigner(signer.identifier, each))
 }
 
 async function authorityProblem(
-  input: { readonly token: TimestampToken; readonly message: Uint8Array; readonly primitives: Primitives },
+  input: Omit<Parameters<typeof verifyTimestampToken>[0], 'authorities'>,
   authority: AuthorityInstance,
   leaf: Certificate,
 ): Promise<Refusal | undefined> {
@@ -95,7 +99,8 @@ async function authorityProblem(
     anchors: [authority],
     timeMs: info.genTimeMs,
     purpose: 'timeStamping',
-    primitives,
+    primitives: input.recall?.primitives ?? primitives,
+    ...(input.recall === undefined ? {} : { reader: input.recall.reader }),
   })
   if (!chain.ok) return { ...chain, code: 'timestamp_untrusted', detail: `the timestamp authority: ${chain.detail}` }
   const match = await matchSigningCertificate(signedData.signer.signedAttributes?.values, leaf, primitives)

@@ -6,6 +6,7 @@ import { parseJsonAs } from '../json/parse.ts'
 import { documentPlace, members, refuse, text } from '../json/shape.ts'
 import type { Primitives } from '../primitives.ts'
 import type { LogInstance, TrustedRoot } from '../trust/model.ts'
+import type { Recall } from './certificate-cache.ts'
 import type { LogEvidence, TrustedTime } from './evidence.ts'
 import { proveInclusion } from './inclusion.ts'
 import type { Ledger } from './ledger.ts'
@@ -27,6 +28,8 @@ type Surroundings = {
   readonly trustedRoot: TrustedRoot | undefined
   readonly nowMs: number
   readonly primitives: Primitives
+  /** For tree heads, which many entries share. */
+  readonly recall: Recall | undefined
   readonly ledger: Ledger
 }
 
@@ -70,7 +73,7 @@ async function proveEntry(
   entry: TransparencyLogEntry,
   log: LogInstance,
   logged: LoggedSignature,
-  { nowMs, primitives, ledger }: Surroundings,
+  { nowMs, primitives, recall, ledger }: Surroundings,
 ): Promise<LogEvidence> {
   await demandBody(entry, logged, primitives)
   const proof: ('inclusion_proof' | 'signed_entry_timestamp')[] = []
@@ -83,7 +86,7 @@ async function proveEntry(
   }
   const checkpoint = entry.inclusionProof?.checkpoint
   if (checkpoint !== undefined) {
-    await proveInclusion(entry, checkpoint, log, primitives, ledger)
+    await proveInclusion(entry, checkpoint, log, recall?.primitives ?? primitives, ledger)
     proof.push('inclusion_proof')
   }
   if (proof.length === 0) {

@@ -5,13 +5,19 @@ import type { Certificate } from '../x509/certificate.ts'
 import { verifyChain } from '../x509/chain.ts'
 import type { Problem } from '../x509/suitability.ts'
 import type { ReadCertificate } from './certificate.ts'
+import type { Recall } from './certificate-cache.ts'
 import type { OwnCertificateEvidence, SignerEvidence, TrustedTime } from './evidence.ts'
 import type { Ledger } from './ledger.ts'
 import type { CertifiedSubject, OwnAuthority } from './policy.ts'
 import { fingerprintsOf } from './signer-certificate.ts'
 import { timeText } from './time.ts'
 
-type Surroundings = { readonly nowMs: number; readonly primitives: Primitives; readonly ledger: Ledger }
+type Surroundings = {
+  readonly nowMs: number
+  readonly primitives: Primitives
+  readonly recall: Recall | undefined
+  readonly ledger: Ledger
+}
 
 /** Kinds of alternative names that are text; others are kept apart, so that no two kinds can be taken for one another. */
 const textual: ReadonlySet<string> = new Set(['email', 'dns', 'uri', 'username', 'ip'])
@@ -80,7 +86,7 @@ async function problemWith(
   { leaf, candidates }: ReadCertificate,
   { anchors, purpose, time, text }: OwnAuthority,
   times: readonly TrustedTime[],
-  { nowMs, primitives, ledger }: Surroundings,
+  { nowMs, primitives, recall, ledger }: Surroundings,
 ): Promise<Problem | undefined> {
   const byClock = times.length === 0 && time.kind === 'verifier_clock_UNSAFE'
   const moments = byClock ? [nowMs] : [...new Set(times.map(({ timeMs }) => timeMs))]
@@ -90,7 +96,7 @@ async function problemWith(
   }
   let anchor = ''
   for (const timeMs of moments) {
-    const result = await verifyChain({ leaf, intermediates: candidates, anchors, timeMs, purpose, primitives })
+    const result = await verifyChain({ leaf, intermediates: candidates, anchors, timeMs, purpose, primitives, ...recall })
     if (!result.ok) return result
     anchor = result.chain.at(-1)?.subject.text ?? ''
   }

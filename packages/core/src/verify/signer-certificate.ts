@@ -6,9 +6,10 @@ import { keyFingerprint } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { TrustedRoot } from '../trust/model.ts'
 import type { Certificate } from '../x509/certificate.ts'
-import { verifyChain } from '../x509/chain.ts'
+import { verifyChain, type ChainRequest } from '../x509/chain.ts'
 import { fulcioIdentity } from '../x509/fulcio.ts'
 import type { ReadCertificate } from './certificate.ts'
+import type { Recall } from './certificate-cache.ts'
 import type { SignerEvidence, TrustedTime } from './evidence.ts'
 import { proveIdentity } from './identity.ts'
 import { readingPart, type Ledger } from './ledger.ts'
@@ -20,6 +21,7 @@ type Surroundings = {
   readonly policy: VerifyPolicy
   readonly trustedRoot: TrustedRoot | undefined
   readonly primitives: Primitives
+  readonly recall: Recall | undefined
   readonly ledger: Ledger
 }
 
@@ -36,7 +38,7 @@ export async function proveCertificate(
   times: readonly TrustedTime[],
   surroundings: Surroundings,
 ): Promise<SignerEvidence> {
-  const { policy, trustedRoot, primitives, ledger } = surroundings
+  const { policy, trustedRoot, primitives, recall, ledger } = surroundings
   const { leaf } = certificate
   if (trustedRoot === undefined || trustedRoot.certificateAuthorities.length === 0) {
     const what = trustedRoot === undefined ? 'no trusted root was given' : 'the trusted root names no certificate authority'
@@ -46,13 +48,13 @@ export async function proveCertificate(
   }
   const checkedAt = chainTimes(leaf, times, policy)
   let issuer: Certificate | undefined
-  for (const timeMs of checkedAt) issuer = await proveChain(certificate, timeMs, trustedRoot, primitives)
+  for (const timeMs of checkedAt) issuer = await proveChain(certificate, timeMs, trustedRoot, { primitives, ...recall })
   if (issuer === undefined) throw new CountersignError('internal', 'a chain without issuer')
   ledger.held(
     'certificate_chain',
     `${issuer.subject.text} issued the certificate; the chain holds at ${checkedAt.map(timeText).join(', ')}`,
   )
-  await proveScts(leaf, issuer, trustedRoot, policy.sct, primitives, ledger)
+  await proveScts(leaf, issuer, trustedRoot, policy.sct, recall?.primitives ?? primitives, ledger)
   const {
     issuer: identityIssuer,
     subject,
@@ -83,10 +85,10 @@ async function proveChain(
   { leaf, candidates }: ReadCertificate,
   timeMs: number,
   trustedRoot: TrustedRoot,
-  primitives: Primitives,
+  means: Pick<ChainRequest, 'primitives' | 'reader'>,
 ): Promise<Certificate> {
   const anchors = trustedRoot.certificateAuthorities
-  const result = await verifyChain({ leaf, intermediates: candidates, anchors, timeMs, purpose: 'codeSigning', primitives })
+  const result = await verifyChain({ leaf, intermediates: candidates, anchors, timeMs, purpose: 'codeSigning', ...means })
   if (!result.ok) {
     const { code, detail, ...parts } = result
     throw new CountersignError(code, detail, {

@@ -5,6 +5,7 @@ import type { Primitives } from '../primitives.ts'
 import { parseTimestampResponse, verifyTimestamp, type TimestampResponse, type TimestampResult } from '../rfc3161/timestamp.ts'
 import type { TrustedRoot } from '../trust/model.ts'
 import { parseCertificate } from '../x509/certificate.ts'
+import type { Recall } from './certificate-cache.ts'
 import type { TrustedTime } from './evidence.ts'
 import { readingPart, type Ledger } from './ledger.ts'
 import { demandPast, timeText } from './time.ts'
@@ -19,6 +20,8 @@ type Surroundings = {
   readonly trustedRoot: TrustedRoot | undefined
   readonly nowMs: number
   readonly primitives: Primitives
+  /** For the authority's own certificates. */
+  readonly recall: Recall | undefined
   readonly ledger: Ledger
 }
 
@@ -51,12 +54,13 @@ async function proveTimestamp(
   der: Uint8Array,
   stamped: readonly Uint8Array[],
   trustedRoot: TrustedRoot,
-  { nowMs, primitives, ledger }: Surroundings,
+  { nowMs, primitives, recall, ledger }: Surroundings,
 ): Promise<TrustedTime | undefined> {
   const authorities = trustedRoot.timestampAuthorities
   const response = readingPart('timestamp_invalid', 'a timestamp', () => parseTimestampResponse(der))
   const results: TimestampResult[] = []
-  for (const message of stamped) results.push(await verifyTimestamp({ response, message, authorities, primitives }))
+  for (const message of stamped)
+    results.push(await verifyTimestamp({ response, message, authorities, primitives, ...(recall === undefined ? {} : { recall }) }))
   const result = results.find(({ ok }) => ok) ?? results[0]
   if (result === undefined) throw new CountersignError('internal', 'nothing that a timestamp could be of')
   if (!result.ok) {

@@ -11,18 +11,24 @@ import { CountersignError, unreachable } from '../failure.ts'
 import type { PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { TrustedRoot } from '../trust/model.ts'
+import type { CertificateReader } from '../x509/chain.ts'
 import { demandNoEnvelope, readArtifact, type Artifact, type KnownArtifact } from './artifact.ts'
 import { bindArtifact, demandClaimedDigest, namedHashes } from './binding.ts'
 import { readCertificate, type ReadCertificate } from './certificate.ts'
+import type { CertificateCache, Recall } from './certificate-cache.ts'
 import { demandContent, describeContent, readContent, type ReadContent } from './content.ts'
 import type { CheckName, Evidence, SignerEvidence, TrustedTime, Verification } from './evidence.ts'
 import { openLedger, refusalOf, type Ledger } from './ledger.ts'
+import type * as LogRoom from './log.ts'
 import type { ProvenLog } from './log.ts'
+import type * as LoggedRoom from './logged-signature.ts'
 import type { Demand, SignerDemand, TrustedKey, VerifyPolicy } from './policy.ts'
 import { candidateKeys, certifiedKeyUntrusted, noKeySigned, proveKey } from './public-key.ts'
 import { findSigner, bytesToKeep, messageHashes, type HeldSignature } from './signature.ts'
 import { demandUnexpired, readTerms } from './terms.ts'
 import { demandLogsInUse, distinctAuthorities } from './time.ts'
+import type * as SignerRoom from './signer-certificate.ts'
+import type * as TimestampRoom from './timestamp.ts'
 import type { ProvenTimestamps } from './timestamp.ts'
 
 /** Most log entries, and most timestamps, that are looked at; more is `limit_exceeded`. */
@@ -38,6 +44,8 @@ export type VerifyRequest = {
   /** The verifier's clock, Unix milliseconds. Only refuses what lies in the future; never stands in for a trusted time. */
   readonly nowMs: number
   readonly primitives: Primitives
+  /** For verifying many: certificates, promises of CT logs and tree heads that were right are not computed again. */
+  readonly certificates?: CertificateCache
 }
 
 /** What is read first: who may have signed what. */
@@ -87,9 +95,14 @@ async function asVerification(ledger: Ledger, run: () => Promise<Evidence>): Pro
   }
 }
 
-async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> {
-  const { entity, policy, primitives } = request
-  const reading = read(entity, policy)
+/** With what a cache may answer, if there is one. */
+type ProofRequest = VerifyRequest & { readonly recall: Recall | undefined }
+
+async function prove(asked: VerifyRequest, ledger: Ledger): Promise<Evidence> {
+  const { entity, policy, primitives } = asked
+  const recall = asked.certificates?.over(primitives)
+  const request: ProofRequest = { ...asked, recall }
+  const reading = read(entity, policy, recall?.reader)
   const { content, certificate, keys } = reading
   demandContent(content, policy.content, ledger)
   if (policy.signer.kind === 'keys' && keys.length === 0 && certificate !== undefined) {
@@ -125,11 +138,11 @@ async function prove(request: VerifyRequest, ledger: Ledger): Promise<Evidence> 
   }
 }
 
-function read(entity: SignedEntity, policy: VerifyPolicy): Reading {
+function read(entity: SignedEntity, policy: VerifyPolicy, reader?: CertificateReader): Reading {
   demandBounds(entity)
   const content = readContent(entity.content)
   const { material } = entity
-  const certificate = material.kind === 'certificate' ? readCertificate(material.chain) : undefined
+  const certificate = material.kind === 'certificate' ? readCertificate(material.chain, reader) : undefined
   const { signer } = policy
   if (signer.kind === 'keys') {
     const trusted = candidateKeys(signer.keys, certificate?.key)
@@ -159,12 +172,16 @@ function hashesOf({ content, keys }: Reading): readonly HashAlgorithm[] {
   return needed.length === 0 ? ['sha256'] : [...new Set(needed)]
 }
 
+let logProof: Promise<[typeof LogRoom, typeof LoggedRoom]> | undefined
+let timestampProof: Promise<typeof TimestampRoom> | undefined
+let signerProof: Promise<typeof SignerRoom> | undefined
+
 /**
  * Loaded when there is something to prove, like timestamps and certificates below: they are most of the code, and loading code is most of what
- * a short verification with a key costs. For a certificate a log entry is demanded whatever the policy leaves out.
+ * a short verification with a key costs; and asked for once, because each `import()` costs a tenth of a verification. For a certificate a log entry is demanded whatever the policy leaves out.
  */
 async function proveLog(
-  { entity, policy, trustedRoot, nowMs, primitives }: VerifyRequest,
+  { entity, policy, trustedRoot, nowMs, primitives, recall }: ProofRequest,
   { content, certificate }: Reading,
   held: HeldSignature,
   artifact: KnownArtifact,
@@ -173,23 +190,25 @@ async function proveLog(
   const demanded = policy.log.kind === 'required' || isKeyless(policy.signer)
   if (isSkipped('log_entry', policy.log, demanded, trustedRoot === undefined ? [] : entity.logEntries, ledger))
     return { evidence: [], times: [], logs: [] }
-  const [{ proveLogEntries }, { loggedSignature }] = await Promise.all([import('./log.ts'), import('./logged-signature.ts')])
+  logProof ??= Promise.all([import('./log.ts'), import('./logged-signature.ts')])
+  const [{ proveLogEntries }, { loggedSignature }] = await logProof
   const logged = loggedSignature(content, held, certificate?.leaf.raw, artifact, primitives)
-  return proveLogEntries(entity.logEntries, demanded, logged, { trustedRoot, nowMs, primitives, ledger })
+  return proveLogEntries(entity.logEntries, demanded, logged, { trustedRoot, nowMs, primitives, recall, ledger })
 }
 
 async function proveStamps(
-  { entity, policy, trustedRoot, nowMs, primitives }: VerifyRequest,
+  { entity, policy, trustedRoot, nowMs, primitives, recall }: ProofRequest,
   content: ReadContent,
   ledger: Ledger,
 ): Promise<ProvenTimestamps> {
   const demanded = policy.signedTimestamp.kind === 'required'
   if (isSkipped('timestamp', policy.signedTimestamp, demanded, trustedRoot === undefined ? [] : entity.timestamps, ledger))
     return { times: [], foreign: 0 }
-  const { proveTimestamps } = await import('./timestamp.ts')
+  timestampProof ??= import('./timestamp.ts')
+  const { proveTimestamps } = await timestampProof
   const stamped =
     content.kind === 'statement' && content.document !== undefined ? [content.signature, content.document] : [content.signature]
-  return proveTimestamps(entity.timestamps, stamped, demanded, { trustedRoot, nowMs, primitives, ledger })
+  return proveTimestamps(entity.timestamps, stamped, demanded, { trustedRoot, nowMs, primitives, recall, ledger })
 }
 
 /** Waived by name, which is recorded; or not demanded, and nothing is there that anything trusted could prove. */
@@ -220,7 +239,7 @@ function isKeyless({ kind }: SignerDemand): boolean {
 }
 
 async function proveSigner(
-  { policy, trustedRoot, nowMs, primitives }: VerifyRequest,
+  { policy, trustedRoot, nowMs, primitives, recall }: ProofRequest,
   { certificate, trusted }: Reading,
   held: HeldSignature,
   times: readonly TrustedTime[],
@@ -231,10 +250,11 @@ async function proveSigner(
   if (certificate === undefined) throw new CountersignError('internal', 'an identity is demanded of a signature without certificate')
   if (signer.kind === 'authorities') {
     const { proveOwnCertificate } = await import('./own-certificate.ts')
-    return proveOwnCertificate(certificate, signer.authorities, times, { nowMs, primitives, ledger })
+    return proveOwnCertificate(certificate, signer.authorities, times, { nowMs, primitives, recall, ledger })
   }
-  const { proveCertificate } = await import('./signer-certificate.ts')
-  return proveCertificate(certificate, signer, times, { policy, trustedRoot, primitives, ledger })
+  signerProof ??= import('./signer-certificate.ts')
+  const { proveCertificate } = await signerProof
+  return proveCertificate(certificate, signer, times, { policy, trustedRoot, primitives, recall, ledger })
 }
 
 function contentEvidence(content: ReadContent): Evidence['content'] {

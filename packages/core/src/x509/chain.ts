@@ -5,7 +5,7 @@
  */
 import { equalBytes } from '../bytes.ts'
 import { CountersignError, type FailureCode } from '../failure.ts'
-import { parsePublicKey } from '../keys/public-key.ts'
+import { parsePublicKey, type PublicKey } from '../keys/public-key.ts'
 import type { Primitives } from '../primitives.ts'
 import type { AuthorityInstance } from '../trust/model.ts'
 import { signatureAlgorithmOf } from './algorithm-identifier.ts'
@@ -25,7 +25,20 @@ export type ChainRequest = {
   readonly timeMs: number
   readonly purpose: Purpose
   readonly primitives: Primitives
+  /** How certificates and keys are read; for verifying many. */
+  readonly reader?: CertificateReader
 }
+
+/** Reads certificates and keys. One that remembers gives for the same bytes what it gave before. */
+export type CertificateReader = {
+  /** Fails as {@link parseCertificate}. */
+  readonly certificate: (der: Uint8Array) => Certificate
+  /** Fails as {@link parsePublicKey}. */
+  readonly publicKey: (spki: Uint8Array) => PublicKey
+}
+
+/** Reads everything anew. */
+const certificateReader: CertificateReader = { certificate: parseCertificate, publicKey: parsePublicKey }
 
 /** A verified chain, leaf first and anchor last, and which authority it leads to; or a refusal. */
 export type ChainResult =
@@ -71,7 +84,8 @@ type Search = {
 type Outcome = { readonly ok: true; readonly chain: readonly Certificate[] } | { readonly ok: false; readonly problem: Problem | undefined }
 
 function startSearch(request: ChainRequest, authority: ChainAuthority, budget: Search['budget']): Search | undefined {
-  const trusted = authority.certificates.map(parseCertificate).toReversed()
+  const { certificate } = request.reader ?? certificateReader
+  const trusted = authority.certificates.map((der) => certificate(der)).toReversed()
   const [anchor] = trusted
   if (anchor === undefined) return undefined
   const candidates = [...trusted, ...request.intermediates.slice(0, maxIntermediates)]
@@ -92,10 +106,10 @@ async function extend(path: readonly Certificate[], search: Search): Promise<Out
 }
 
 async function tryIssuer(path: readonly Certificate[], issuer: Certificate, search: Search): Promise<Outcome> {
-  const { primitives, purpose, timeMs } = search.request
+  const { primitives, purpose, timeMs, reader } = search.request
   const subject = path.at(-1) as Certificate
   if (search.budget.signatureChecks-- <= 0) return refuse(untrusted('too many candidates for its chain', subject.issuer.text))
-  if (!(await isSignedBy(subject, issuer, primitives))) {
+  if (!(await isSignedBy(subject, issuer, primitives, reader))) {
     return refuse(
       untrusted(`the signature of ${issuer.subject.text || 'the issuer'} on a certificate does not verify`, subject.issuer.text),
     )
@@ -125,9 +139,14 @@ function isNamedIssuer(subject: Certificate, issuer: Certificate): boolean {
  * Whether a certificate's signature was made by the issuer's key. An unsupported algorithm or key is a `false`; throws
  * `algorithm_unsupported` only where the primitives themselves lack an algorithm, which says nothing about the signature.
  */
-export async function isSignedBy(subject: Certificate, issuer: Certificate, primitives: Primitives): Promise<boolean> {
+export async function isSignedBy(
+  subject: Certificate,
+  issuer: Certificate,
+  primitives: Primitives,
+  reader: CertificateReader = certificateReader,
+): Promise<boolean> {
   try {
-    const key = parsePublicKey(issuer.spki)
+    const key = reader.publicKey(issuer.spki)
     const algorithm = signatureAlgorithmOf(subject.signatureAlgorithm, key)
     return algorithm !== undefined && (await primitives.verify(algorithm, key, subject.tbs, subject.signature))
   } catch (cause) {

@@ -13,6 +13,7 @@ import { encodePublicKeyPem, keyHint, parsePublicKey, type PublicKey } from '../
 import { noteKeyId } from '../../src/note/key-id.ts'
 import { encodePem } from '../../src/pem.ts'
 import type { LogInstance, TimeRange, TrustedRoot } from '../../src/trust/model.ts'
+import { createCertificateCache, type CertificateCache } from '../../src/verify/certificate-cache.ts'
 import type { Verification } from '../../src/verify/evidence.ts'
 import type { SignerDemand, VerifyPolicy } from '../../src/verify/policy.ts'
 import { verifyEntity, type VerifyRequest } from '../../src/verify/verify.ts'
@@ -252,10 +253,20 @@ export function keysOf(...keys: readonly TestKey[]): SignerDemand {
   return { kind: 'keys', keys: keys.map(({ publicKey }, index) => ({ key: publicKey, label: `key ${index}` })) }
 }
 
-/** Verifies an entity about the artifact, a day after it was signed; what is said of it must be what was recorded. */
+/** Has seen every certificate, log and forgery of all tests of a file. */
+const seenEverything: CertificateCache = createCertificateCache({ maxEntries: 16 })
+
+/**
+ * Verifies an entity about the artifact, a day after it was signed; what is said of it must be what was recorded, and the same with a
+ * cache that remembers all that was verified before.
+ */
 export async function verified(entity: SignedEntity, policy: VerifyPolicy, rest: Partial<VerifyRequest> = {}): Promise<Verification> {
   const artifact = { kind: 'bytes', bytes: artifactBytes } as const
-  const result = await verifyEntity({ entity, artifact, policy, nowMs, primitives: nodePrimitives, ...rest })
+  const request: VerifyRequest = { entity, artifact, policy, nowMs, primitives: nodePrimitives, ...rest }
+  const result = await verifyEntity(request)
+  for (const _time of request.artifact.kind === 'stream' ? [] : ['new', 'warm']) {
+    expect(await verifyEntity({ ...request, certificates: seenEverything })).toEqual(result)
+  }
   expect(toldOf(result)).toMatchSnapshot()
   return result
 }
