@@ -175,7 +175,10 @@ describe('the comparison', () => {
     const expected = {
       decision: 'allow',
       code: 'bundle_altered',
-      rules: new Map<string, 'satisfied' | 'failed'>([['signed', 'satisfied'], ['gone', 'failed']]),
+      rules: new Map<string, 'satisfied' | 'failed'>([
+        ['signed', 'satisfied'],
+        ['gone', 'failed'],
+      ]),
       reason: 'revoked',
     } as const
     expect(compareVerdict(verdict, expected).map(({ what }) => what)).toEqual(['decision', 'code', 'rule signed', 'rule gone', 'reason'])
