@@ -124,8 +124,13 @@ function writeEntry(tar: Pack, path: string, size: number, parts: AsyncIterable<
 /** Resolves when more may be written, and when nobody takes anything any more. */
 function drained(entry: ReturnType<Pack['entry']>): Promise<void> {
   return new Promise((resolve) => {
-    entry.once('drain', () => resolve())
-    entry.once('close', () => resolve())
+    const done = (): void => {
+      entry.off('drain', done)
+      entry.off('close', done)
+      resolve()
+    }
+    entry.on('drain', done)
+    entry.on('close', done)
   })
 }
 

@@ -45,8 +45,7 @@ export type CopiedImage = {
  * @example
  * ```ts
  * const source = { images: repository, signatures: repository }
- * const mirror = await openRepository({ kind: 'layout', directory: './mirror' }, connection)
- * const { accessories } = await copyImage(source, async () => mirror, { image, tag: '1.2' })
+ * const { accessories } = await copyImage(source, async () => repository, { image, tag: 'mirrored' })
  * for (const { layout, kind, entries } of accessories) console.log(layout, kind, entries)
  * ```
  */

@@ -83,6 +83,18 @@ describe('a blob that is streamed to a registry', () => {
     await expect(carrier.putStream(blobOf(bytes), broken)).rejects.toMatchObject({ code: 'registry_unreachable' })
   })
 
+  it('arrives in a registry that asks for tokens, also for one that ended on the way', async () => {
+    const { registry, carrier } = await opened({ auth: { kind: 'bearer', username: 'u', password: 'p' } })
+    const bytes = randomBytes(mebibyte)
+    await carrier.putStream(blobOf(bytes), () => inParts(bytes))
+    expect(await carrier.hasBlob(blobOf(bytes))).toBe(true)
+    const other = randomBytes(mebibyte)
+    const challenge = { 'www-authenticate': `Bearer realm="${registry.url}/token",service="test",scope="repository:app:pull,push"` }
+    registry.fault({ match: { method: 'PUT', path: /uploads/ }, times: 1, action: { kind: 'status', status: 401, headers: challenge } })
+    await carrier.putStream(blobOf(other), () => inParts(other))
+    expect(await carrier.hasBlob(blobOf(other))).toBe(true)
+  })
+
   it('that the account may not upload is registry_unauthorized', async () => {
     const { registry, carrier } = await opened()
     const bytes = randomBytes(1000)
