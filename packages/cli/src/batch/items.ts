@@ -8,6 +8,7 @@ import { readBatchFile } from '@countersign/sdk/batch/read'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure } from '../failure/message.ts'
 import { inFile } from '../failure/in-file.ts'
+import { givenVariables } from '../images/mentioned.ts'
 import { readInput } from '../terminal/input.ts'
 
 const maxFileBytes = 64 * 1024 * 1024
@@ -26,7 +27,7 @@ export async function itemsFromFlags(invocation: Invocation, kind: 'container' |
     else items.push(...(await fileItems(subject, bundlesOf(bundles, at, subjects.length, files.length))))
   }
   for (const file of files) {
-    const listed = await itemsOfFile(file, kindFromFlags(flags.text('file-kind')), bundles)
+    const listed = await itemsOfFile(invocation, file, bundles)
     if (listed.length === 0)
       throw new CountersignError('batch_malformed', `${file} names no artifact: nothing would be verified`, {
         hint: 'Check that it is the file that you mean, or say what it is with --file-kind.',
@@ -55,11 +56,13 @@ function bundlesOf(bundles: readonly string[], at: number, subjects: number, fil
   })
 }
 
-async function itemsOfFile(file: string, kind: BatchFileKind | undefined, bundles: readonly string[]): Promise<readonly BatchItem[]> {
+async function itemsOfFile(invocation: Invocation, file: string, bundles: readonly string[]): Promise<readonly BatchItem[]> {
   const evidence = bundles.length === 0 ? {} : { evidence: bundles }
   if (file !== '-' && (await isFolder(file))) return readFolder(file, evidence)
+  const kind = kindFromFlags(invocation.flags.text('file-kind'))
   const bytes = await readInput(file, maxFileBytes)
-  return inFile(file, () => readBatchFile({ name: file, bytes, ...(kind === undefined ? {} : { kind }), ...evidence }))
+  const given = { variables: await givenVariables(invocation, file), environment: invocation.terminal.environment }
+  return inFile(file, () => readBatchFile({ name: file, bytes, given, ...(kind === undefined ? {} : { kind }), ...evidence }))
 }
 
 function imageItem(subject: string, local: boolean): BatchItem {

@@ -28,7 +28,7 @@ export async function readManifest(invocation: Invocation, file: string, kind?: 
 }
 
 /** `--build-arg`, and for Compose the file of variables: the one named, or `.env` beside the file. The environment goes before it, as in Compose. */
-async function givenVariables({ flags, terminal }: Invocation, file: string): Promise<ReadonlyMap<string, string>> {
+export async function givenVariables({ flags, terminal }: Invocation, file: string): Promise<ReadonlyMap<string, string>> {
   const variables = new Map<string, string>()
   const named = flags.text('env-file')
   const beside = join(file === '-' ? terminal.workingFolder : dirname(file), '.env')

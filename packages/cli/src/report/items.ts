@@ -1,12 +1,13 @@
 /** What became of each of many subjects, in short. */
 import type { JsonValue } from '@countersign/core/json/parse'
-import type { ItemReport, SubjectReport, SummaryReport } from './schema.ts'
+import type { SubjectSummary, SubjectReport, SummaryReport } from './schema.ts'
+import { verdictIn } from './verdict.ts'
 
 /** What became of one subject. */
 export type Standing = 'verified' | 'warned' | 'failed' | 'skipped'
 
 /** The lists of the report. */
-export type SortedItems = { readonly [standing in Standing]: readonly ItemReport[] } & { readonly summary: SummaryReport }
+export type SortedItems = { readonly [standing in Standing]: readonly SubjectSummary[] } & { readonly summary: SummaryReport }
 
 /** What became of a subject. */
 export function standingOf(subject: Pick<SubjectReport, 'ok' | 'skipped' | 'verdict'>): Standing {
@@ -17,8 +18,8 @@ export function standingOf(subject: Pick<SubjectReport, 'ok' | 'skipped' | 'verd
 
 /** Sorts subjects by what became of them; each list keeps their order. */
 export function sortedItems(subjects: readonly SubjectReport[]): SortedItems {
-  const lists: Record<Standing, ItemReport[]> = { verified: [], warned: [], failed: [], skipped: [] }
-  for (const [index, subject] of subjects.entries()) lists[standingOf(subject)].push(itemReport(subject, index))
+  const lists: Record<Standing, SubjectSummary[]> = { verified: [], warned: [], failed: [], skipped: [] }
+  for (const [index, subject] of subjects.entries()) lists[standingOf(subject)].push(summaryOf(subject, index))
   const { verified, warned, failed, skipped } = lists
   return {
     ...lists,
@@ -37,7 +38,7 @@ export function detailOf(subject: SubjectReport): string | undefined {
   return subject.failure?.detail ?? subject.skipped ?? (subject.verdict === 'warn' ? warningOf(subject.content) : undefined)
 }
 
-function itemReport(subject: SubjectReport, index: number): ItemReport {
+function summaryOf(subject: SubjectReport, index: number): SubjectSummary {
   const { type, platform, location, reference, digest, verdict, durationMs, failure } = subject
   const detail = detailOf(subject)
   return {
@@ -55,17 +56,11 @@ function itemReport(subject: SubjectReport, index: number): ItemReport {
   }
 }
 
-/** The rules that warn, out of the verdict as it is written. */
+/** The rules that warn. */
 function warningOf(content: JsonValue | undefined): string {
-  const verdict = memberOf(content, 'verdict')
-  const rules = memberOf(verdict, 'rules')
-  const warnings = Array.isArray(rules) ? (rules as readonly JsonValue[]).filter((rule) => memberOf(rule, 'decision') === 'warn') : []
-  const lines = warnings.map((rule) => `${String(memberOf(rule, 'rule'))}: ${String(memberOf(rule, 'detail'))}`)
-  return lines.join('; ') || String(memberOf(verdict, 'detail') ?? 'the policy warns')
-}
-
-function memberOf(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.hasOwn(value, name)
-    ? (value as { readonly [name: string]: JsonValue })[name]
-    : undefined
+  const verdict = verdictIn(content)
+  const rules = (verdict?.rules ?? []).filter(({ decision }) => decision === 'warn')
+  const lists = (verdict?.revocations ?? []).filter(({ decision }) => decision === 'warn')
+  const lines = [...lists.map(({ list, detail }) => `${list}: ${detail}`), ...rules.map(({ rule, detail }) => `${rule}: ${detail}`)]
+  return lines.join('; ') || (verdict?.detail ?? 'the policy warns')
 }

@@ -22,12 +22,12 @@ export type Report = {
   /** One entry for each image, file or key, in the order of the command line. */
   readonly subjects: readonly SubjectReport[]
   /** The verbs that verify: what became of each subject, sorted by that, each list in the order of `subjects`. */
-  readonly verified?: readonly ItemReport[]
+  readonly verified?: readonly SubjectSummary[]
   /** A policy lets it pass with a warning. */
-  readonly warned?: readonly ItemReport[]
-  readonly failed?: readonly ItemReport[]
+  readonly warned?: readonly SubjectSummary[]
+  readonly failed?: readonly SubjectSummary[]
   /** Not looked at, with the reason; where the run ended early, that makes its outcome `unknown`. */
-  readonly skipped?: readonly ItemReport[]
+  readonly skipped?: readonly SubjectSummary[]
   readonly summary?: SummaryReport
   /** Milliseconds. */
   readonly timings?: TimingsReport
@@ -38,7 +38,7 @@ export type Report = {
 }
 
 /** One subject of many, in short; the evidence is in `subjects[index]`. */
-export type ItemReport = Pick<
+export type SubjectSummary = Pick<
   SubjectReport,
   'subject' | 'type' | 'platform' | 'reference' | 'digest' | 'location' | 'verdict' | 'durationMs'
 > & {

@@ -8,7 +8,7 @@ export type VerdictContent = { readonly verdict: JsonValue }
 
 /** Puts a verdict into a report: it is data throughout, what is written is what it is. */
 export function verdictContent(verdict: Verdict): VerdictContent {
-  return { verdict: verdict as unknown as JsonValue }
+  return { verdict }
 }
 
 /** The reason tree, a line for each thing that was demanded and each signature that was looked at. */
@@ -28,7 +28,12 @@ export function verdictTree(verdict: Verdict): readonly string[] {
 
 /** The same out of the content of a subject; nothing where it holds no verdict. */
 export function verdictLines(content: JsonValue | undefined): readonly string[] {
-  if (typeof content !== 'object' || content === null || !Object.hasOwn(content, 'verdict')) return []
-  // Put there by `verdictContent`: a report is never read from outside.
-  return verdictTree((content as VerdictContent).verdict as unknown as Verdict)
+  const verdict = verdictIn(content)
+  return verdict === undefined ? [] : verdictTree(verdict)
+}
+
+/** The verdict in the content of a subject. It was put there by {@link verdictContent}: a report is never read from outside. */
+export function verdictIn(content: JsonValue | undefined): Verdict | undefined {
+  if (typeof content !== 'object' || content === null || !Object.hasOwn(content, 'verdict')) return undefined
+  return (content as VerdictContent).verdict as unknown as Verdict
 }

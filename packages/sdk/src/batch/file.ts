@@ -11,6 +11,7 @@ import { openSharedBundle, type SharedBundle } from '../blob/shared-bundle.ts'
 import { bytesBlobSource, fileBlobSource } from '../blob/source.ts'
 import { verifyBlob } from '../blob/verify.ts'
 import type { BlobSource } from '../sign/requests.ts'
+import { unreadableFile } from '../file-failure.ts'
 import { judgeFile } from '../verify/file-by-policy.ts'
 import { findEvidence, readEvidence } from './evidence.ts'
 import { type ItemVerdict, type Judge, refused } from './judge.ts'
@@ -31,6 +32,7 @@ export type FileRun = {
 export async function verifyFile(run: FileRun, item: FileItem, judge: Judge): Promise<ItemVerdict> {
   const { listed, bytes, evidence, path } = item
   if (bytes !== undefined && evidence.kind === 'files') return verifyList(run, { path, bytes, evidence: evidence.paths }, judge)
+  if (item.at !== undefined) await demandFile(path)
   if (listed === undefined) return verifySigned(run, item, judge, fileBlobSource(path))
   await demandInside(item.path, listed.list.path)
   if (listed.list.evidence !== undefined) return verifyListed(run, item, listed.digest, listed.list, judge)
@@ -135,12 +137,22 @@ function tapDigest(inner: BlobSource, expected: Digest): { readonly source: Blob
   return { source: { ...inner, open }, found: () => found }
 }
 
-/** Hostile: the list chose the name. Links in the folder must not lead out of it, and what is no file may never end. */
+/** A pipe or device that a file names may never end, or never begin. What is typed may be one: `<(…)` of a shell is. */
+async function demandFile(path: string): Promise<void> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw unreadableFile(path, cause)
+  })
+  if (found.isFile()) return
+  throw new CountersignError('io_failed', `${path} is ${found.isDirectory() ? 'a folder' : 'no regular file'}`, {
+    hint: 'Name files alone.',
+  })
+}
+
+/** Hostile: the list chose the name. Links in the folder must not lead out of it. */
 async function demandInside(path: string, list: string): Promise<void> {
   const real = await realpath(path).catch(() => undefined)
   if (real === undefined) throw new CountersignError('file_not_found', `no such file: ${path}`)
   const folder = await realpath(dirname(list))
   if (!real.startsWith(folder === sep ? sep : folder + sep))
     throw new CountersignError('path_escape', `${path} leads out of the folder of ${list}`)
-  if (!(await stat(real)).isFile()) throw new CountersignError('io_failed', `${path} is no regular file`, { hint: 'Name files alone.' })
 }

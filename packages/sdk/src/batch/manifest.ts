@@ -25,6 +25,8 @@ const maxYamlCharacters = 4 * 1024 * 1024
 const demandFields = ['policy', 'trustRoot', 'trust_root', 'public_key', 'publicKey', 'identity'] as const
 const entryFields = ['type', 'image', 'path', 'ref', 'signature', 'bundle', ...demandFields]
 const maxKeys = 16
+/** Of more entries the path alone says which it is: to find the lines of JSON it must be read again as YAML. */
+const maxLines = 2_000
 
 /**
  * Reads a batch manifest. `name` is how messages call the file; `folder` is what its paths are relative to.
@@ -52,10 +54,10 @@ function readEntries(source: SourceDocument, name: string, folder: string): read
   if (version !== undefined && version !== 1)
     refuse(field('version'), 'not a version that is read here', { expected: '1', found: JSON.stringify(version).slice(0, 40) })
   const defaults = optional(field('defaults'), (at) => readDemands(members(at, demandFields), folder)) ?? {}
-  return items(field('artifacts'), maxBatchItems).map((at) => {
-    // Line and column of each would need the reader of YAML for a document that was read as JSON: the path says it too.
+  const entries = items(field('artifacts'), maxBatchItems)
+  return entries.map((at) => {
     const item = readEntry(at, folder, { ...defaults })
-    return { ...item, at: { file: name, path: at.path } }
+    return { ...item, at: { file: name, path: at.path, ...(entries.length > maxLines ? undefined : source.lineOf(at.path)) } }
   })
 }
 

@@ -4,7 +4,7 @@ import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import { findImages } from '../manifests/find.ts'
-import type { ImageMention } from '../manifests/model.ts'
+import type { Given, ImageMention } from '../manifests/model.ts'
 import { looksLikeChecksums, readChecksums } from './checksums.ts'
 import { findEvidence } from './evidence.ts'
 import { readBatchManifest } from './manifest.ts'
@@ -19,6 +19,8 @@ export type BatchFile = {
   readonly kind?: BatchFileKind
   /** Lists of digests: the signatures of the list, where they are not beside it. */
   readonly evidence?: readonly string[]
+  /** What the variables of Compose files and Dockerfiles stand for. */
+  readonly given?: Given
 }
 
 /** The items that a file lists, in its order. Throws `batch_malformed`, `utf8_malformed`, `limit_exceeded`, and what the readers of its kind throw. */
@@ -28,10 +30,10 @@ export async function readBatchFile(file: BatchFile): Promise<readonly BatchItem
   const folder = file.name === '-' ? '' : dirname(file.name)
   if (kind === 'batch') return readBatchManifest(text, file.name, folder)
   if (kind === 'checksums') return readChecksumItems(text, file, folder)
-  const { kind: told, images } = await findImages(text, file.name, kind === 'images' ? 'image-list' : kind)
+  const { kind: told, images } = await findImages(text, file.name, kind === 'images' ? 'image-list' : kind, file.given)
   if (images.length > maxBatchItems) throw new CountersignError('limit_exceeded', `${file.name} names more than ${maxBatchItems} images`)
   // A manifest that somebody else runs means images elsewhere; a list is ours, and its paths are relative to it.
-  return images.map((mention) => imageItem(mention, told === 'image-list' ? folder : ''))
+  return images.map((mention) => imageItem(mention, told === 'image-list' ? folder : undefined))
 }
 
 /** What is left to the reader of manifests is `undefined`. */
@@ -42,15 +44,19 @@ function kindOf(text: string): 'batch' | 'checksums' | undefined {
   return /^["']?artifacts["']?[ \t]*:/m.test(text) && !/^(?:apiVersion|services)[ \t]*:/m.test(text) ? 'batch' : undefined
 }
 
-function imageItem(mention: ImageMention, folder: string): BatchItem {
+function imageItem(mention: ImageMention, folder: string | undefined): BatchItem {
   const { text: subject, file, line, column, path } = mention
   const common = { subject, at: { file, line, column, path }, demands: {} }
   if (mention.skip !== undefined && mention.unresolved !== true)
     return { kind: 'skipped', type: 'container', ...common, reason: mention.skip }
   try {
     if (mention.skip !== undefined)
-      throw new CountersignError('reference_malformed', `it cannot be told which image is meant: ${mention.skip}`)
-    return { kind: 'container', ...common, image: parseReference(imageWithin(folder, subject)) }
+      throw new CountersignError('image_unresolved', `it cannot be told which image is meant: ${mention.skip}`)
+    const image = parseReference(folder === undefined ? subject : imageWithin(folder, subject))
+    // Hostile: who runs the file knows images in registries alone; a path of this machine would vouch for something else.
+    if (folder === undefined && image.place.kind !== 'registry')
+      throw new CountersignError('reference_malformed', `${JSON.stringify(subject.slice(0, 200))} is not in a registry`)
+    return { kind: 'container', ...common, image }
   } catch (failure) {
     if (failure instanceof CountersignError) return { kind: 'failed', type: 'container', ...common, failure }
     throw failure

@@ -19,9 +19,12 @@ export type DocumentOptions = {
 /** A document, and where in its file things are. Lines and columns count from 1. */
 export type SourceDocument = {
   readonly value: JsonValue
-  /** Where the deepest part of a path (`$.a[2]`) that exists begins: its key in a mapping, its item in a sequence. */
-  readonly lineOf: (path: string) => Line
-  /** The same as `NAME:LINE:COLUMN`. */
+  /**
+   * Where the deepest part of a path (`$.a[2]`) that exists begins: its key in a mapping, its item in a sequence. Not known of JSON that is too
+   * large for the reader of YAML, which alone knows lines.
+   */
+  readonly lineOf: (path: string) => Line | undefined
+  /** The same as `NAME:LINE:COLUMN`, or `NAME` alone. */
   readonly placeOf: (path: string) => string
   /** A failure whose message begins with a path, as one of a place in the file; others as they are. */
   readonly located: (cause: unknown) => unknown
@@ -38,11 +41,12 @@ export async function readSourceDocument(text: string, name: string, options: Do
   if (text.length > maxCharacters) throw tooLong(text, name, code, maxCharacters)
   const yaml = await import('yaml')
   const json = readJson(text, name, code, maxCharacters)
+  const maxYaml = options.maxYamlCharacters ?? maxCharacters
   if (json !== undefined) {
     let known: YamlText | undefined
-    return sourceDocument(json, name, () => (known ??= readYaml(yaml, text, name, code)))
+    const lines = isModest(text, maxYaml)
+    return sourceDocument(json, name, () => (lines ? (known ??= readYaml(yaml, text, name, code)) : undefined))
   }
-  const maxYaml = options.maxYamlCharacters ?? maxCharacters
   demandModest(text, name, code, maxYaml)
   const read = readYaml(yaml, text, name, code)
   return sourceDocument(read.document.toJS({ maxAliasCount: 0 }) as JsonValue, name, () => read)
@@ -122,14 +126,14 @@ function checked({ isAlias, visit }: Yaml, read: () => readonly Document.Parsed[
   return documents.map((document) => ({ document, position }))
 }
 
-function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText): SourceDocument {
-  const lineOf = (steps: Steps): Line => {
-    const { document, position } = yaml()
-    return position(offsetOf(document, steps))
+function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText | undefined): SourceDocument {
+  const lineOf = (steps: Steps): Line | undefined => {
+    const read = yaml()
+    return read?.position(offsetOf(read.document, steps))
   }
   const placeOf = (steps: Steps): string => {
-    const { line, column } = lineOf(steps)
-    return `${name}:${line}:${column}`
+    const at = lineOf(steps)
+    return at === undefined ? name : `${name}:${at.line}:${at.column}`
   }
   return {
     value,
@@ -198,9 +202,18 @@ function rangeOf(node: unknown): number | undefined {
 const maxTokens = 250_000
 const maxNesting = 200
 
-/** Hostile: what a document costs is bounded before it is read. Signs inside of texts are counted too, so that nothing need be understood. */
 function demandModest(text: string, name: string, code: FailureCode, maxCharacters: number): void {
   if (text.length > maxCharacters) throw tooLong(text, name, code, maxCharacters)
+  if (isModest(text, maxCharacters)) return
+  throw new CountersignError(code, `${name}: too much or too deep to be read as YAML`, {
+    expected: `at most ${maxTokens} values, ${maxNesting} inside each other`,
+    hint: 'Write it as JSON, or in several files.',
+  })
+}
+
+/** Hostile: what a document costs is bounded before it is read. Signs inside of texts are counted too, so that nothing need be understood. */
+function isModest(text: string, maxCharacters: number): boolean {
+  if (text.length > maxCharacters) return false
   let tokens = 0
   let nesting = 0
   for (let at = 0; at < text.length; at++) {
@@ -212,13 +225,9 @@ function demandModest(text: string, name: string, code: FailureCode, maxCharacte
       if (text.charCodeAt(at + 1) !== 0x20) continue
     } else if (sign !== 0x2c && sign !== 0x3a && sign !== 0x0a) continue
     tokens++
-    if (tokens > maxTokens || nesting > maxNesting) break
+    if (tokens > maxTokens || nesting > maxNesting) return false
   }
-  if (tokens <= maxTokens && nesting <= maxNesting && !/(?:[-?] +){200}/.test(text)) return
-  throw new CountersignError(code, `${name}: too much or too deep to be read as YAML`, {
-    expected: `at most ${maxTokens} values, ${maxNesting} inside each other`,
-    hint: 'Write it as JSON, or in several files.',
-  })
+  return !/(?:[-?] +){200}/.test(text)
 }
 
 function tooLong(text: string, name: string, code: FailureCode, most: number): CountersignError {

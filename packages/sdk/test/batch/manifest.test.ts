@@ -118,10 +118,13 @@ describe('a batch manifest', () => {
     [
       'attack: more entries than can be meant',
       `{"artifacts":[${'{},'.repeat(100_000)}{}]}`,
-      'batch_malformed batch.yaml:1:2: $.artifacts: 100001 items',
+      'batch_malformed batch.yaml: $.artifacts: 100001 items',
     ],
     ['attack: a million entries', `{"artifacts":[${'1,'.repeat(1_000_000)}1]}`, 'batch_malformed'],
     ['attack: YAML too long to read', `artifacts:\n${'- { path: a }\n'.repeat(300_000)}`, 'batch_malformed batch.yaml: 4200011 characters'],
+    ['attack: YAML of a million values', `artifacts:\n${'- a\n'.repeat(1_000_000)}`, 'batch_malformed batch.yaml: too much or too deep'],
+    ['attack: YAML that nests without end', `artifacts: ${'['.repeat(1_000_000)}`, 'batch_malformed batch.yaml: too much or too deep'],
+    ['attack: lists in lists on one line', `artifacts:\n${'- '.repeat(10_000)}a`, 'batch_malformed batch.yaml: too much or too deep'],
     ['no list', 'artifacts: 1', 'batch_malformed batch.yaml:1:1: $.artifacts: expected an array'],
   ])('is refused with its place: %s', async (_what, text, expected) => {
     expect((await failure(text)).slice(0, expected.length)).toBe(expected)
@@ -135,6 +138,6 @@ describe('a batch manifest', () => {
 
   it('says where each entry is', async () => {
     const items = await readBatchManifest('artifacts:\n - { path: a }\n - { path: b }', 'b.yaml', '')
-    expect(items[1]?.at).toEqual({ file: 'b.yaml', path: '$.artifacts[1]' })
+    expect(items[1]?.at).toEqual({ file: 'b.yaml', path: '$.artifacts[1]', line: 3, column: 4 })
   })
 })
