@@ -1,5 +1,4 @@
 /** From a command line to the items of a run. */
-import { stat } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import { readFolder } from '@countersign/sdk/batch/folder'
@@ -9,6 +8,7 @@ import type { Invocation } from '../command/invocation.ts'
 import { asFailure } from '../failure/message.ts'
 import { inFile } from '../failure/in-file.ts'
 import { givenVariables } from '../images/mentioned.ts'
+import { isFolder } from '../signing/blob-source.ts'
 import { readInput } from '../terminal/input.ts'
 
 const maxFileBytes = 64 * 1024 * 1024
@@ -77,12 +77,4 @@ async function fileItems(subject: string, bundles: readonly string[] | undefined
   if (await isFolder(subject)) return readFolder(subject, bundles === undefined ? {} : { evidence: bundles })
   const evidence = bundles === undefined ? ({ kind: 'beside' } as const) : ({ kind: 'files', paths: bundles } as const)
   return [{ kind: 'file', subject, path: subject, demands: {}, evidence }]
-}
-
-/** True for a folder; what cannot be looked at is a file, whose reading says why. */
-export function isFolder(path: string): Promise<boolean> {
-  return stat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
 }

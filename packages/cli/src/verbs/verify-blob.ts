@@ -5,7 +5,6 @@ import type { Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { asAbsence, namingEvidence } from '@countersign/sdk/blob/absence'
 import { verifyBlobAttestation } from '@countersign/sdk/blob/verify'
-import { isFolder } from '../batch/items.ts'
 import type { FlagValues } from '../command/flag-values.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { namesNobody } from '../demands/accepting.ts'
@@ -17,7 +16,7 @@ import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import { failedSubject } from '../report/failed-subject.ts'
 import { acceptedReport, rejectedReport } from '../report/evidence.ts'
 import type { SubjectReport } from '../report/schema.ts'
-import { blobSource } from '../signing/blob-source.ts'
+import { blobSource, isFolder } from '../signing/blob-source.ts'
 
 /** Verifies signatures of files. */
 export async function verifyBlobs(invocation: Invocation): Promise<Conclusion> {
