@@ -13,7 +13,7 @@ import type { PolicyArtifact } from '../../src/policy/match.ts'
 import { readProven, type ProvenItem } from '../../src/policy/proven.ts'
 import type { Verdict } from '../../src/policy/verdict.ts'
 import type { Evidence, SignerEvidence } from '../../src/verify/evidence.ts'
-import type { SignedTerms } from '../../src/verify/terms.ts'
+import { termMembers, type SignedTerms } from '../../src/verify/terms.ts'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { newTestKey, type TestKey } from '../verify/forge.ts'
 
@@ -59,7 +59,7 @@ export function certified(
     kind: 'certificate',
     issuer,
     subject,
-    fingerprint: sha256(utf8(`${issuer} ${subject}`)),
+    fingerprint: sha256(utf8(`${issuer} ${subject} ${keyFingerprint}`)),
     keyFingerprint,
     notBeforeMs: 0,
     notAfterMs: now,
@@ -88,7 +88,8 @@ export async function proven(signer: SignerEvidence, wishes: Wishes = {}): Promi
     version: '1',
     subjects: [{ digest: { sha256: digest.slice(7) } }],
     predicateType,
-    predicate: utf8(JSON.stringify(wishes.predicate ?? {})),
+    // Terms are signed: other terms are other content.
+    predicate: utf8(JSON.stringify(wishes.predicate ?? termMembers(wishes.terms ?? {}))),
   })
   const evidence: Evidence = {
     artifact: wishes.artifact ?? digest,
