@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { findPeer } from '@countersign/testkit/peers'
@@ -13,6 +13,9 @@ let stage: Stage
 
 beforeAll(() => {
   stage = makeStage()
+  // Programs in a guide find the packages of this checkout, as TypeScript.
+  const node = `#!/bin/sh\nexec '${process.execPath}' --conditions=source "$@"\n`
+  writeFileSync(join(stage.root, 'bin/node'), node, { mode: 0o755 })
 })
 
 afterAll(() => stage.remove())
@@ -21,6 +24,7 @@ describe.concurrent('the commands of a guide do what it says', () => {
   it.for(guides)('docs/guides/%s', { timeout: 240_000 }, async (name) => {
     const place = join(stage.root, name.replace(/\.md$/, ''))
     mkdirSync(join(place, 'home'), { recursive: true })
+    symlinkSync(resolve(folder, '../../node_modules'), join(place, 'node_modules'))
     // Two kinds of registries exist: one with everything of OCI 1.1, and one that knows no referrers and cannot compare and swap.
     const registries = [await startTestRegistry(), await startTestRegistry({ referrers: false, conditionalWrites: false })] as const
     const ci = join(folder, 'ci')

@@ -3,13 +3,13 @@
 /** One sample, and where it stands. */
 export type Sample = { readonly path: string; readonly line: number; readonly code: string }
 
-/** The fenced blocks marked `ts` of a Markdown text. */
+/** The fenced blocks marked `ts` of a Markdown text, also those that are named as a file. */
 export function markdownSamples(path: string, text: string): Sample[] {
   const samples: Sample[] = []
   let open: { line: number; lines: string[] } | undefined
   for (const [index, line] of text.split('\n').entries()) {
     if (open === undefined) {
-      if (/^\s*```ts\s*$/.test(line)) open = { line: index + 2, lines: [] }
+      if (/^\s*```ts(?:\s+\S+)?\s*$/.test(line)) open = { line: index + 2, lines: [] }
     } else if (/^\s*```\s*$/.test(line)) {
       samples.push({ path, line: open.line, code: open.lines.join('\n') })
       open = undefined
