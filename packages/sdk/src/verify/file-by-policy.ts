@@ -38,8 +38,13 @@ export type FileVerdict = Omit<Judged<string>, 'verdict'> & Partial<Pick<Judged<
  *
  * @example
  * ```ts
+ * import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
+ * import { loadPolicy } from '@countersign/sdk/policy/source'
+ *
+ * const rules = '{"apiVersion":"countersign.dev/v1", …}'
+ * const demands = await loadPolicy(rules, 'policy.json', { primitives: nodePrimitives })
  * const evidence = [{ name: 'app.sigstore.json', bytes: bundle }]
- * const result = await judgeFile({ file: fileBlobSource('app'), path: 'app', evidence, policy, nowMs: Date.now() })
+ * const result = await judgeFile({ file: fileBlobSource('app'), path: 'app', evidence, policy: demands, nowMs: Date.now() })
  * console.log(result.verdict?.decision ?? result.failure?.detail)
  * ```
  */
