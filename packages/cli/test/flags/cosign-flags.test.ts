@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { vectorsFolder } from '../../../testkit/src/vectors.ts'
@@ -49,6 +49,19 @@ describe.skipIf(outputs === undefined)('flags of cosign 3.1.1', () => {
       if (name !== undefined && !flags.some((flag) => flag.name === name)) missing.push(`${verb} --${name}`)
     }
     expect(missing).toEqual([])
+  })
+})
+
+describe.skipIf(outputs === undefined)('docs/guides/moving-from-cosign.md', () => {
+  it('says of every verb of cosign what it is here', () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../../../docs/guides/moving-from-cosign.md'), 'utf8')
+    const names = readdirSync(join(outputs ?? '', 'help')).map((name) => name.replace(/\.txt$/, '').replaceAll('_', ' '))
+    // A group is said by its members; of two that are no verbs cosign says so.
+    const verbsOfCosign = names.filter(
+      (name) => !names.some((other) => other.startsWith(`${name} `)) && !readFileSync(helpOf(name), 'utf8').startsWith('Error: unknown'),
+    )
+    expect(verbsOfCosign.length).toBeGreaterThan(25)
+    expect(verbsOfCosign.filter((name) => !guide.includes(`\`${name}\``))).toEqual([])
   })
 })
 
