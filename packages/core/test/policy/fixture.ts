@@ -14,7 +14,9 @@ import { readProven, type ProvenItem } from '../../src/policy/proven.ts'
 import type { Verdict } from '../../src/policy/verdict.ts'
 import type { Evidence, SignerEvidence } from '../../src/verify/evidence.ts'
 import { termMembers, type SignedTerms } from '../../src/verify/terms.ts'
+import { expect } from 'vitest'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
+import { told } from '../told.ts'
 import { newTestKey, type TestKey } from '../verify/forge.ts'
 
 /** The verifier's clock in these tests. */
@@ -119,4 +121,23 @@ export async function compiled(parts: { readonly [name: string]: JsonValue }): P
 /** Evaluates with nothing but this evidence. */
 export function judge(policy: CompiledPolicy, evidence: readonly ProvenItem[], rest: Partial<PolicyInput> = {}): Verdict {
   return evaluatePolicy(policy, { artifact: image, evidence, refusals: [], unreadable: [], revocations: new Map(), nowMs: now, ...rest })
+}
+
+/** {@link judge}, and every word of the verdict must be what was recorded. */
+export function recorded(...parameters: Parameters<typeof judge>): Verdict {
+  const verdict = judge(...parameters)
+  expect(verdictTold(verdict)).toMatchSnapshot()
+  return verdict
+}
+
+/** A verdict with each thing that was looked at on one line, in an order that fresh keys do not change. */
+function verdictTold({ rules, ...head }: Verdict): string {
+  const lines = rules.map(({ looked, ...rule }) => [line(rule), ...looked.map((item) => `  ${line(item)}`).sort()].join('\n'))
+  return [line(head), ...lines].join('\n')
+}
+
+function line(value: object): string {
+  return told(value)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .trim()
 }

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from '../../src/json/parse.ts'
 import type { ProvenItem } from '../../src/policy/proven.ts'
-import { certified, compiled, judge, proven, sha256, somebody, type Somebody } from './fixture.ts'
+import { certified, compiled, judge, proven, sha256, somebody, type Somebody, recorded } from './fixture.ts'
 
 const people: Somebody[] = await Promise.all(['alice', 'bob', 'carol', 'dave'].map(somebody))
 const [alice, bob, carol, dave] = people as [Somebody, Somebody, Somebody, Somebody]
@@ -16,7 +16,7 @@ const identities = {
 
 async function decide(by: JsonValue, evidence: readonly ProvenItem[], more: { readonly [name: string]: JsonValue } = {}): Promise<string> {
   const policy = await compiled({ identities: { ...identities, ...more }, require: [{ name: 'signed', signature: { by } }] })
-  return judge(policy, evidence).decision
+  return recorded(policy, evidence).decision
 }
 
 const [a, b, c, d] = (await Promise.all(people.map(({ signer }) => proven(signer)))) as [ProvenItem, ProvenItem, ProvenItem, ProvenItem]
@@ -64,7 +64,7 @@ describe('a quorum of two of three', () => {
 
   it('says who counted and how many are needed', async () => {
     const policy = await compiled({ identities, require: [{ name: 'signed', signature: { by: twoOfThree } }] })
-    const [rule] = judge(policy, [a]).rules
+    const [rule] = recorded(policy, [a]).rules
     expect(rule).toMatchObject({
       outcome: 'failed',
       quorum: { signers: [a.signer], needed: 2 },
@@ -158,10 +158,10 @@ describe('nested groups', () => {
       identities: { ...identities, ...more },
       require: [{ name: 'signed', signature: { by: { threshold: 25, of } } }],
     })
-    expect(judge(policy, evidence)).toMatchObject({ decision: 'deny' })
+    expect(recorded(policy, evidence)).toMatchObject({ decision: 'deny' })
     const roles = { threshold: 24, of: names.map((name) => ({ anyOf: [name] })), roles: ['nobody-has-it'] }
     const open = await compiled({ identities: { ...more }, require: [{ name: 'signed', signature: { by: roles } }] })
-    expect(judge(open, evidence)).toMatchObject({ decision: 'deny', code: 'limit_exceeded' })
+    expect(recorded(open, evidence)).toMatchObject({ decision: 'deny', code: 'limit_exceeded' })
   })
 })
 
@@ -270,7 +270,7 @@ describe('a key and a certificate for it', () => {
       ),
     )
     const policy = await compiled({ identities: { staff }, require: [{ name: 's', signature: { by: { threshold: 3, of: ['staff'] } } }] })
-    expect(judge(policy, many)).toMatchObject({ decision: 'deny', code: 'policy_denied' })
+    expect(recorded(policy, many)).toMatchObject({ decision: 'deny', code: 'policy_denied' })
   })
 
   it('a signature that links two signers does not make them one', async () => {

@@ -15,7 +15,7 @@ import {
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { newTestKey, signWith, type TestKey } from '../verify/forge.ts'
 import { refusal } from '../refusal.ts'
-import { certified, compiled, daysAgo, digest, judge, now, proven, somebody, type Somebody } from './fixture.ts'
+import { certified, compiled, daysAgo, digest, now, proven, somebody, type Somebody, recorded } from './fixture.ts'
 
 const [alice, ...board] = (await Promise.all(['alice', 'one', 'two', 'three'].map(somebody))) as [Somebody, Somebody, Somebody, Somebody]
 const [one, two, three] = board.map(({ key }) => key) as [TestKey, TestKey, TestKey]
@@ -151,8 +151,8 @@ describe('what a list revokes', () => {
     const revocations = new Map<string, RevocationState>([
       ['main', { ok: true, list: { ...base, entries: [{ ...aliceKey, target }] }, signedBy: [] }],
     ])
-    const byKey = judge(policy, [await proven(alice.signer, { content: 'message' })], { revocations }).decision
-    const byCertificate = judge(policy, [await proven(keyless, { logged: true })], { revocations }).decision
+    const byKey = recorded(policy, [await proven(alice.signer, { content: 'message' })], { revocations }).decision
+    const byCertificate = recorded(policy, [await proven(keyless, { logged: true })], { revocations }).decision
     expect([byKey, byCertificate]).toEqual([hitsKey ? 'deny' : 'allow', hitsCertificate ? 'deny' : 'allow'])
   })
 
@@ -161,13 +161,13 @@ describe('what a list revokes', () => {
       ['main', { ok: true, list: { ...base, entries: [{ ...aliceKey, effectiveMs: daysAgo(5) }] }, signedBy: [] }],
     ])
     const at = async (signedMs?: number): Promise<string> =>
-      judge(policy, [await proven(alice.signer, { signedMs })], { revocations }).decision
+      recorded(policy, [await proven(alice.signer, { signedMs })], { revocations }).decision
     expect([await at(daysAgo(5) - 1), await at(daysAgo(5)), await at(daysAgo(4)), await at()]).toEqual(['allow', 'deny', 'deny', 'deny'])
   })
 
   it('says which list and why', async () => {
     const revocations = new Map<string, RevocationState>([['main', { ok: true, list: base, signedBy: [] }]])
-    const verdict = judge(policy, [await proven(alice.signer)], { revocations })
+    const verdict = recorded(policy, [await proven(alice.signer)], { revocations })
     expect(verdict.rules[0]?.looked[0]).toMatchObject({
       status: 'does_not_count',
       detail: expect.stringContaining('revoked by main for all time: stolen') as string,
@@ -179,7 +179,7 @@ describe('a list that the policy demands', () => {
   const at = async (state: RevocationState | undefined, required = true): Promise<[string, string | undefined]> => {
     const compiledPolicy = required ? policy : { ...policy, revocations: [{ ...source, required }] }
     const revocations = new Map(state === undefined ? [] : [['main', state]])
-    const { decision, code } = judge(compiledPolicy, [await proven(certified('dev@example.com'))], { revocations })
+    const { decision, code } = recorded(compiledPolicy, [await proven(certified('dev@example.com'))], { revocations })
     return [decision, code]
   }
   const fresh: RevocationState = { ok: true, list: base, signedBy: [] }
@@ -198,7 +198,7 @@ describe('a list that the policy demands', () => {
   it('attack: revokes even when it has expired, where it is not required', async () => {
     const optional = { ...policy, revocations: [{ ...source, required: false }] }
     const state = await acceptRevocations(signed({ expiresMs: now - 1 }, [one, two]), source, now, nodePrimitives)
-    const verdict = judge(optional, [await proven(alice.signer)], { revocations: new Map([['main', state]]) })
+    const verdict = recorded(optional, [await proven(alice.signer)], { revocations: new Map([['main', state]]) })
     expect([state.ok, verdict.decision]).toEqual([false, 'deny'])
   })
 })

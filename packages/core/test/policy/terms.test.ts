@@ -7,7 +7,7 @@ import { lintPolicy } from '../../src/policy/lint.ts'
 import type { PolicyArtifact } from '../../src/policy/match.ts'
 import type { SignedTerms } from '../../src/verify/terms.ts'
 import { failureOf } from '../refusal.ts'
-import { compiled, daysAgo, digest, documentOf, image, judge, now, proven, somebody } from './fixture.ts'
+import { compiled, daysAgo, digest, documentOf, image, now, proven, somebody, recorded } from './fixture.ts'
 
 const alice = await somebody('alice')
 const day = 86_400_000
@@ -30,7 +30,7 @@ async function decide(
     require: [{ name: 'signed', signature: { by: 'alice', ...rule } }],
   })
   const artifact: PolicyArtifact = name === undefined ? image : { ...image, reference: parseReference(name) }
-  return judge(policy, [await proven(alice.signer, { ...(terms === undefined ? {} : { terms }), signedMs })], { artifact }).decision
+  return recorded(policy, [await proven(alice.signer, { ...(terms === undefined ? {} : { terms }), signedMs })], { artifact }).decision
 }
 
 describe('the expiry that a signer has signed', () => {
@@ -53,8 +53,8 @@ describe('the expiry that a signer has signed', () => {
   it('attack: evidence that was proven before the expiry does not outlive it in a cache', async () => {
     const policy = await compiled({ identities: { alice: { keys: [alice.pem] } }, require: [{ name: 's', signature: { by: 'alice' } }] })
     const cached = [await proven(alice.signer, { terms: { expiresMs: now + 1 } })]
-    expect(judge(policy, cached).decision).toBe('allow')
-    expect(judge(policy, cached, { nowMs: now + 1 }).decision).toBe('deny')
+    expect(recorded(policy, cached).decision).toBe('allow')
+    expect(recorded(policy, cached, { nowMs: now + 1 }).decision).toBe('deny')
   })
 
   it('with a bound lifetime needs trusted times', async () => {
@@ -94,7 +94,7 @@ describe('the name that a signer has signed', () => {
       identities: { alice: { keys: [alice.pem] } },
       require: [{ name: 's', signature: { by: 'alice', ...bound } }],
     })
-    expect(judge(policy, [await proven(alice.signer, { terms: { name: 'registry.example/x' } })])).toMatchObject({
+    expect(recorded(policy, [await proven(alice.signer, { terms: { name: 'registry.example/x' } })])).toMatchObject({
       rules: [
         {
           wanted: 'a signature by alice, bound to this name',
@@ -116,7 +116,7 @@ describe('the name that a signer has signed', () => {
       require: [{ name: 's', signature: { by: 'alice', ...bound } }],
     })
     const artifact = { kind: 'file', path: 'a', digests: [digest] } as const
-    expect(judge(policy, [await proven(alice.signer, { terms: { name: 'a' } })], { artifact }).decision).toBe('deny')
+    expect(recorded(policy, [await proven(alice.signer, { terms: { name: 'a' } })], { artifact }).decision).toBe('deny')
   })
 
   it.each([

@@ -6,7 +6,7 @@ import { formatTime } from '../../src/trust/time-range.ts'
 import type { ProvenItem } from '../../src/policy/proven.ts'
 import type { RevocationEntry } from '../../src/policy/revocation-list.ts'
 import type { RevocationState } from '../../src/policy/revocations.ts'
-import { certified, compiled, daysAgo, image, judge, now, proven, sha256, somebody } from './fixture.ts'
+import { certified, compiled, daysAgo, image, judge, now, proven, sha256, somebody, recorded } from './fixture.ts'
 
 const [alice, bob, board] = [await somebody('alice'), await somebody('bob'), await somebody('board')]
 const decisions = ['allow', 'warn', 'deny'] as const
@@ -42,7 +42,7 @@ describe('every combination of quorum, window, revocation and what the rule make
       const effective = { before: daysAgo(11), after: daysAgo(9), always: undefined, none: undefined, warned: daysAgo(11) }[revocation]
       const severity = revocation === 'warned' ? 'warn' : 'deny'
       const entry = { target, severity, reason: 'stolen', ...(effective === undefined ? {} : { effectiveMs: effective }) } as const
-      const verdict = judge(policy, evidence, { revocations: listOf(revocation === 'none' ? [] : [entry]) })
+      const verdict = recorded(policy, evidence, { revocations: listOf(revocation === 'none' ? [] : [entry]) })
       // The specification, said once more without the engine.
       const valid = window === 'inside' || window === 'no window'
       const untouched = revocation === 'none' || (revocation === 'after' && signedMs !== undefined)
@@ -72,7 +72,7 @@ describe('every combination of what is there, onMissing and onFail', () => {
       'a success': [await proven(alice.signer, { type: sbom, predicate: { ok: true } })],
     }
     const unreadable = there === 'nothing readable' ? [{ code: 'registry_throttled', detail: '429' } as const] : []
-    const verdict = judge(policy, evidence[there], { unreadable })
+    const verdict = recorded(policy, evidence[there], { unreadable })
     const gravest = [onMissing, onFail, 'warn' as const].toSorted((a, b) => order[b] - order[a])[0]
     const expected = {
       nothing: onMissing,
@@ -92,27 +92,27 @@ describe('what cannot be told', () => {
   const unreadable = [{ code: 'registry_unreachable', detail: 'down' } as const]
 
   it('is not asked when the rule is satisfied anyway', async () => {
-    expect(judge(await compiled(parts), [await proven(alice.signer)], { unreadable }).decision).toBe('allow')
+    expect(recorded(await compiled(parts), [await proven(alice.signer)], { unreadable }).decision).toBe('allow')
   })
 
   it('never allows, and carries the code of why', async () => {
-    expect(judge(await compiled(parts), [], { unreadable })).toMatchObject({ decision: 'deny', code: 'registry_unreachable' })
+    expect(recorded(await compiled(parts), [], { unreadable })).toMatchObject({ decision: 'deny', code: 'registry_unreachable' })
   })
 
   it('is said of a refusal that could not tell either', async () => {
     const refusals = [{ source: 'x', refusal: { code: 'trust_stale', detail: 'old' } as const }]
-    expect(judge(await compiled(parts), [], { refusals })).toMatchObject({ decision: 'deny', code: 'trust_stale' })
+    expect(recorded(await compiled(parts), [], { refusals })).toMatchObject({ decision: 'deny', code: 'trust_stale' })
   })
 
   it('yields to a rule that is denied whatever else is found', async () => {
     const both = { ...parts, require: [...parts.require, { name: 'platforms', platforms: ['linux/arm64'] }] }
     const artifact = { ...image, platforms: ['linux/amd64'] }
-    expect(judge(await compiled(both), [], { unreadable, artifact })).toMatchObject({ decision: 'deny', code: 'policy_denied' })
+    expect(recorded(await compiled(both), [], { unreadable, artifact })).toMatchObject({ decision: 'deny', code: 'policy_denied' })
   })
 
   it('yields to what was proven altered', async () => {
     const refusals = [{ source: 'x', refusal: { code: 'bundle_altered', detail: '' } as const }]
-    expect(judge(await compiled(parts), [], { refusals })).toMatchObject({ decision: 'deny', code: 'bundle_altered' })
+    expect(recorded(await compiled(parts), [], { refusals })).toMatchObject({ decision: 'deny', code: 'bundle_altered' })
   })
 })
 
@@ -121,18 +121,18 @@ describe('evidence', () => {
 
   it('attack: of another artifact does not count', async () => {
     const other = await proven(alice.signer, { artifact: sha256(utf8('other')) })
-    expect(judge(await compiled(parts), [other]).decision).toBe('deny')
+    expect(recorded(await compiled(parts), [other]).decision).toBe('deny')
   })
 
   it('attack: proven under a waiver does not count', async () => {
-    expect(judge(await compiled(parts), [await proven(alice.signer, { waived: true })]).decision).toBe('deny')
+    expect(recorded(await compiled(parts), [await proven(alice.signer, { waived: true })]).decision).toBe('deny')
   })
 
   it('attack: an attestation is no signature, and a signature no attestation', async () => {
     const attested = await compiled({ ...parts, require: [{ name: 'sbom', attestation: { type: 'spdxjson', by: 'alice' } }] })
-    expect(judge(await compiled(parts), [await proven(alice.signer, { type: sbom })]).decision).toBe('deny')
-    expect(judge(attested, [await proven(alice.signer)]).decision).toBe('deny')
-    expect(judge(attested, [await proven(alice.signer, { type: sbom })]).decision).toBe('allow')
+    expect(recorded(await compiled(parts), [await proven(alice.signer, { type: sbom })]).decision).toBe('deny')
+    expect(recorded(attested, [await proven(alice.signer)]).decision).toBe('deny')
+    expect(recorded(attested, [await proven(alice.signer, { type: sbom })]).decision).toBe('allow')
   })
 
   it('attack: a condition reads no attestation of an unverified signer', async () => {
@@ -140,7 +140,7 @@ describe('evidence', () => {
       ...parts,
       require: [{ name: 'sbom', attestation: { type: sbom, by: 'alice', condition: 'predicate.ok' } }],
     })
-    const verdict = judge(policy, [await proven(bob.signer, { type: sbom, predicate: { ok: true } })])
+    const verdict = recorded(policy, [await proven(bob.signer, { type: sbom, predicate: { ok: true } })])
     expect(verdict).toMatchObject({
       decision: 'deny',
       rules: [{ outcome: 'missing', looked: [{ status: 'does_not_count', detail: 'by nobody whom the rule names' }] }],
@@ -149,15 +149,15 @@ describe('evidence', () => {
 
   it('attack: what strangers add changes no verdict', async () => {
     const policy = await compiled({ ...parts, require: [{ name: 'sbom', attestation: { type: sbom, by: 'alice' }, onMissing: 'allow' }] })
-    expect(judge(policy, []).decision).toBe('allow')
-    expect(judge(policy, [await proven(bob.signer, { type: sbom })]).decision).toBe('allow')
+    expect(recorded(policy, []).decision).toBe('allow')
+    expect(recorded(policy, [await proven(bob.signer, { type: sbom })]).decision).toBe('allow')
   })
 
   it('of a certificate is matched by issuer, subject and every extension', async () => {
     const ci = { issuer: 'https://issuer.example', subject: { pattern: 'ci@.*' }, extensions: { runnerEnvironment: 'github-hosted' } }
     const policy = await compiled({ identities: { ci: { certificate: ci } }, require: [{ name: 'signed', signature: { by: 'ci' } }] })
     const by = async (...names: Parameters<typeof certified>): Promise<string> =>
-      judge(policy, [await proven(certified(...names))]).decision
+      recorded(policy, [await proven(certified(...names))]).decision
     expect(await by('ci@x', 'https://issuer.example', { '11': 'github-hosted' })).toBe('allow')
     expect(await by('ci@x', 'https://issuer.example', { '11': 'self-hosted' })).toBe('deny')
     expect(await by('ci@x', 'https://issuer.example')).toBe('deny')
@@ -184,7 +184,7 @@ describe('time', () => {
     ['after, later', { after: formatTime(daysAgo(5)) }, { signedMs: daysAgo(4) }, 'allow'],
   ] as const)('%s', async (_name, demand, wishes, decision) => {
     const policy = await compiled({ identities, require: rule(demand) })
-    expect(judge(policy, [await proven(alice.signer, wishes)]).decision).toBe(decision)
+    expect(recorded(policy, [await proven(alice.signer, wishes)]).decision).toBe(decision)
   })
 
   it('of two keys with overlapping windows each counts in its own', async () => {
@@ -194,7 +194,7 @@ describe('time', () => {
     ]
     const policy = await compiled({ identities: { release: { keys } }, require: [{ name: 'signed', signature: { by: 'release' } }] })
     const at = async (who: typeof alice, days: number): Promise<string> =>
-      judge(policy, [await proven(who.signer, { signedMs: daysAgo(days) })]).decision
+      recorded(policy, [await proven(who.signer, { signedMs: daysAgo(days) })]).decision
     expect([await at(alice, 11), await at(alice, 7), await at(alice, 4)]).toEqual(['allow', 'allow', 'deny'])
     expect([await at(bob, 11), await at(bob, 7), await at(bob, 4)]).toEqual(['deny', 'allow', 'allow'])
   })
@@ -206,12 +206,12 @@ describe('time', () => {
     const [good, bad] = [await scan(true, 3), await scan(false, 2)]
     const any = await compiled({ identities, require: [{ name: 'scan', attestation }] })
     const newest = await compiled({ identities, require: [{ name: 'scan', attestation: { ...attestation, newest: true } }] })
-    expect([judge(any, [good, bad]).decision, judge(newest, [good, bad]).decision, judge(newest, [good]).decision]).toEqual([
+    expect([recorded(any, [good, bad]).decision, recorded(newest, [good, bad]).decision, recorded(newest, [good]).decision]).toEqual([
       'allow',
       'deny',
       'allow',
     ])
-    expect(judge(newest, [await proven(alice.signer, { type: 'https://x/scan', predicate: { ok: true } })]).decision).toBe('deny')
+    expect(recorded(newest, [await proven(alice.signer, { type: 'https://x/scan', predicate: { ok: true } })]).decision).toBe('deny')
   })
 })
 
@@ -225,7 +225,7 @@ describe('which artifacts a policy speaks of', () => {
       ['allow', 'allow'],
     ] as const) {
       const match = { images: ['other.example/**'], ...(unmatched === undefined ? {} : { unmatched }) }
-      const verdict = judge(await compiled({ ...base, match }), [await proven(alice.signer)])
+      const verdict = recorded(await compiled({ ...base, match }), [await proven(alice.signer)])
       expect(verdict).toMatchObject({ decision, matched: false })
     }
   })
@@ -235,13 +235,13 @@ describe('which artifacts a policy speaks of', () => {
       ...base,
       require: [{ name: 'signed', match: { images: ['registry.example/other/*'] }, signature: { by: 'alice' } }],
     })
-    expect(judge(policy, [await proven(alice.signer)]).decision).toBe('deny')
+    expect(recorded(policy, [await proven(alice.signer)]).decision).toBe('deny')
   })
 
   it('looks for platforms, and could not tell where nobody looked at the index', async () => {
     const policy = await compiled({ ...base, require: [{ name: 'platforms', platforms: ['linux/amd64', 'linux/arm64'] }] })
     const decide = (platforms?: readonly string[]): unknown => {
-      const { decision, code } = judge(policy, [], { artifact: platforms === undefined ? image : { ...image, platforms } })
+      const { decision, code } = recorded(policy, [], { artifact: platforms === undefined ? image : { ...image, platforms } })
       return code ?? decision
     }
     expect(decide(['linux/arm64', 'linux/amd64'])).toBe('allow')
