@@ -47,8 +47,8 @@ describe.skipIf(missingPeers('cosign', 'docker-registry').length > 0)('a policy 
   })
 
   it('as a trust policy is one that notation reads', async (context) => {
-    const notation = findPeer('notation')
-    if (notation === undefined) return context.skip('notation is not there')
+    const notation = findPeer('notation') ?? ''
+    context.skip(notation === '', 'notation is not there')
     world.file(
       'own.yaml',
       'apiVersion: countersign.dev/v1\nkind: ArtifactPolicy\nmatch: { images: [registry.example/acme/app] }\nidentities: { acme: { x509: { roots: [{ file: root.pem }], issuer: { pattern: "(?s:.*)" } } } }\nrequire: [{ name: signed, signature: { by: acme } }]\n',
@@ -58,10 +58,7 @@ describe.skipIf(missingPeers('cosign', 'docker-registry').length > 0)('a policy 
     world.file('root.pem', encodePem('CERTIFICATE', newAuthority().root))
     const export_ = ['policy', 'export', '--to', 'notary-trust-policy', '--out', 'trustpolicy.json', 'own.yaml']
     expectExit(await world.tool('ours', export_), 0, 'policy export')
-    expectExit(
-      await run(notation, ['policy', 'import', '--force', 'trustpolicy.json'], { cwd: world.folder, env: world.env }),
-      0,
-      'notation policy import',
-    )
+    const read = await run(notation, ['policy', 'import', '--force', 'trustpolicy.json'], { cwd: world.folder, env: world.env })
+    expect(read.code, read.stderr).toBe(0)
   })
 })
