@@ -3,13 +3,15 @@
  * the repository whose `node_modules` is a link: packages are resolved beside this file, not through it, or the mutants would not be seen.
  */
 import { resolve } from 'node:path'
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const packages = resolve(import.meta.dirname, '../../packages')
 const conditions = ['source', 'node', 'import', 'default']
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   resolve: { conditions, alias: [{ find: /^@countersign\/(core|sdk|testkit)\/(.+)$/, replacement: `${packages}/$1/src/$2.ts` }] },
   ssr: { resolve: { conditions } },
   test: { include: ['packages/core/test/{policy,verify}/**/*.test.ts', 'test/vectors/conformance.test.ts'], testTimeout: 20_000 },
 })
+
+export default config
