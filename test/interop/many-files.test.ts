@@ -43,6 +43,29 @@ describe('one signature over many files', () => {
     )
   })
 
+  it('may be an attestation too', async () => {
+    const type = 'https://example.org/t/v1'
+    const predicate = world.file('predicate.json', '{"n":1.10}')
+    const attest = [
+      'attest-blob',
+      '--key',
+      'cosign.key',
+      '--type',
+      type,
+      '--predicate',
+      predicate,
+      '--bundle',
+      'att.json',
+      'notes',
+      'dist/',
+    ]
+    expectExit(await world.tool('ours', attest, { cwd: folder }), 0, 'attest-blob')
+    for (const tool of ['cosign', 'ours'] as const) {
+      const args = ['--key', 'cosign.pub', '--bundle', 'att.json', '--type', type, '--insecure-ignore-tlog', 'dist/docs/readme']
+      expect(shown(await world.tool(tool, ['verify-blob-attestation', ...args], { cwd: folder }))).toBe('exit 0')
+    }
+  })
+
   it('is refused by both for a file that it does not name', async () => {
     const args = [
       '--key',

@@ -14,7 +14,7 @@ export const verbs: readonly Verb[] = [
   {
     name: 'attest-blob',
     group: 'sign',
-    summary: 'Attest something about a file',
+    summary: 'Attest something about files',
     load: async () => (await import('../commands/attest-blob.ts')).attestBlobCommand,
   },
   {

@@ -5,15 +5,20 @@ import { signingFlags, statementFlags } from '../flags/signing.ts'
 /** Attests something about a file. */
 export const attestBlobCommand: Command = {
   name: 'attest-blob',
-  summary: 'Attest something about a file.',
-  description: 'With --bundle FILE a Sigstore bundle is written; otherwise the signed envelope is printed.',
-  subjects: 'FILE',
+  summary: 'Attest something about files.',
+  description:
+    'With --bundle FILE a Sigstore bundle is written; otherwise the signed envelope is printed.\nSeveral files and folders are named by one statement.',
+  subjects: 'FILE…',
   least: 0,
-  most: 1,
+  most: 10_000,
   examples: [
     {
       text: 'Attest an SBOM of a file',
       line: 'countersign attest-blob --key cosign.key --type cyclonedx --predicate bom.json --bundle app.att.json app.tar.gz',
+    },
+    {
+      text: 'Attest how a whole release was built',
+      line: 'countersign attest-blob --key cosign.key --type slsaprovenance1 --predicate p.json --bundle dist.att.json dist/',
     },
     {
       text: 'Attest a file of which only the digest is known',

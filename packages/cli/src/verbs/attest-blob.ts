@@ -2,11 +2,12 @@
 import { type Digest, parseDigest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { type AttestedBlob, attestBlob, attestDigest } from '@countersign/sdk/blob/sign'
+import type { AttestedFiles } from '@countersign/sdk/blob/sign-files'
 import type { StatementSource } from '@countersign/sdk/sign/requests'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
-import { blobSource } from '../signing/blob-source.ts'
+import { blobSource, isFolder } from '../signing/blob-source.ts'
 import { signerFromFlags } from '../signing/signer.ts'
 import { asMistake, statementSource } from '../signing/statement-source.ts'
 import { writeWhole } from '../terminal/output-file.ts'
@@ -22,14 +23,24 @@ export async function attestBlobVerb(invocation: Invocation): Promise<Conclusion
     throw asMistake(thrown, source)
   })
   const files = await writeFiles(invocation, attested)
+  if ('files' in attested)
+    return { subjects: attested.files.map(({ name, digest }, at) => ({ subject: name, ok: true, digest, ...(at === 0 ? { files } : {}) })) }
   return {
     subjects: [{ subject: file ?? hash ?? 'statement', ok: true, digest: attested.digest, ...(files.length === 0 ? {} : { files }) }],
   }
 }
 
-async function attestOne({ flags, subjects, terminal }: Invocation, source: StatementSource, signer: Signer): Promise<AttestedBlob> {
+async function attestOne(invocation: Invocation, source: StatementSource, signer: Signer): Promise<AttestedBlob | AttestedFiles> {
+  const { flags, subjects, terminal } = invocation
   const [file] = subjects
   const hash = flags.text('hash')
+  if (file !== undefined && (subjects.length > 1 || (await isFolder(file)))) {
+    if (hash !== undefined) throw new CountersignError('usage', '--hash is of one file', { hint: 'Name one, or leave --hash out.' })
+    const { namedFiles } = await import('../signing/many-files.ts')
+    const { attestFiles } = await import('@countersign/sdk/blob/sign-files')
+    const written = ['bundle', 'output-signature', 'output-attestation'].flatMap((name) => flags.text(name) ?? [])
+    return attestFiles(await namedFiles(invocation, written), { source, signer })
+  }
   if (hash !== undefined) return attestDigest({ name: file ?? '', digest: hashDigest(hash) }, { source, signer })
   if (file !== undefined) {
     const blob = await blobSource(terminal, file, 'attesting')

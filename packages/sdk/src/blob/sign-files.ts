@@ -1,20 +1,29 @@
 /** One signature over many files: an in-toto statement that names each of them. */
 import { utf8 } from '@countersign/core/bytes'
 import { type Digest, digestHex } from '@countersign/core/digest'
+import { serializeEnvelope } from '@countersign/core/dsse/envelope'
 import { CountersignError } from '@countersign/core/failure'
-import { buildStatement, signaturePredicateType } from '@countersign/core/statement/statement'
+import { buildStatement, parseStatement, signaturePredicateType } from '@countersign/core/statement/statement'
 import { bundleOf, signStatement } from '../sign/own-signature.ts'
+import { demandAttestation } from '../sign/plan.ts'
 import type { BlobSource } from '../sign/requests.ts'
 import type { Signer } from '../sign/signer.ts'
 import { hashSource } from './hash.ts'
+import type { AttestBlobOptions, AttestedBlob } from './sign.ts'
 
 /** A file, and what the statement calls it: a path with `/`, relative, without `.` and `..`. */
 export type NamedFile = { readonly name: string; readonly source: BlobSource }
 
+/** A file by its name and SHA-256. */
+type HashedFile = { readonly name: string; readonly digest: Digest }
+
+/** An attestation of many files; `digest` is that of the first. */
+export type AttestedFiles = AttestedBlob & Pick<SignedFiles, 'files'>
+
 /** What was signed. */
 export type SignedFiles = {
   /** Sorted by name. */
-  readonly files: readonly { readonly name: string; readonly digest: Digest }[]
+  readonly files: readonly HashedFile[]
   /** Sigstore bundle v0.3, JSON. */
   readonly bundle: Uint8Array
 }
@@ -39,21 +48,60 @@ const maxNameCharacters = 1024
  * ```
  */
 export async function signFiles(files: readonly NamedFile[], signer: Signer | Promise<Signer>): Promise<SignedFiles> {
-  demandNames(files)
   const loading = Promise.resolve(signer)
   loading.catch(() => undefined)
-  const hashed: { readonly name: string; readonly digest: Digest }[] = []
-  for (const { name, source } of files) hashed.push({ name, digest: await demandHash(source) })
-  const sorted = hashed.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const sorted = await hashFiles(files)
   const statement = buildStatement({
     version: '1',
-    subjects: sorted.map(({ name, digest }) => ({ name, digest: { sha256: digestHex(digest) } })),
+    subjects: sorted.map(asSubject),
     predicateType: signaturePredicateType,
     predicate: utf8('{}'),
   })
   const ready = await loading
   const envelope = await signStatement(statement, ready)
   return { files: sorted, bundle: await bundleOf({ kind: 'dsse', envelope }, ready.publicKey) }
+}
+
+/**
+ * Attests something about many files at once: one statement (in-toto v0.1, as {@link attestBlob} writes it) names all of them; a whole statement is
+ * signed verbatim if it names each. Throws as {@link signFiles}, `subject_mismatch`, and `usage` when it claims to be a signature.
+ */
+export async function attestFiles(
+  files: readonly NamedFile[],
+  { source, signer }: Pick<AttestBlobOptions, 'source' | 'signer'>,
+): Promise<AttestedFiles> {
+  const sorted = await hashFiles(files)
+  const statement =
+    source.kind === 'statement'
+      ? source.statement
+      : buildStatement({
+          version: '0.1',
+          subjects: sorted.map(asSubject),
+          predicateType: source.predicateType,
+          predicate: source.predicate,
+        })
+  const parsed = parseStatement(statement)
+  demandAttestation(parsed)
+  const named = new Set(parsed.subjects.map(({ digest }) => digest['sha256']))
+  const missing = sorted.find(({ digest }) => !named.has(digestHex(digest)))
+  if (missing !== undefined)
+    throw new CountersignError('subject_mismatch', `the statement does not name ${missing.name}`, { expected: missing.digest })
+  const ready = await signer
+  const envelope = await signStatement(statement, ready)
+  const bundle = await bundleOf({ kind: 'dsse', envelope }, ready.publicKey)
+  return { files: sorted, digest: (sorted[0] as HashedFile).digest, bundle, statement, envelope: serializeEnvelope(envelope) }
+}
+
+/** Each file once, read as a stream; sorted by name. */
+async function hashFiles(files: readonly NamedFile[]): Promise<readonly HashedFile[]> {
+  demandNames(files)
+  const hashed: HashedFile[] = []
+  for (const { name, source } of files) hashed.push({ name, digest: await demandHash(source) })
+  return hashed.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function asSubject({ name, digest }: HashedFile): { readonly name: string; readonly digest: Readonly<Record<string, string>> } {
+  return { name, digest: { sha256: digestHex(digest) } }
 }
 
 async function demandHash(source: BlobSource): Promise<Digest> {

@@ -2,7 +2,7 @@ import { utf8 } from '@countersign/core/bytes'
 import { parseBundle } from '@countersign/core/bundle/parse'
 import { digestHex } from '@countersign/core/digest'
 import { parseStatement, signaturePredicateType, type Statement } from '@countersign/core/statement/statement'
-import { type NamedFile, signFiles } from '@countersign/sdk/blob/sign-files'
+import { attestFiles, type NamedFile, signFiles } from '@countersign/sdk/blob/sign-files'
 import { bytesBlobSource } from '@countersign/sdk/blob/source'
 import { verifyBlob, verifyBlobAttestation } from '@countersign/sdk/blob/verify'
 import { keyPolicy, testSigner } from '@countersign/testkit/image-fixture'
@@ -75,5 +75,34 @@ describe('one signature over many files', () => {
   it('of more files than readers take is refused before one is read', async () => {
     const files = Array.from({ length: 100_001 }, (_, at) => named(`f${at}`))
     await expect(signFiles(files, testSigner())).rejects.toMatchObject({ code: 'limit_exceeded' })
+  })
+})
+
+describe('one attestation of many files', () => {
+  const source = { kind: 'predicate', predicateType: 'https://example.org/t/v1', predicate: utf8('{"n":1.10}') } as const
+
+  it('names each, keeps the bytes of the predicate, and verifies for each', async () => {
+    const signer = testSigner()
+    const { bundle: evidence, statement } = await attestFiles([named('b'), named('a')], { source, signer })
+    expect(parseStatement(statement)).toMatchObject({ predicateType: source.predicateType, predicateBytes: source.predicate })
+    const policy = keyPolicy([signer], { kind: 'attestation', predicateType: source.predicateType })
+    for (const name of ['a', 'b'])
+      expect(await verifyBlobAttestation({ artifact: named(name).source, evidence, policy, nowMs })).toMatchObject({ ok: true })
+    expect(await verifyBlobAttestation({ artifact: named('c').source, evidence, policy, nowMs })).toMatchObject({
+      code: 'subject_mismatch',
+    })
+  })
+
+  it('of a statement of your own is refused unless it names every file', async () => {
+    const { statement } = await attestFiles([named('a')], { source, signer: testSigner() })
+    const own = { kind: 'statement', statement } as const
+    await expect(attestFiles([named('a'), named('b')], { source: own, signer: testSigner() })).rejects.toMatchObject({
+      code: 'subject_mismatch',
+    })
+  })
+
+  it('that claims to be a signature is refused', async () => {
+    const forged = { ...source, predicateType: signaturePredicateType }
+    await expect(attestFiles([named('a')], { source: forged, signer: testSigner() })).rejects.toMatchObject({ code: 'usage' })
   })
 })
