@@ -24,6 +24,8 @@ export type JudgingRequest = {
   readonly revocations?: ReadonlyMap<string, RevocationState>
   /** Unix milliseconds. */
   readonly nowMs: number
+  /** How long signatures of one artifact are verified, milliseconds; what is left then could not be told. Default two minutes. */
+  readonly timeLimitMs?: number
 }
 
 /** Something that claims to sign the artifact, and where it was found. */
@@ -61,14 +63,23 @@ export type Judgeable<Origin> = {
  */
 const maxTrials = 20_000
 
+/** And whatever else makes them slow: chains that lead nowhere, megabytes of statements. */
+const defaultTimeLimitMs = 120_000
+
 /** Verifies everything and evaluates the policy. Refusals are values; only broken assumptions throw. */
 export async function judgeClaimed<Origin>(request: JudgingRequest, judgeable: Judgeable<Origin>): Promise<Judged<Origin>> {
   const { artifact, claimed } = judgeable
   const demands = demandsOf(request.policy)
   const { tried, left } = withinTrials(claimed, demands)
-  const unreadable = left === 0 ? judgeable.unreadable : [...judgeable.unreadable, tooMany(left)]
   const through = gate(8)
-  const results = await Promise.all(tried.map((one) => through(() => proveOne(request, demands, judgeable.signed, one))))
+  const endMs = performance.now() + (request.timeLimitMs ?? defaultTimeLimitMs)
+  const results = (
+    await Promise.all(
+      tried.map((one) => through(async () => (performance.now() < endMs ? proveOne(request, demands, judgeable.signed, one) : undefined))),
+    )
+  ).filter((result) => result !== undefined)
+  const late = tried.length - results.length
+  const unreadable = [...judgeable.unreadable, ...(left === 0 ? [] : [tooMany(left)]), ...(late === 0 ? [] : [tooSlow(late)])]
   const accepted = results.filter((result) => 'evidence' in result)
   const rejected = results.filter((result) => 'refusal' in result)
   const verdict = evaluatePolicy(request.policy, {
@@ -104,6 +115,12 @@ function tooMany(left: number): CountersignError {
       hint: 'Remove signatures that nobody needs from the registry, or name fewer keys in the policy.',
     },
   )
+}
+
+function tooSlow(late: number): CountersignError {
+  return new CountersignError('limit_exceeded', `${late} signatures were not verified within the time for one artifact`, {
+    hint: 'Remove signatures that nobody needs from the registry.',
+  })
 }
 
 function refusalOf(verdict: Verdict, code: Refusal['code']): Refusal {

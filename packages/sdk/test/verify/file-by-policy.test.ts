@@ -109,6 +109,12 @@ describe('a file judged by a policy', () => {
     expect(result).toMatchObject({ ok: false, failure: { code: 'bundle_malformed' } })
   })
 
+  it('attack: signatures that take longer than an artifact may take end in could not tell, unless what was verified suffices', async () => {
+    const evidence = [await bundleBy(alice), await bundleBy(bob)]
+    expect(await judge(evidence, { timeLimitMs: 0 })).toMatchObject({ ok: false, failure: { code: 'limit_exceeded' }, accepted: [] })
+    expect(await judge(evidence, { timeLimitMs: 10_000 })).toMatchObject({ ok: true, unreadable: [] })
+  })
+
   it('attack: thousands of worthless signatures end in could not tell, not in minutes', async () => {
     const many = Array.from({ length: 64 }, (_, i) => [`k${i}`, { keys: [encodePublicKeyPem(testSigner().publicKey)] }] as const)
     const identities = { ...Object.fromEntries(many), alice: { keys: [encodePublicKeyPem(alice.publicKey)] } }
