@@ -25,6 +25,17 @@ export type {
   SignatureOrigin,
   VerifyImageRequest,
 } from './verify/requests.ts'
+export { judgeImage } from './verify/by-policy.ts'
+export type { ImageVerdict, JudgeImageRequest } from './verify/by-policy.ts'
+export { judgeFile } from './verify/file-by-policy.ts'
+export type { FileEvidence, FileVerdict, JudgeFileRequest } from './verify/file-by-policy.ts'
+export { loadPolicy } from './policy/source.ts'
+export type { PolicyFileOptions } from './policy/source.ts'
+export { copyImage } from './transport/copy.ts'
+export type { CopiedImage, CopyRequest } from './transport/copy.ts'
+export { findImages } from './manifests/find.ts'
+export type { ImageMention, ManifestKind, MentionedImages } from './manifests/model.ts'
+export { pinImages } from './manifests/pin.ts'
 export { attestBlob, signBlob } from './blob/sign.ts'
 export type { AttestBlobOptions, AttestedBlob } from './blob/sign.ts'
 export { bytesBlobSource, fileBlobSource, stdinBlobSource } from './blob/source.ts'

@@ -4,7 +4,7 @@ import type { Verdict } from '@countersign/core/policy/verdict'
 import { type DiscoveryOptions, discoverSignatures } from '../discover/discover.ts'
 import type { Discovery } from '../discover/found.ts'
 import { failureIn } from '../discover/reading.ts'
-import type { ImageRepositories } from '../sign/repositories.ts'
+import { type ImageRepositories, withImageRepositories } from '../sign/repositories.ts'
 import { describeReference, resolveSubject } from '../sign/subjects.ts'
 import { judgeClaimed, type JudgingRequest } from './judging.ts'
 import { refusalFrom } from './outcome.ts'
@@ -17,6 +17,27 @@ export type JudgeImageRequest = JudgingRequest & Pick<VerifyImageRequest, 'image
 
 /** The verdict, and what it was made of; without a verdict the image could not be resolved. `ok` unless the verdict is `deny`. */
 export type ImageVerdict = ImageVerification & { readonly verdict?: Verdict }
+
+/**
+ * Judges an image by a policy: everything that claims to sign or attest it is found, verified with the signers that the policy names, and
+ * counted. Refusals are values; only broken assumptions and unusable requests throw.
+ *
+ * @example
+ * ```ts
+ * import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
+ * import { loadPolicy } from '@countersign/sdk/policy/source'
+ *
+ * const rules = '{"apiVersion":"countersign.dev/v1", …}'
+ * const demands = await loadPolicy(rules, 'policy.json', { primitives: nodePrimitives })
+ * const result = await judgeImage({ image, policy: demands, nowMs: Date.now(), connection })
+ * for (const { rule, outcome, detail } of result.verdict?.rules ?? []) console.log(rule, outcome, detail)
+ * ```
+ */
+export async function judgeImage(
+  request: JudgeImageRequest & Pick<VerifyImageRequest, 'connection' | 'signatureRepository'>,
+): Promise<ImageVerdict> {
+  return withImageRepositories(request, (repositories) => judgeImageIn(repositories, request))
+}
 
 /** Judges an image in repositories that are open already. Refusals are values; only broken assumptions throw. */
 export async function judgeImageIn(
