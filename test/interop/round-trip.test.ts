@@ -126,6 +126,23 @@ describe.skipIf(missing.length > 0)('an image with all of this, copied along', (
     }
   })
 
+  it(
+    'survives that its copy is killed with SIGKILL at any time: no tag on half an image, and the next copy completes it',
+    { timeout: 300_000 },
+    async () => {
+      for (const killAfterMs of [150, 300, 450, 600, 900]) {
+        const target = `${registries.docker}/trip/killed-${killAfterMs}`
+        await world.tool('ours', ['copy', source, `${target}:v1`], { killAfterMs })
+        const named = await readManifest(registries.docker, `trip/killed-${killAfterMs}`, 'v1')
+        const incomplete = named === undefined ? [] : await lost('ours', atDigest(registries.docker, `trip/killed-${killAfterMs}`))
+        expect(incomplete).toEqual([])
+        expectExit(await world.tool('ours', ['copy', source, `${target}:v1`]), 0, 'copy')
+      }
+      expect(await lost('ours', atDigest(registries.docker, 'trip/killed-150'))).toEqual([])
+      expect(await lost('cosign', atDigest(registries.docker, 'trip/killed-450'))).toEqual([])
+    },
+  )
+
   it('verifies with cosign from the folder that save wrote, in the layout that cosign reads there', async () => {
     expectExit(await world.tool('ours', ['save', '--dir', 'saved', source]), 0, 'save')
     const legacy = made.filter(({ layout, type, by }) => layout === 'legacy' && type === undefined && by === 'cosign')

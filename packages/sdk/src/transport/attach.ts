@@ -156,10 +156,24 @@ async function attachLayer(
   const descriptor: Descriptor = { mediaType, digest: sha256Digest(bytes), size: bytes.length, annotations }
   const there = await signatures.manifest({ tag: legacyTag(subject, kind) })
   const manifest = there === undefined ? undefined : parseManifest(there.bytes, there.mediaType)
-  const known = manifest?.kind === 'manifest' && manifest.layers.some((layer) => layerKey(layer) === layerKey(descriptor))
-  if (there !== undefined && known) return { subject, layout: 'legacy', manifest: there.digest, alreadyThere: true }
+  const known = manifest?.kind === 'manifest' ? manifest.layers.find((layer) => layerKey(layer) === layerKey(descriptor)) : undefined
+  if (there !== undefined && known !== undefined) {
+    demandSameAnnotations(annotations, known.annotations ?? {})
+    return { subject, layout: 'legacy', manifest: there.digest, alreadyThere: true }
+  }
   const written = await writeLegacyLayer(signatures, subject, kind, { bytes, descriptor, created: target.created })
   return { subject, layout: 'legacy', manifest: written, alreadyThere: false }
+}
+
+/** A signature is there once, whatever came with it: certificate, log entry and timestamp cannot be added to it by merging. */
+function demandSameAnnotations(wanted: Readonly<Record<string, string>>, found: Readonly<Record<string, string>>): void {
+  const other = Object.keys(wanted).find((name) => wanted[name] !== found[name])
+  if (other === undefined) return
+  throw new CountersignError('not_supported', 'this signature is there already, with other parts beside it', {
+    expected: other,
+    found: found[other] === undefined ? 'none' : 'another',
+    hint: 'Remove it with "countersign clean --type signature", and attach it with all of its parts.',
+  })
 }
 
 function checkStatement(payload: Uint8Array, subject: Digest, kind: AttachKind): Statement {

@@ -5,9 +5,11 @@ import { fallbackTag, legacyTag, type LegacySuffix } from '@countersign/core/oci
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
 import { type Gate, gate } from '../discover/bounded.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
+import { layerKey } from '../discover/layer-key.ts'
 import { failureIn } from '../discover/reading.ts'
 import type { ManifestReference, Repository, StoredManifest } from '../registry/repository.ts'
 import type { ImageRepositories } from '../sign/repositories.ts'
+import { readContributed } from '../write/stored-document.ts'
 import { type AccessoryTags, listAccessoryTags } from './accessory-tags.ts'
 import { classifyReferrer } from './classify.ts'
 import { type CarriedAccessory, type CarriedManifest, type Inventory, inventoryLimits } from './inventory.ts'
@@ -151,10 +153,21 @@ async function visitSubject(walk: Walk, subject: Digest, level: number): Promise
     ...legacy.map((one) => (one === undefined ? undefined : takeLegacy(walk, subject, one.suffix, one.stored))),
     ...tagged.map(async ({ tag, kind }) => {
       const stored = await readAccessory(walk, { tag })
-      return stored === undefined ? undefined : takeLegacy(walk, subject, kind === 'sig' ? 'sig' : 'att', stored)
+      const suffix = kind === 'sig' ? 'sig' : 'att'
+      // To be removed, it is named; to be copied, it says nothing that the shared manifest does not.
+      const document = walk.options.shallow === true ? undefined : legacy.find((one) => one?.suffix === suffix)?.stored
+      if (stored === undefined || (document !== undefined && holdsAll(document, stored))) return undefined
+      return takeLegacy(walk, subject, suffix, stored)
     }),
   ])
   return taken.filter((digest) => digest !== undefined)
+}
+
+/** Whether the manifest under `.sig` or `.att` has every layer of a writer's own. */
+function holdsAll(document: StoredManifest, own: StoredManifest): boolean {
+  if (document.digest === own.digest) return true
+  const held = new Set(readContributed(document)?.layers.map(layerKey))
+  return readContributed(own)?.layers.every((layer) => held.has(layerKey(layer))) === true
 }
 
 /** Referrers API and fallback index. The tag of the latter is asked for by name too: some registries hide it from their list. */

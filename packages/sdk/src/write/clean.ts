@@ -38,9 +38,10 @@ export async function cleanWriterTags(
   const removed: string[] = []
   const kept: string[] = []
   for (const writer of writers) {
-    const isHeld = held.get(writer.kind)?.has(writer.half) === true
-    const stored = isHeld ? await repository.manifest({ tag: writer.tag }) : undefined
-    if (stored === undefined || !isOld(stored, options)) {
+    const halves = held.get(writer.kind) ?? new Set()
+    // One tag of a copy may hold many signatures; its name is then none of theirs.
+    const stored = halves.size === 0 ? undefined : await repository.manifest({ tag: writer.tag })
+    if (stored === undefined || !(halves.has(writer.half) || holdsLayers(halves, stored)) || !isOld(stored, options)) {
       kept.push(writer.tag)
       continue
     }
@@ -55,6 +56,13 @@ async function removeTag(repository: Repository, tag: string, stored: StoredMani
   const { digest } = stored
   await repository.deleteManifest({ tag })
   if ((await repository.resolve({ digest })) === undefined) await repository.putManifest({ digest }, stored.bytes, stored.mediaType)
+}
+
+function holdsLayers(halves: ReadonlySet<string>, stored: StoredManifest): boolean {
+  const manifest = parseStoredManifest(stored)
+  return (
+    manifest?.kind === 'manifest' && manifest.layers.length > 1 && manifest.layers.every((layer) => halves.has(halfOf(layerKey(layer))))
+  )
 }
 
 async function heldHalves(

@@ -147,6 +147,25 @@ describe('an archive', () => {
     expect(await write(join(folder, 'one.tar'))).toStrictEqual(await write(join(folder, 'two.tar')))
   })
 
+  it('streams large blobs, several at the same time', async () => {
+    const archive = await createArchive(join(folder, 'large.tar'))
+    const parts = async function* (fill: number): AsyncIterable<Uint8Array> {
+      for (let at = 0; at < 64; at++) yield new Uint8Array(128 * 1024).fill(fill)
+    }
+    const blobs = [1, 2, 3].map((fill) => {
+      const bytes = new Uint8Array(8 * 1024 * 1024).fill(fill)
+      return { fill, digest: parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`) as Digest, size: bytes.length }
+    })
+    await Promise.all(blobs.map(async ({ fill, ...blob }) => archive.repository.carrier?.putStream(blob, () => parts(fill))))
+    await archive.finish()
+    const read = await createRegistryRun({ environment: {} }).open({ kind: 'archive', file: join(folder, 'large.tar') })
+    for (const { digest, size } of blobs) {
+      let length = 0
+      for await (const part of read.blob({ digest, size })) length += part.length
+      expect(length).toBe(size)
+    }
+  })
+
   it('that is given up leaves nothing', async () => {
     const archive = await createArchive(join(folder, 'given-up.tar'))
     await archive.repository.putBlob(utf8('blob'))

@@ -3,6 +3,7 @@ import { faultyRepository } from '@countersign/testkit/faulty-repository'
 import { testSigner } from '@countersign/testkit/image-fixture'
 import { memoryRepository, type MemoryRepository } from '@countersign/testkit/memory-repository'
 import { signImageIn } from '@countersign/sdk/sign/image'
+import { cleanWriterTags } from '@countersign/sdk/write/clean'
 import { describe, expect, it } from 'vitest'
 import { expectSample, fillSample, reference, type Sample } from './sample.ts'
 
@@ -76,6 +77,18 @@ describe.each(stores)('into a repository with %s', (_name, options) => {
 })
 
 describe('a copy', () => {
+  it('into a registry without conditions leaves tags that can be cleaned away, also one with many signatures', async () => {
+    const [source, destination] = [memoryRepository({}), memoryRepository({ referrersApi: false })]
+    const sample = await fillSample(source)
+    await copy(source, destination)
+    const own = [...destination.tagged.keys()].filter((tag) => /\.w[sa]?$/.test(tag) && tag.includes(sample.index.digest.slice(7)))
+    expect(own).toHaveLength(3)
+    const { removed, kept } = await cleanWriterTags(destination, sample.index.digest, { nowMs: 0, olderThanMs: 0 })
+    expect(removed.toSorted()).toStrictEqual(own.toSorted())
+    expect(kept).toStrictEqual([])
+    await expectSample(destination, 'v2', sample)
+  })
+
   it('that would overwrite a tag is tag_taken and writes nothing, unless it is forced', async () => {
     const [source, destination] = [memoryRepository({}), memoryRepository({})]
     const sample = await fillSample(source)
