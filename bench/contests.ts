@@ -8,24 +8,38 @@ import type { Registries } from '../test/interop/registries.ts'
 import type { World } from '../test/interop/world.ts'
 import { startDelayProxy } from './delay-proxy.ts'
 import { singleFile } from './binary.ts'
-import type { Command, Contest } from './measure.ts'
+import { manyImages } from './images.ts'
+import type { Command, Contest, Result } from './measure.ts'
+import type { Rate } from './rates.ts'
 
 /** What the contests stand on. */
 export type Ground = { readonly world: World; readonly registries: Registries; readonly key: string; readonly publicKey: string }
 
-/** A named group of contests: prepared only when it is wanted, and put away afterwards. */
-export type Group = {
-  readonly name: string
-  readonly prepare: (ground: Ground) => Promise<{ contests: readonly Contest[]; close?: () => Promise<void> }>
-}
+/** A named group: contests, prepared only when they are wanted and put away afterwards; or what is measured in its own way. */
+export type Group =
+  | {
+      readonly name: string
+      readonly prepare: (ground: Ground) => Promise<{ contests: readonly Contest[]; close?: () => Promise<void> }>
+    }
+  | { readonly name: string; readonly results: (ground: Ground) => Promise<readonly Result[]> }
+  | { readonly name: string; readonly rates: () => Promise<readonly Rate[]> }
 
 /** How large the file is, in MiB, and how long a request takes, in milliseconds. */
-export type Scale = { readonly mebibytes: number; readonly delayMs: number; readonly signatures: number; readonly runs: number }
+export type Scale = {
+  readonly mebibytes: number
+  readonly delayMs: number
+  readonly signatures: number
+  readonly runs: number
+  readonly images: number
+}
 
 /** All groups. */
 export function groups(scale: Scale): readonly Group[] {
-  return [files(scale), loopback(scale), overNetwork(scale), manySignatures(scale), singleFile(scale)]
+  return [files(scale), loopback(scale), overNetwork(scale), manySignatures(scale), singleFile(scale), manyImages(scale), verdicts, bundles]
 }
+
+const verdicts: Group = { name: 'verdicts', rates: async () => (await import('./verdicts.ts')).verdictRates() }
+const bundles: Group = { name: 'bundles', rates: async () => (await import('./bundles.ts')).bundleRates() }
 
 function pair(
   ground: Ground,

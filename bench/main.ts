@@ -1,7 +1,8 @@
 /**
  * Measures the command line side by side with cosign 3.1.1, prints a table and writes `bench/results/*.json`.
  *
- *   npm run bench [-- --only files,loopback,network,many] [--runs 11] [--mebibytes 1024] [--delay 30] [--signatures 100]
+ *   npm run bench [-- --only files,loopback,network,many,binary,images,verdicts,bundles]
+ *     [--runs 11] [--mebibytes 1024] [--delay 30] [--signatures 100] [--images 200]
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, loadavg, totalmem } from 'node:os'
@@ -13,6 +14,7 @@ import { startRegistries } from '../test/interop/registries.ts'
 import { makeWorld } from '../test/interop/world.ts'
 import { groups, type Ground } from './contests.ts'
 import { compare, table, type Result } from './measure.ts'
+import { rateLines, type Rate } from './rates.ts'
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +23,7 @@ const { values } = parseArgs({
     mebibytes: { type: 'string', default: '1024' },
     delay: { type: 'string', default: '30' },
     signatures: { type: 'string', default: '100' },
+    images: { type: 'string', default: '200' },
   },
 })
 const scale = {
@@ -28,17 +31,29 @@ const scale = {
   mebibytes: Number(values.mebibytes),
   delayMs: Number(values.delay),
   signatures: Number(values.signatures),
+  images: Number(values.images),
 }
 const wanted = values.only?.split(',')
 
-const world = makeWorld()
-const registries = await startRegistries()
 const results: Result[] = []
+const rates: Rate[] = []
+let made: Promise<Standing> | undefined
 try {
-  expectExit(await world.tool('cosign', ['generate-key-pair', '--output-key-prefix', 'bench']), 0, 'cosign generate-key-pair')
-  const ground: Ground = { world, registries, key: join(world.folder, 'bench.key'), publicKey: join(world.folder, 'bench.pub') }
   for (const group of groups(scale)) {
     if (wanted?.includes(group.name) === false) continue
+    if ('rates' in group) {
+      const measured = await group.rates()
+      rates.push(...measured)
+      process.stderr.write(`${rateLines(measured)}\n`)
+      continue
+    }
+    const { ground } = await (made ??= makeGround())
+    if ('results' in group) {
+      const measured = await group.results(ground)
+      results.push(...measured)
+      process.stderr.write(`${table(measured)}\n`)
+      continue
+    }
     const { contests, close } = await group.prepare(ground)
     for (const contest of contests) {
       const result = await compare(contest)
@@ -48,11 +63,28 @@ try {
     await close?.()
   }
 } finally {
-  await registries.close()
-  world.remove()
+  await (await made)?.close()
 }
 
-process.stdout.write(`${table(results)}\n`)
+type Standing = { readonly ground: Ground; readonly close: () => Promise<void> }
+
+/** Registries and a key of cosign, for those groups that need them. */
+async function makeGround(): Promise<Standing> {
+  const world = makeWorld()
+  const registries = await startRegistries()
+  expectExit(await world.tool('cosign', ['generate-key-pair', '--output-key-prefix', 'bench']), 0, 'cosign generate-key-pair')
+  const ground: Ground = { world, registries, key: join(world.folder, 'bench.key'), publicKey: join(world.folder, 'bench.pub') }
+  return {
+    ground,
+    close: async () => {
+      await registries.close()
+      world.remove()
+    },
+  }
+}
+
+if (rates.length > 0) process.stdout.write(`${rateLines(rates)}\n`)
+if (results.length > 0) process.stdout.write(`${table(results)}\n`)
 const version = await runCommand(peer('cosign'), ['version', '--json'])
 const report = {
   when: new Date().toISOString(),
@@ -61,10 +93,11 @@ const report = {
   cosign: (JSON.parse(version.stdout) as { gitVersion?: string }).gitVersion,
   scale,
   results,
+  rates,
 }
 const folder = resolve(import.meta.dirname, 'results')
 mkdirSync(folder, { recursive: true })
 const file = join(folder, `${report.when.replaceAll(/[:.]/g, '-')}.json`)
 writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`)
 process.stdout.write(`written to ${file}\n`)
-process.exitCode = results.every((result) => result.met) ? 0 : 1
+process.exitCode = [...results, ...rates].every(({ met }) => met) ? 0 : 1

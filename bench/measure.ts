@@ -10,12 +10,12 @@ import { CountersignError } from '@countersign/core/failure'
 export type Command = { readonly file: string; readonly args: readonly string[]; readonly env?: Readonly<Record<string, string>> }
 
 /** What one run of a command cost. */
-type Cost = { readonly wallMs: number; readonly peakMiB: number }
+export type Cost = { readonly wallMs: number; readonly peakMiB: number }
 
 let counter = 0
 
 /** Runs a command to its end under GNU time, which knows the peak memory of it and its children. Throws `io_failed` unless it exits 0. */
-async function run(command: Command): Promise<Cost> {
+export async function costOf(command: Command): Promise<Cost> {
   const note = join(tmpdir(), `countersign-bench-${process.pid}-${counter++}`)
   const start = performance.now()
   const child = spawn('/usr/bin/time', ['-f', '%M', '-o', note, command.file, ...command.args], {
@@ -73,14 +73,15 @@ export async function compare(contest: Contest): Promise<Result> {
     ]
     if (round % 2 === 0) sides.reverse()
     for (const side of sides) {
-      const cost = await run(side.command)
+      const cost = await costOf(side.command)
       if (round >= 0) side.into.push(cost)
     }
   }
   return summary(contest, medianCost(ours), medianCost(theirs))
 }
 
-function summary(contest: Contest, ours: Cost, theirs: Cost): Result {
+/** How the two sides compare. */
+export function summary(contest: Pick<Contest, 'name' | 'runs' | 'wallTarget' | 'memoryTarget'>, ours: Cost, theirs: Cost): Result {
   const wallRatio = ours.wallMs / theirs.wallMs
   const memoryRatio = ours.peakMiB / theirs.peakMiB
   return {
@@ -96,7 +97,8 @@ function summary(contest: Contest, ours: Cost, theirs: Cost): Result {
   }
 }
 
-function medianCost(costs: readonly Cost[]): Cost {
+/** The median of each number. */
+export function medianCost(costs: readonly Cost[]): Cost {
   return { wallMs: median(costs.map((cost) => cost.wallMs)), peakMiB: median(costs.map((cost) => cost.peakMiB)) }
 }
 

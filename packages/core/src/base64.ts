@@ -1,13 +1,13 @@
 /** Base64 of RFC 4648 §4, canonical: padded, no line breaks, unused bits zero. */
-import { fromUtf8 } from './bytes.ts'
+import { fromUtf8, utf8 } from './bytes.ts'
 import { CountersignError } from './failure.ts'
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const padding = 0x3d
-/** Character codes by value, and values by character code; `noValue` is none. */
+/** Character codes by value, and values by byte; `noValue` is none. */
 const noValue = 64
 const letters = Uint8Array.from(alphabet, (letter) => letter.charCodeAt(0))
-const values = Uint8Array.from({ length: 128 }, (_, code) => (letters.includes(code) ? letters.indexOf(code) : noValue))
+const values = Uint8Array.from({ length: 256 }, (_, code) => (letters.includes(code) ? letters.indexOf(code) : noValue))
 
 /** Padded base64. */
 export function bytesToBase64(bytes: Uint8Array): string {
@@ -35,23 +35,25 @@ export function bytesToBase64(bytes: Uint8Array): string {
 export function base64ToBytes(text: string): Uint8Array {
   const padded = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   const bytes = new Uint8Array(Math.max(0, (text.length >> 2) * 3 - padded))
-  if (text.length % 4 !== 0 || !decodeInto(bytes, text, text.length - padded)) {
+  // Characters beyond ASCII become bytes that are no letters; the lengths differ then too.
+  const codes = utf8(text)
+  if (text.length % 4 !== 0 || codes.length !== text.length || !decodeInto(bytes, codes, text.length - padded)) {
     throw new CountersignError('base64_malformed', `${text.length} characters are not canonical base64 (RFC 4648 §4)`)
   }
   return bytes
 }
 
 /** Decodes the first `length` characters; false when one is not of the alphabet, or a bit that no byte uses is set (RFC 4648 §3.5). */
-function decodeInto(bytes: Uint8Array, text: string, length: number): boolean {
+function decodeInto(bytes: Uint8Array, codes: Uint8Array, length: number): boolean {
   const whole = length - (length % 4)
   let at = 0
   // What is not of the alphabet is remembered, not acted upon at once: one test at the end costs less than four for each group.
   let wrong = 0
   for (let i = 0; i < whole; i += 4) {
-    const a = valueAt(text, i)
-    const b = valueAt(text, i + 1)
-    const c = valueAt(text, i + 2)
-    const d = valueAt(text, i + 3)
+    const a = values[codes[i] as number] as number
+    const b = values[codes[i + 1] as number] as number
+    const c = values[codes[i + 2] as number] as number
+    const d = values[codes[i + 3] as number] as number
     wrong |= a | b | c | d
     const group = (a << 18) | (b << 12) | (c << 6) | d
     bytes[at++] = group >> 16
@@ -59,20 +61,15 @@ function decodeInto(bytes: Uint8Array, text: string, length: number): boolean {
     bytes[at++] = group
   }
   if (whole < length) {
-    const a = valueAt(text, whole)
-    const b = valueAt(text, whole + 1)
-    const c = whole + 2 < length ? valueAt(text, whole + 2) : 0
+    const a = values[codes[whole] as number] as number
+    const b = values[codes[whole + 1] as number] as number
+    const c = whole + 2 < length ? (values[codes[whole + 2] as number] as number) : 0
     // Two or three characters stand for one or two bytes; other bits than theirs could carry a second spelling of the same bytes.
     wrong |= a | b | c | ((length - whole === 2 ? b & 0b1111 : c & 0b11) === 0 ? 0 : noValue)
     bytes[at++] = (a << 2) | (b >> 4)
     if (whole + 2 < length) bytes[at] = (b << 4) | (c >> 2)
   }
   return wrong < noValue
-}
-
-function valueAt(text: string, index: number): number {
-  const code = text.charCodeAt(index)
-  return code < 128 ? (values[code] as number) : noValue
 }
 
 /** Bytes of canonical, padded base64url (RFC 4648 §5). Throws `base64_malformed`, also when characters of the other alphabet occur. */

@@ -52,21 +52,31 @@ export function readOid(node: DerNode | undefined): string {
 /** The content of an OBJECT IDENTIFIER (also under an implicit tag) in dotted form (X.690 §8.19). */
 export function oidFromContent(content: Uint8Array): string {
   if (content.length === 0 || content.length > maxOidBytes) throw derMalformed('an object identifier is empty or too long')
-  const arcs: bigint[] = []
-  let arc = 0n
+  let text = ''
+  let arc: number | bigint = 0
   let first = true
   for (const byte of content) {
     if (first && byte === 0x80) throw derMalformed('an arc of an object identifier is padded')
-    arc = arc * 128n + BigInt(byte & 0x7f)
+    arc = extendArc(arc, byte & 0x7f)
     first = byte < 0x80
     if (!first) continue
-    arcs.push(arc)
-    arc = 0n
+    text = text === '' ? firstArcs(arc) : `${text}.${arc}`
+    arc = 0
   }
   if (!first) throw derMalformed('an object identifier ends inside an arc')
-  const [head = 0n, ...rest] = arcs
-  const root = head < 80n ? head / 40n : 2n
-  return [root, head - root * 40n, ...rest].join('.')
+  return text
+}
+
+/** Arcs have no bound (X.660 §7.6); nearly all of them are small. */
+function extendArc(arc: number | bigint, bits: number): number | bigint {
+  return typeof arc === 'number' && arc < 2 ** 45 ? arc * 128 + bits : BigInt(arc) * 128n + BigInt(bits)
+}
+
+/** X.690 §8.19.4: the first two arcs are in one number. */
+function firstArcs(head: number | bigint): string {
+  if (typeof head === 'bigint') return `2.${head - 80n}`
+  const root = Math.min(2, Math.floor(head / 40))
+  return `${root}.${head - root * 40}`
 }
 
 /** INTEGER as its content: two's complement, big-endian, shortest form. */

@@ -10,6 +10,7 @@ import { parsePublicKey, type PublicKey } from '../keys/public-key.ts'
 import type { Awaitable, Primitives } from '../primitives.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
 import type { CertificateReader } from '../x509/chain.ts'
+import { precertificateTbs } from '../x509/sct.ts'
 import { createExactMemory } from './exact-memory.ts'
 
 /** What a verification may take from memory. */
@@ -40,8 +41,15 @@ export function createCertificateCache({ maxEntries = 4_096, maxMessageBytes = 1
   const perPrimitives = new WeakMap<Primitives, Recall>()
   const certificates = createExactMemory<Certificate>(maxEntries, maxMessageBytes)
   const keys = createExactMemory<PublicKey>(maxEntries, maxMessageBytes)
+  // By the certificate itself: those that the reader gives are read from bytes of their own.
+  const precertificates = new WeakMap<Certificate, Uint8Array>()
   const reader: CertificateReader = {
     certificate: (der) => certificates.recall('', [der]) ?? certificates.note('', [der], ([own]) => parseCertificate(own as Uint8Array)),
+    precertificate: (certificate) => {
+      const known = precertificates.get(certificate) ?? precertificateTbs(certificate)
+      precertificates.set(certificate, known)
+      return known
+    },
     publicKey: (spki) => keys.recall('', [spki]) ?? keys.note('', [spki], ([own]) => parsePublicKey(own as Uint8Array)),
   }
   const right = createExactMemory<true>(maxEntries, maxMessageBytes)

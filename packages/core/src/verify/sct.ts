@@ -1,8 +1,8 @@
 /** The promise of a certificate transparency log to publish the signer's certificate. */
 import { CountersignError } from '../failure.ts'
-import type { Primitives } from '../primitives.ts'
 import type { TrustedRoot } from '../trust/model.ts'
 import type { Certificate } from '../x509/certificate.ts'
+import type { ChainRequest } from '../x509/chain.ts'
 import { verifyScts, type SctResult } from '../x509/sct.ts'
 import type { Ledger } from './ledger.ts'
 import type { Demand } from './policy.ts'
@@ -19,7 +19,7 @@ export async function proveScts(
   issuer: Certificate,
   trustedRoot: TrustedRoot,
   demand: Demand,
-  primitives: Primitives,
+  { primitives, reader }: Pick<ChainRequest, 'primitives' | 'reader'>,
   ledger: Ledger,
 ): Promise<void> {
   if (demand.kind === 'waived_UNSAFE') return ledger.waived('signed_certificate_timestamp', demand.reason)
@@ -29,7 +29,13 @@ export async function proveScts(
       hint: 'Give a trusted root that names the log of the certificate authority.',
     })
   }
-  const results = await verifyScts({ leaf, issuerSpki: issuer.spki, ctLogs, primitives })
+  const results = await verifyScts({
+    leaf,
+    issuerSpki: issuer.spki,
+    ctLogs,
+    primitives,
+    ...(reader?.precertificate === undefined ? {} : { precertificate: reader.precertificate }),
+  })
   if (results.length === 0) {
     throw new CountersignError('sct_missing', 'the certificate carries no signed certificate timestamp', {
       expected: ctLogs.map(({ baseUrl }) => baseUrl).join(', '),

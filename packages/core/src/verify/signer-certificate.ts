@@ -54,7 +54,7 @@ export async function proveCertificate(
     'certificate_chain',
     `${issuer.subject.text} issued the certificate; the chain holds at ${checkedAt.map(timeText).join(', ')}`,
   )
-  await proveScts(leaf, issuer, trustedRoot, policy.sct, recall?.primitives ?? primitives, ledger)
+  await proveScts(leaf, issuer, trustedRoot, policy.sct, { primitives, ...recall }, ledger)
   const {
     issuer: identityIssuer,
     subject,

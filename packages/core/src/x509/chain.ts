@@ -35,6 +35,8 @@ export type CertificateReader = {
   readonly certificate: (der: Uint8Array) => Certificate
   /** Fails as {@link parsePublicKey}. */
   readonly publicKey: (spki: Uint8Array) => PublicKey
+  /** What a CT log was shown of a certificate that this reader has read. Fails as {@link precertificateTbs}. */
+  readonly precertificate?: (certificate: Certificate) => Uint8Array
 }
 
 /** Reads everything anew. */

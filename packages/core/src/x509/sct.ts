@@ -111,13 +111,15 @@ export async function verifyScts(input: {
   readonly issuerSpki: Uint8Array
   readonly ctLogs: readonly LogInstance[]
   readonly primitives: Primitives
+  /** How `leaf` is read; for verifying many. */
+  readonly precertificate?: (certificate: Certificate) => Uint8Array
 }): Promise<readonly SctResult[]> {
-  const { leaf, issuerSpki, ctLogs, primitives } = input
+  const { leaf, issuerSpki, ctLogs, primitives, precertificate = precertificateTbs } = input
   try {
     const scts = embeddedScts(leaf)
     if (scts.length === 0) return []
     const issuerKeyHash = await primitives.hash('sha256', issuerSpki)
-    const tbs = precertificateTbs(leaf)
+    const tbs = precertificate(leaf)
     const results: SctResult[] = []
     for (const sct of scts) results.push(await verifySct(sct, sctSignedData(sct, issuerKeyHash, tbs), ctLogs, primitives))
     return results
