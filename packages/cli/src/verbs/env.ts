@@ -28,6 +28,7 @@ const variables: readonly Variable[] = [
   { name: 'TUF_ROOT', what: 'the folder that "initialize" fills; used for keyless verification only', expects: 'a folder' },
   { name: 'TUF_ROOT_JSON', what: 'the TUF root that "initialize" starts from', expects: 'a file or URL' },
   { name: 'XDG_CONFIG_HOME', what: 'the folder in which countersign/config.yaml is looked for', expects: 'a folder' },
+  { name: 'XDG_STATE_HOME', what: 'the folder in which countersign/revocations remembers revocation lists', expects: 'a folder' },
 ]
 
 const scopes = `

@@ -28,7 +28,7 @@ export type RevocationMemory = {
 type Entry = { readonly file: string; readonly version: number; readonly hash: string }
 
 const namePattern = /^([0-9a-f]{32})-([0-9]{16})-([0-9a-f]{64})\.json$/
-const attempts = 8
+const attempts = 50
 
 /** Opens the memory in a folder, which need not exist yet. */
 export function openRevocationMemory(folder: string): RevocationMemory {

@@ -28,11 +28,19 @@ export function readRevocations(bytes: Uint8Array): StoredRevocations {
   return { envelope, list: parseRevocationList(envelope.payload) }
 }
 
-/** A version that nobody has signed yet. */
+/** A version that nobody has signed yet. Throws `usage` for one that no verifier could read: a name or reason that is none, too many entries. */
 export function unsignedRevocations(list: RevocationList): StoredRevocations {
   const payload = utf8(JSON.stringify(revocationListJson(list)))
-  // Read again: what cannot be read must not be signed.
-  return { list: parseRevocationList(payload), envelope: { payloadType: revocationPayloadType, payload, signatures: [] } }
+  try {
+    return { list: parseRevocationList(payload), envelope: { payloadType: revocationPayloadType, payload, signatures: [] } }
+  } catch (cause) {
+    if (!(cause instanceof CountersignError)) throw cause
+    const parts = {
+      ...(cause.expected === undefined ? {} : { expected: cause.expected }),
+      ...(cause.found === undefined ? {} : { found: cause.found }),
+    }
+    throw new CountersignError('usage', `the list could not be read: ${cause.message}`, { ...parts, cause })
+  }
 }
 
 /** Whether a key has signed it. */

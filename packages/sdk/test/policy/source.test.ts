@@ -83,6 +83,25 @@ describe('a policy file', () => {
   })
 })
 
+describe('certificates beside a policy', () => {
+  const own = good.replace('{ keys: [{ name: bob.pub }] }', '{ x509: { roots: [{ file: ca/root.pem }], subject: bob@example.com } }')
+
+  it('are asked for by the names that the policy has for them, each once', async () => {
+    const asked: string[] = []
+    const readFile = async (name: string): Promise<string> => {
+      asked.push(name)
+      return 'no certificate'
+    }
+    const twice = own.replace('roots: [{ file: ca/root.pem }]', 'roots: [{ file: ca/root.pem }], intermediates: [{ file: ca/root.pem }]')
+    await expect(loadPolicy(twice, 'policy.yaml', { ...options, readFile })).rejects.toMatchObject({ code: 'policy_malformed' })
+    expect(asked).toEqual(['ca/root.pem'])
+  })
+
+  it('attack: are not read for who gives no reader: a policy from elsewhere reads no files', async () => {
+    expect(await failure(own)).toContain('trust_missing')
+  })
+})
+
 describe('docs/guides/writing-a-policy.md', () => {
   const blocks = [...guide.matchAll(/```yaml(?: [\w.-]+)?\n([^`]*)```/g)]
     .map((match) => match[1] ?? '')
