@@ -7,12 +7,12 @@ import { addIdentity, addRule, type Draft, type DraftRule, partyOf } from './dra
 import { fromControllerImage } from './image-globs.ts'
 import { keylessIdentity } from './keyless.ts'
 import { keyIdentity, namedKey, pemKeys } from './keys.ts'
-import { type Logged, loggedField, loggedTogether } from './logged.ts'
+import { demandsTimestamp, type Proof, proofFields, proofTogether } from './proof.ts'
 import type { LossLog } from './losses.ts'
 
 const maxItems = 100
 
-type Authority = { readonly by: JsonValue; readonly logged: Logged; readonly attestations: readonly Place[]; readonly path: string }
+type Authority = { readonly by: JsonValue; readonly proof: Proof; readonly attestations: readonly Place[]; readonly path: string }
 
 /** Adds what the document demands to the draft. Throws the code of the place. */
 export function fromClusterImagePolicy(at: Place, draft: Draft, log: LossLog): void {
@@ -44,7 +44,7 @@ type Around = { readonly draft: Draft; readonly log: LossLog }
 
 function readAuthority(at: Place, base: Base, { draft, log }: Around): Authority | undefined {
   const field = openMembers(at)
-  for (const name of ['source', 'signatureFormat', 'rfc3161timestamp'])
+  for (const name of ['source', 'signatureFormat'])
     if (!isAbsent(field(name))) log.note(field(name).path, 'where to look and whom to trust is said with flags, not in the policy')
   if (!isAbsent(field('ctlog'))) log.note(field('ctlog').path, 'which log is trusted is said with --trusted-root')
   if (!isAbsent(field('static'))) {
@@ -56,9 +56,12 @@ function readAuthority(at: Place, base: Base, { draft, log }: Around): Authority
   }
   const wish = isAbsent(field('name')) ? base.name : text(field('name'))
   const attestations = optionalItems(field('attestations'), maxItems)
+  // With timestamps it does not look at the log there.
+  const time = demandsTimestamp(field('rfc3161timestamp'), log)
   if (!isAbsent(field('keyless'))) {
     const by = keylessParty(openMembers(field('keyless')), wish, { draft, log })
-    return { by, logged: 'certificate', attestations, path: at.path }
+    if (time) log.stricter(field('rfc3161timestamp').path, 'certificates of Fulcio count only with a log entry here')
+    return { by, proof: { log: 'certificate', time }, attestations, path: at.path }
   }
   const key = openMembers(field('key'))
   const identity = keyOf(key, field('key'), log)
@@ -66,7 +69,7 @@ function readAuthority(at: Place, base: Base, { draft, log }: Around): Authority
     log.stricter(at.path, 'an authority without key and identities')
     return undefined
   }
-  return { by: addIdentity(draft, wish, identity), logged: !isAbsent(field('ctlog')), attestations, path: at.path }
+  return { by: addIdentity(draft, wish, identity), proof: { log: !isAbsent(field('ctlog')) && !time, time }, attestations, path: at.path }
 }
 
 function keyOf(key: Members, at: Place, log: LossLog): JsonObject | undefined {
@@ -100,9 +103,9 @@ function keylessParty(keyless: Members, wish: string, { draft, log }: Around): J
 function addAuthorities(authorities: readonly Authority[], base: Base, { draft, log }: Around): void {
   const plain = authorities.filter(({ attestations }) => attestations.length === 0)
   const rest = authorities.filter(({ attestations }) => attestations.length > 0)
-  const logged = loggedField(
-    loggedTogether(
-      authorities.map((authority) => authority.logged),
+  const logged = proofFields(
+    proofTogether(
+      authorities.map((authority) => authority.proof),
       base.name,
       log,
     ),

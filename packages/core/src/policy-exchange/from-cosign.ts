@@ -62,6 +62,8 @@ export function fromCosign(line: string, images: readonly string[], draft: Draft
   for (const name of ['insecure-ignore-sct', 'check-claims'])
     if (flags.has(name) && flags.get(name)?.[0] !== (name === 'check-claims' ? 'true' : 'false'))
       log.stricter(`--${name}`, 'is always checked here')
+  if (flags.has('use-signed-timestamps'))
+    log.weaker('--use-signed-timestamps', 'a timestamp of an authority is demanded there; here a time that a log proves counts too')
   notes(flags, log)
   const time = { ...(logged || !keyed ? { logged: true } : {}), ...(flags.has('use-signed-timestamps') ? { time: 'required' } : {}) }
   if (verb === 'verify') {

@@ -7,13 +7,14 @@ import { addIdentity, addRule, type Draft, partyOf } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
 import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './keys.ts'
 import { additionalExtensions, keylessIdentity } from './keyless.ts'
-import { type Logged, loggedField, loggedTogether } from './logged.ts'
+import { demandsTimestamp, type Proof, proofFields, proofTogether } from './proof.ts'
 import type { LossLog } from './losses.ts'
 import { restrictionOf } from './kyverno-cel.ts'
 
 const maxItems = 100
+const maxExpression = 8192
 
-type Attestor = { readonly by: JsonValue; readonly logged: Logged; readonly annotations: Readonly<Record<string, string>> }
+type Attestor = { readonly by: JsonValue; readonly proof: Proof; readonly annotations: Readonly<Record<string, string>> }
 type Around = {
   readonly draft: Draft
   readonly log: LossLog
@@ -91,12 +92,13 @@ function readAttestor(field: Members, at: Place, draft: Draft, log: LossLog): At
     const roots = valueOf(certs)
     if (roots === undefined) return lost(certs, log)
     log.note(certs.path, 'a signature by a certificate under these; the formats of Notary Project are not read')
-    return { by: addIdentity(draft, name, anybodyUnder([{ pem: roots }])), logged: false, annotations: {} }
+    return { by: addIdentity(draft, name, anybodyUnder([{ pem: roots }])), proof: { log: false, time: false }, annotations: {} }
   }
   const cosign = openMembers(field('cosign'))
   const ctlog = isAbsent(cosign('ctlog')) ? undefined : openMembers(cosign('ctlog'))
   const ignored = ctlog?.('insecureIgnoreTlog').value === true
-  for (const place of ['url', 'rekorPubKey', 'ctLogPubKey', 'tsaCertChain'].flatMap((each) => (ctlog === undefined ? [] : [ctlog(each)])))
+  const time = ctlog !== undefined && demandsTimestamp(ctlog('tsaCertChain'), log)
+  for (const place of ['url', 'rekorPubKey', 'ctLogPubKey'].flatMap((each) => (ctlog === undefined ? [] : [ctlog(each)])))
     if (!isAbsent(place)) log.note(place.path, 'which log and authorities are trusted is said with --trusted-root')
   for (const place of [cosign('tuf'), cosign('trustedRoot'), cosign('source')])
     if (!isAbsent(place)) log.note(place.path, 'where to look and whom to trust is said with flags, not in the policy')
@@ -104,10 +106,12 @@ function readAttestor(field: Members, at: Place, draft: Draft, log: LossLog): At
   if (!isAbsent(cosign('keyless'))) {
     if (ignored || ctlog?.('insecureIgnoreSCT').value === true)
       log.stricter(cosign('ctlog').path, 'certificates of Fulcio count only with log entry and SCT here')
-    return { by: keylessParty(openMembers(cosign('keyless')), name, draft, log), logged: 'certificate', annotations }
+    return { by: keylessParty(openMembers(cosign('keyless')), name, draft, log), proof: { log: 'certificate', time }, annotations }
   }
   const identity = keyOf(cosign, log)
-  return identity === undefined ? lost(field('cosign'), log) : { by: addIdentity(draft, name, identity), logged: !ignored, annotations }
+  return identity === undefined
+    ? lost(field('cosign'), log)
+    : { by: addIdentity(draft, name, identity), proof: { log: !ignored, time }, annotations }
 }
 
 function lost(at: Place, log: LossLog): undefined {
@@ -157,6 +161,7 @@ const attested = new RegExp(
 const payload = new RegExp(String.raw`^${mapOf}(.*extractPayload\(\1, attestations\.(\w+)\).*)\)\.all\((\w+), \4\)$`, 's')
 
 async function readValidation(expression: string, path: string, demands: Demand[], around: Around): Promise<void> {
+  if (expression.length > maxExpression) return around.log.weaker(path, `an expression of ${expression.length} characters`)
   const flat = spaced(expression.trim())
   for (const part of flat.split(/ && (?=images\.)/)) await readPart(part, path, demands, around)
 }
@@ -227,9 +232,9 @@ function finishDemand(demand: Demand, base: { readonly images: readonly string[]
     known.map((attestor) => attestor.by),
     demand.threshold,
   )
-  const logged = loggedField(
-    loggedTogether(
-      known.map((attestor) => attestor.logged),
+  const logged = proofFields(
+    proofTogether(
+      known.map((attestor) => attestor.proof),
       demand.path,
       log,
     ),

@@ -6,7 +6,7 @@ import { kyvernoCondition } from './cel.ts'
 import { addRule, type Draft, type DraftRule } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
 import { kyvernoAttestors, type KyvernoDemand } from './kyverno-attestors.ts'
-import { loggedField } from './logged.ts'
+import { proofFields } from './proof.ts'
 import type { LossLog } from './losses.ts'
 import { nameFrom } from './names.ts'
 
@@ -100,8 +100,8 @@ function fromEntry(at: Place, rule: string, usual: Decision, { draft, log }: Aro
   for (const attestation of attestations) fromAttestation(attestation, base, outer, { draft, log })
 }
 
-function signatureOf({ by, annotations, logged }: KyvernoDemand): JsonObject {
-  return { by, ...loggedField(logged), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }
+function signatureOf({ by, annotations, proof }: KyvernoDemand): JsonObject {
+  return { by, ...proofFields(proof), ...(Object.keys(annotations).length === 0 ? {} : { annotations }) }
 }
 
 function imagesOf(field: Members, log: LossLog): readonly string[] {
@@ -131,7 +131,7 @@ function fromAttestation(
   const attestation = {
     type: text(type),
     by: demand.by,
-    ...loggedField(demand.logged),
+    ...proofFields(demand.proof),
     ...(condition === '' ? {} : { condition }),
   }
   addRule(draft, { ...base, name, body: { attestation } })

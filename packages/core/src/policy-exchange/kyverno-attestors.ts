@@ -4,7 +4,7 @@ import { count, isAbsent, openMembers, optionalItems, text, textMap, type Member
 import { addIdentity, type Draft, partyOf } from './draft.ts'
 import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './keys.ts'
 import { additionalExtensions, keylessIdentity } from './keyless.ts'
-import { type Logged, loggedTogether } from './logged.ts'
+import { demandsTimestamp, type Proof, proofTogether } from './proof.ts'
 import type { LossLog } from './losses.ts'
 import { fromWildcard } from './names.ts'
 
@@ -15,10 +15,10 @@ const maxDepth = 3
 export type KyvernoDemand = {
   readonly by: JsonValue
   readonly annotations: Readonly<Record<string, string>>
-  readonly logged: Logged
+  readonly proof: Proof
 }
 
-type Entry = { readonly parties: readonly JsonValue[]; readonly annotations: Readonly<Record<string, string>>; readonly logged: Logged }
+type Entry = { readonly parties: readonly JsonValue[]; readonly annotations: Readonly<Record<string, string>>; readonly proof: Proof }
 
 /** All sets must be satisfied. `undefined` when there is none. */
 export function kyvernoAttestors(at: Place, draft: Draft, log: LossLog): KyvernoDemand | undefined {
@@ -32,8 +32,8 @@ export function kyvernoAttestors(at: Place, draft: Draft, log: LossLog): Kyverno
   return {
     by: partyOf(parties, parties.length),
     annotations: same ? first : {},
-    logged: loggedTogether(
-      sets.map(({ logged }) => logged),
+    proof: proofTogether(
+      sets.map(({ proof }) => proof),
       at.path,
       log,
     ),
@@ -54,8 +54,8 @@ function readSet(at: Place, draft: Draft, log: LossLog, depth: number): Entry {
   return {
     parties: parties.length === 0 ? [] : [partyOf(parties, Math.max(threshold, 1))],
     annotations: same ? (first?.annotations ?? {}) : {},
-    logged: loggedTogether(
-      entries.map(({ logged }) => logged),
+    proof: proofTogether(
+      entries.map(({ proof }) => proof),
       at.path,
       log,
     ),
@@ -69,26 +69,31 @@ function readEntry(at: Place, draft: Draft, log: LossLog, depth: number): Entry 
   const kind = (['keys', 'keyless', 'certificates', 'attestor'] as const).find((name) => !isAbsent(field(name)))
   if (kind === undefined) {
     log.stricter(at.path, 'it names nobody, and whoever signed is accepted there')
-    return { parties: [], annotations, logged: false }
+    return { parties: [], annotations, proof: { log: false, time: false } }
   }
   const place = field(kind)
   if (kind === 'attestor') {
     if (depth < maxDepth) return readSet(place, draft, log, depth + 1)
     log.stricter(place.path, `sets of attestors inside each other deeper than ${maxDepth} levels`)
-    return { parties: [], annotations, logged: false }
+    return { parties: [], annotations, proof: { log: false, time: false } }
   }
   const inner = openMembers(place)
   trustNotes(inner, log)
   const logged = !isTrue(inner('rekor'), 'ignoreTlog')
+  const time = !isAbsent(inner('ctlog')) && demandsTimestamp(openMembers(inner('ctlog'))('tsaCertChain'), log)
   if (kind === 'keyless') {
     const { certificate } = keylessIdentity(inner, fromWildcard, log)
     const identity = { certificate: { ...(certificate as JsonObject), ...additionalExtensions(inner, log) } }
     if (!logged) log.stricter(inner('rekor').path, 'certificates of Fulcio count only with a log entry here')
     if (isTrue(inner('ctlog'), 'ignoreSCT')) log.stricter(inner('ctlog').path, 'certificates of Fulcio count only with an SCT here')
-    return { parties: [addIdentity(draft, wishOf(inner('subject'), 'keyless'), identity)], annotations, logged: 'certificate' }
+    return {
+      parties: [addIdentity(draft, wishOf(inner('subject'), 'keyless'), identity)],
+      annotations,
+      proof: { log: 'certificate', time },
+    }
   }
   const identities = kind === 'keys' ? keysOf(inner, place, log) : certificatesOf(inner, place, log)
-  return { parties: identities.map((identity) => addIdentity(draft, 'key', identity)), annotations, logged }
+  return { parties: identities.map((identity) => addIdentity(draft, 'key', identity)), annotations, proof: { log: logged, time } }
 }
 
 function wishOf(at: Place, otherwise: string): string {
@@ -124,7 +129,7 @@ function certificatesOf(field: Members, at: Place, log: LossLog): readonly JsonO
 function trustNotes(field: Members, log: LossLog): void {
   for (const [outer, names] of [
     ['rekor', ['url', 'pubkey']],
-    ['ctlog', ['pubkey', 'tsaCertChain']],
+    ['ctlog', ['pubkey']],
   ] as const) {
     if (isAbsent(field(outer))) continue
     for (const place of names.map(openMembers(field(outer)))) {

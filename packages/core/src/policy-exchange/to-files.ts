@@ -186,7 +186,7 @@ export function toCosign(
       const annotations =
         demand.kind === 'signature' ? [...demand.annotations].map(([name, value]) => `-a ${shell(`${name}=${value}`)}`) : []
       const verb = demand.kind === 'signature' ? 'verify' : `verify-attestation --type ${shell(demand.predicateType)}`
-      lines.push(['cosign', verb, ...signer, ...annotations, image].join(' '))
+      lines.push(['cosign', verb, ...signer, ...annotations, shell(image)].join(' '))
     }
   }
   return { lines, keys }

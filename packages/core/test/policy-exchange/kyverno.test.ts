@@ -174,6 +174,15 @@ describe('a ClusterPolicy with verifyImages', () => {
     expect((await imported(text)).document).toMatchObject({ identities: { key: { keys: [{ name: 'sec-release.pub' }] } } })
   })
 
+  it('that demands timestamps demands a proven time, and says that one of a log counts too', async () => {
+    const text = one.replace('rekor: { ignoreTlog: true }', 'rekor: { ignoreTlog: true }\n                    ctlog: { tsaCertChain: x }')
+    expect((await imported(text)).losses).toContain(
+      'weaker $.spec.rules[0].verifyImages[0].attestors[0].entries[0].keys.ctlog.tsaCertChain',
+    )
+    expect(await decide(text, [proven(alice.signer)])).toBe('deny')
+    expect(await decide(text, [proven(alice.signer, { signedMs: now })])).toBe('allow')
+  })
+
   it('that only warns gives warnings', async () => {
     expect(await decide(one.replace('Enforce', 'Audit'), [])).toBe('warn')
   })
@@ -246,6 +255,11 @@ ${validations}`
     [
       'an expression of another kind',
       `${signed}\n    - expression: images.containers.all(i, getImageData(i).config.size() > 0)`,
+      'weaker $.spec.validations[1].expression',
+    ],
+    [
+      'an expression without end',
+      `${signed}\n    - expression: images.containers.all(i, ${'i != "" && '.repeat(1000)} true)`,
       'weaker $.spec.validations[1].expression',
     ],
     [
