@@ -43,11 +43,21 @@ export async function createLayoutRepository(directory: string): Promise<Reposit
   return openLayoutRepository(directory)
 }
 
-/** A crash while a layout is made leaves nothing but `oci-layout`, folders for blobs and temporary files. */
+/**
+ * What is in a folder. A crash while a layout is made leaves no `index.json`, and folders for blobs without a blob: these are left out. A folder
+ * with blobs and without `index.json` is a layout that somebody damaged, and is not made anew.
+ */
 async function namesIn(directory: string): Promise<readonly string[]> {
+  const names = await list(directory)
+  if (names.includes('index.json') || !names.includes('blobs')) return names
+  const algorithms = await list(join(directory, 'blobs'))
+  const blobs = await Promise.all(algorithms.map((name) => list(join(directory, 'blobs', name))))
+  return blobs.every((found) => found.length === 0) ? names.filter((name) => name !== 'blobs') : names
+}
+
+async function list(directory: string): Promise<readonly string[]> {
   try {
-    const names = await readdir(directory)
-    return names.includes('index.json') ? names : names.filter((name) => name !== 'blobs')
+    return await readdir(directory)
   } catch (cause) {
     if (systemCode(cause) === 'ENOENT') return []
     throw unreadableFile(directory, cause)
