@@ -20,7 +20,7 @@ import { hinted } from './hinted.ts'
 import { judgeReal } from './policy-test-real.ts'
 import { verdictText } from './verdict-output.ts'
 
-const aboutCases = 'Correct the case; docs/guides/writing-a-policy.md says what it may hold.'
+const aboutCases = 'Correct the case; docs/schema/policy-cases.schema.json says what it may hold.'
 const maxBytes = 16 * 1024 * 1024
 
 /** Judges all cases of all files; what does not hold in one does not stop the others. */

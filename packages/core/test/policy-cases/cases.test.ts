@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from '../../src/json/parse.ts'
 import { CountersignError } from '../../src/failure.ts'
@@ -9,6 +10,7 @@ import type { Verdict } from '../../src/policy/verdict.ts'
 import { formatTime } from '../../src/trust/time-range.ts'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { compiled, daysAgo, now, somebody } from '../policy/fixture.ts'
+import { accepts, type Schema, variations } from '../policy/schema.ts'
 
 const [alice, bob, board] = [await somebody('alice'), await somebody('bob'), await somebody('board')]
 const policy = await compiled({
@@ -197,5 +199,77 @@ describe('the comparison', () => {
       { rule: 'signed', satisfied: true, refused: false },
       { rule: 'built', satisfied: false, refused: true },
     ])
+  })
+})
+
+describe('docs/schema/policy-cases.schema.json', () => {
+  const schema = JSON.parse(readFileSync(new URL('../../../../docs/schema/policy-cases.schema.json', import.meta.url), 'utf8')) as Schema
+  /** What a schema cannot say. */
+  const beyond =
+    /really verified|has no platforms|two times|only an attestation|not a predicate type|no code of a failure|not a time|not an image reference|belongs to/
+
+  it('and the parser agree on a whole document, and on every field that is taken away or misspelt', () => {
+    const evidence = [
+      {
+        signedBy: 'alice',
+        at: '2026-01-01T00:00:00Z',
+        logged: true,
+        annotations: { a: 'b' },
+        expires: '2027-01-01T00:00:00Z',
+        boundName: 'r.example/x',
+      },
+      {
+        signedBy: { identity: 'bob', key: 1 },
+        age: '3h',
+        attestation: 'spdx',
+        predicate: { a: 1 },
+        refused: 'bundle_altered',
+        ofOtherArtifact: true,
+      },
+      { signedBy: { certificate: { issuer: 'i', subject: 's', extensions: { buildTrigger: 'push' } } } },
+      { signedBy: { outsider: 'eve' } },
+    ]
+    const expect_ = { decision: 'warn', code: 'policy_denied', reason: 'x', rules: { signed: 'failed' } }
+    const whole: JsonValue = {
+      apiVersion: 'countersign.dev/v1',
+      kind: 'PolicyCases',
+      policy: 'policy.yaml',
+      keys: ['a.pub'],
+      now: '2026-01-01T00:00:00Z',
+      cases: [
+        {
+          name: 'a',
+          image: 'r.example/x:1',
+          digest: `sha256:${'0'.repeat(64)}`,
+          mediaType: 'x/y',
+          platforms: ['linux/amd64'],
+          evidence,
+          expect: 'allow',
+        },
+        {
+          name: 'b',
+          file: 'x',
+          unreadable: ['registry_throttled'],
+          revocations: { l: 'missing', m: { version: 1, expired: true, entries: [] } },
+          expect: expect_,
+        },
+        { name: 'c', verify: 'oci:x:1', now: '2026-01-01T00:00:00Z', expect: 'deny' },
+        { name: 'd', verify: { file: 'x', bundles: ['y'] }, expect: 'deny' },
+      ],
+    }
+    const failureOf = (value: JsonValue): string | undefined => {
+      try {
+        parseCases(value, now)
+        return undefined
+      } catch (cause) {
+        return cause instanceof CountersignError ? cause.message : String(cause)
+      }
+    }
+    expect([accepts(schema, whole), failureOf(whole)]).toEqual([true, undefined])
+    for (const changed of variations(whole)) {
+      const failure = failureOf(changed)
+      if (failure !== undefined && beyond.test(failure)) continue
+      expect([JSON.stringify(changed), accepts(schema, changed)]).toEqual([JSON.stringify(changed), failure === undefined])
+    }
   })
 })

@@ -9,7 +9,7 @@ import { CountersignError } from '../../src/failure.ts'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { failureOf } from '../refusal.ts'
 import { documentOf, somebody } from './fixture.ts'
-import { accepts, sample, type Schema } from './schema.ts'
+import { accepts, sample, type Schema, variations } from './schema.ts'
 
 const alice = await somebody('alice')
 const schema = JSON.parse(readFileSync(new URL('../../../../docs/schema/artifact-policy.schema.json', import.meta.url), 'utf8')) as Schema
@@ -261,20 +261,3 @@ describe('docs/schema/artifact-policy.schema.json', () => {
     expect(JSON.stringify(schema)).toContain(JSON.stringify(Object.keys(extensionArcs)))
   })
 })
-
-/** The document with one member less, one member misspelt, or one value of another type, at every place. */
-function* variations(value: JsonValue): Generator<JsonValue> {
-  yield 7
-  if (typeof value !== 'object' || value === null) return
-  if (Array.isArray(value)) {
-    for (const [index, item] of (value as JsonValue[]).entries())
-      for (const other of variations(item)) yield (value as JsonValue[]).with(index, other)
-    return
-  }
-  const entries = Object.entries(value as { [name: string]: JsonValue })
-  for (const [index, [name, item]] of entries.entries()) {
-    yield Object.fromEntries(entries.toSpliced(index, 1))
-    yield Object.fromEntries(entries.with(index, [`${name}!`, item]))
-    for (const other of variations(item)) yield Object.fromEntries(entries.with(index, [name, other]))
-  }
-}

@@ -1,5 +1,6 @@
 /** As much of JSON Schema 2020-12 as the schema of policies uses: samples of it, and whether a value satisfies it. */
 import * as fc from 'fast-check'
+import type { JsonValue } from '../../src/json/parse.ts'
 
 /** A schema. */
 export type Schema = { readonly [keyword: string]: unknown } | boolean
@@ -124,4 +125,21 @@ function buildObject(root: Schema, schema: Keywords, choices: readonly Schema[] 
       return fc.record(arbitraries, { requiredKeys: [...required, ...chosen] as never[] })
     }),
   )
+}
+
+/** The document with one member less, one member misspelt, or one value of another type, at every place. */
+export function* variations(value: JsonValue): Generator<JsonValue> {
+  yield 7
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) {
+    for (const [index, item] of (value as JsonValue[]).entries())
+      for (const other of variations(item)) yield (value as JsonValue[]).with(index, other)
+    return
+  }
+  const entries = Object.entries(value as { [name: string]: JsonValue })
+  for (const [index, [name, item]] of entries.entries()) {
+    yield Object.fromEntries(entries.toSpliced(index, 1))
+    yield Object.fromEntries(entries.with(index, [`${name}!`, item]))
+    for (const other of variations(item)) yield Object.fromEntries(entries.with(index, [name, other]))
+  }
 }
