@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { indexEvidence } from '@countersign/sdk/batch/evidence'
 import type { FileEvidence } from '@countersign/sdk/verify/file-by-policy'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure } from '../failure/message.ts'
@@ -14,8 +15,8 @@ const maxBeside = 64
 export type EvidenceBeside = { readonly evidence: readonly FileEvidence[]; readonly unreadable: readonly CountersignError[] }
 
 /**
- * The bundles given, or `--signature`, or else `FILE.sigstore.json` and every `FILE.NAME.sigstore.json` in its folder, by name. None at all is
- * for the policy to judge. More than 64 are `limit_exceeded`, as one that is unreadable.
+ * The bundles given, or `--signature`, or else all signatures that lie in its folder, as a batch finds them, by name (`FILE.sigstore.json`,
+ * `FILE.NAME.sigstore.json`). None at all is for the policy to judge. More than 64 are `limit_exceeded`, as one that is unreadable.
  */
 export async function evidenceBeside(
   invocation: Invocation,
@@ -53,11 +54,6 @@ async function bundlesBeside(file: string | undefined): Promise<readonly string[
     if (failure.code === 'file_not_found') return []
     throw failure
   })
-  const beside = names.filter((one) => one.startsWith(`${name}.`) && one.endsWith('.sigstore.json') && isOf(name, one))
-  return beside.sort().map((one) => join(folder, one))
-}
-
-/** `app.sigstore.json` and `app.alice.sigstore.json` are of `app`; `app.exe.sig.sigstore.json` is not. */
-function isOf(name: string, bundle: string): boolean {
-  return /^(?:\.[^.]+)?\.sigstore\.json$/.test(bundle.slice(name.length))
+  const beside = indexEvidence(new Set(names)).get(name) ?? []
+  return [...beside].sort().map((one) => join(folder, one))
 }
