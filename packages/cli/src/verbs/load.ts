@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseDigest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import { parseReference } from '@countersign/core/oci/reference'
+import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import { type ArchiveContent, readArchiveContent, type TrustRole } from '@countersign/sdk/transport/archive'
 import type { FlagValues } from '../command/flag-values.ts'
 import type { Invocation } from '../command/invocation.ts'
@@ -17,9 +17,10 @@ import { carryImage, savedPlace } from './carry-image.ts'
 export async function load(invocation: Invocation): Promise<Conclusion> {
   const { flags, subjects, terminal } = invocation
   const [subject = ''] = subjects
-  const source = savedPlace(flags, 'input')
+  const typed = savedPlace(flags, 'input')
   const destination = parseReference(subject)
-  const content = source.place.kind === 'archive' ? await archiveContent(flags, source.place.file) : noArchive(flags)
+  const content = typed.place.kind === 'archive' ? await archiveContent(flags, typed.place.file) : noArchive(flags)
+  const source = chosenImage(typed, content)
   const trusting = flags.boolean('use-archive-trust', false)
   const extracted = flags.text('extract-trust')
   if (content !== undefined && content.trust.length > 0 && !trusting && extracted === undefined) {
@@ -37,6 +38,13 @@ export async function load(invocation: Invocation): Promise<Conclusion> {
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Hostile: a medium that hands out another file when it is read again. The image is the one that the list named when the list was checked. */
+function chosenImage(typed: ImageReference, content: ArchiveContent | undefined): ImageReference {
+  const [image, ...others] = content?.images ?? []
+  if (image === undefined || others.length > 0 || typed.tag !== undefined || typed.digest !== undefined) return typed
+  return { ...typed, digest: image.digest }
 }
 
 /** Hostile: an archive that brings a trusted root which nobody asked for. Who names the fingerprint has asked for exactly this one. */
