@@ -33,7 +33,8 @@ export const explainCommand: Command = {
   flags: once([
     ...policyFlags,
     ...signerFlags,
-    ...demandFlags,
+    // One artifact at a time, and always asked for: nothing that was kept plays a part.
+    ...demandFlags.filter((flag) => !/^(?:cache-dir|no-cache|max-workers)$/.test(flag.name)),
     ...imageDemandFlags.filter((flag) => flag.name !== 'output'),
     ...blobDemandFlags,
     { ...type, help: 'explain attestations of this type: a short name, or a URI' },
