@@ -21,7 +21,10 @@ export async function initPolicy(invocation: Invocation): Promise<Conclusion> {
     files: flags.list('file'),
     attestations: flags.list('attestation'),
   }
-  const ways = ['github', 'gitlab', 'key'].filter((name) => flags.list(name).length > 0)
+  // A key that a variable names for other verbs is not meant here, where a repository is typed.
+  const named = ['github', 'gitlab', 'key'].filter((name) => flags.list(name).length > 0)
+  const typed = named.filter((name) => flags.source(name) === 'flag')
+  const ways = typed.length > 0 ? typed : named
   if (ways.length !== 1) {
     throw new CountersignError('usage', ways.length === 0 ? 'it is not said who signs' : `--${ways.join(' and --')} are two policies`, {
       expected: 'one of --github ORG/REPO, --gitlab GROUP/PROJECT and --key FILE',

@@ -42,7 +42,9 @@ async function testFile(invocation: Invocation, file: string): Promise<readonly 
   const cases = await hinted(aboutCases, () => openCases(text, file, terminal.nowMs))
   const { document } = cases
   const here = (path: string): string => relative('', resolve(dirname(file), path))
-  const policyPath = flags.text('policy') ?? (document.policy === undefined ? undefined : here(document.policy))
+  // What the cases name is nearer to them than what a profile says of all verbs.
+  const own = document.policy === undefined ? undefined : here(document.policy)
+  const policyPath = flags.source('policy') === 'profile' ? (own ?? flags.text('policy')) : (flags.text('policy') ?? own)
   if (policyPath === undefined) {
     throw new CountersignError('usage', `${file}: it is not said by which policy to judge`, {
       hint: 'Give --policy FILE, or write policy: FILE into the cases.',

