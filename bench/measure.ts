@@ -37,16 +37,6 @@ export async function costOf(command: Command): Promise<Cost> {
   return { wallMs, peakMiB }
 }
 
-/** What a command costs: the medians of several runs, after one that is not counted where there are several. */
-export async function measured(command: Command, runs: number): Promise<Cost> {
-  const costs: Cost[] = []
-  for (let round = runs > 1 ? -1 : 0; round < runs; round++) {
-    const cost = await run(command)
-    if (round >= 0) costs.push(cost)
-  }
-  return medianCost(costs)
-}
-
 /** One thing to measure: the same work by us and by the peer. */
 export type Contest = {
   readonly name: string

@@ -1,6 +1,6 @@
 /** What each item of a run is judged by: what its file says of it, and the flags for the rest. Each key, policy and trusted root is read once. */
 import { CountersignError } from '@countersign/core/failure'
-import type { ContentDemand } from '@countersign/core/verify/policy'
+import type { ContentDemand, SignerDemand } from '@countersign/core/verify/policy'
 import { acceptsAnybody } from '@countersign/sdk/batch/identity'
 import type { Judge } from '@countersign/sdk/batch/judge'
 import type { ItemDemands } from '@countersign/sdk/batch/model'
@@ -9,7 +9,7 @@ import type { FlagValues } from '../command/flag-values.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
 import { demandsFromFlags, type VerifiedThing } from '../demands/policy.ts'
-import { identitySigner } from '../demands/signers.ts'
+import { identitySigner, signerNames } from '../demands/signers.ts'
 import type { PolicyReport } from '../report/schema.ts'
 import { type SelectedTrust, selectTrust } from '../trust/select.ts'
 
@@ -58,17 +58,21 @@ async function judgeByDemands(
   trust: (keyed: boolean) => Promise<SelectedTrust | undefined>,
 ): Promise<KnownJudge> {
   const signer = identity === undefined ? {} : { signer: identitySigner(identity, derived.flags) }
+  if (signer.signer !== undefined) await demandSomebody(derived, signer.signer)
   const { policy, trustedRoot, report } = await demandsFromFlags(derived, content, what, { ...signer, trust })
-  if (await acceptsAnybody(policy.signer)) {
-    if (!derived.flags.boolean('insecure-any-identity', false)) {
-      throw new CountersignError('usage', 'an identity accepts everybody: it proves nothing about who signed', {
-        found: report.signers.join(', ').slice(0, 300),
-        hint: 'Name who must have signed. To do without, give --insecure-any-identity.',
-      })
-    }
-    derived.terminal.warn('WARNING: --insecure-any-identity: signatures of everybody who has a certificate are accepted.')
-  }
+  if (signer.signer === undefined) await demandSomebody(derived, policy.signer)
   return { judge: { kind: 'demands', id, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }) }, report }
+}
+
+async function demandSomebody({ flags, terminal }: Invocation, signer: SignerDemand): Promise<void> {
+  if (!(await acceptsAnybody(signer))) return
+  if (!flags.boolean('insecure-any-identity', false)) {
+    throw new CountersignError('usage', 'an identity accepts everybody: it proves nothing about who signed', {
+      found: signerNames(signer).join(', ').slice(0, 300),
+      hint: 'Name who must have signed. To do without, give --insecure-any-identity.',
+    })
+  }
+  terminal.warn('WARNING: --insecure-any-identity: signatures of everybody who has a certificate are accepted.')
 }
 
 /** The flags, with what an item says itself in front of them. A policy takes the item's keys as the keys that it names. */

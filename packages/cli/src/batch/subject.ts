@@ -27,9 +27,9 @@ export function verdictSubject(item: BatchItem, verdict: ItemVerdict, full: bool
             ...accepted.map(({ evidence, origin }) => acceptedReport(evidence, origin)),
             ...rejected.map(({ refusal, origin }) => rejectedReport(refusal, origin)),
           ],
-          unreadable: unreadable.map((error) => failureReport(failureText(error))),
         }
       : {}),
+    ...(full || unreadable.length > 0 ? { unreadable: unreadable.map((error) => failureReport(failureText(error))) } : {}),
     ...(failure === undefined ? {} : { failure: failureReport(failure) }),
   }
 }

@@ -35,7 +35,7 @@ export async function resolveContainer(run: ContainerRun, item: ContainerItem, j
   // A policy sees the name as written: by another tag the same digest may be another question.
   const tag = judge.kind === 'policy' ? (item.image.tag ?? '') : ''
   return {
-    key: JSON.stringify([images.name, signatures.name, digest, tag, judge.id, item.evidence ?? '']),
+    key: JSON.stringify([images.name, signatures.name, digest, tag, judge.id, item.evidence ?? '', item.platforms ?? []]),
     verify: () => verifyResolved(run, { ...item, image: { ...item.image, digest } }, digest, judge, repositories),
   }
 }
@@ -48,14 +48,21 @@ async function verifyResolved(
   repositories: ImageRepositories,
 ): Promise<ItemVerdict> {
   if (item.evidence !== undefined) return verifyDetached(item, item.evidence, digest, judge, repositories, nowMs)
-  const { image } = item
+  const { image, platforms } = item
   const trust = judge.trustedRoot === undefined ? {} : { trustedRoot: judge.trustedRoot }
   const {
     image: _named,
     accepted,
     ...rest
   } = judge.kind === 'policy'
-    ? await judgeImageIn(repositories, { image, policy: judge.policy, revocations: judge.revocations, ...trust, nowMs })
+    ? await judgeImageIn(repositories, {
+        image,
+        policy: judge.policy,
+        revocations: judge.revocations,
+        ...trust,
+        nowMs,
+        ...(platforms === undefined ? {} : { platforms }),
+      })
     : await verifyImageIn(repositories, { image, policy: judge.policy, ...trust, nowMs })
   return { ...rest, accepted: accepted.map(({ evidence, origin }) => ({ evidence, origin })) }
 }

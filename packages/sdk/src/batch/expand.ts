@@ -36,22 +36,28 @@ export async function expandContainer(
   const root = await resolveSubject(images, item.image)
   const pinned: ContainerItem = { ...item, image: { ...item.image, digest: root.digest } }
   const listed = await listManifests(images, root)
-  if (platforms.length === 0) return [pinned, ...listed.map((child) => childItem(item, child))]
+  if (platforms.length === 0) return [pinned, ...listed.map((child) => childItem(item, child, listed))]
   const items: BatchItem[] = recursive && isIndex(root) ? [pinned] : []
   const single = isIndex(root) ? undefined : await platformsOf(images, root)
   for (const platform of platforms) {
     const chosen = listed.filter((child) => isPlatform(child, platform))
-    if (chosen.length > 0) items.push(...chosen.map((child) => childItem(item, child)))
+    if (chosen.length > 0) items.push(...chosen.map((child) => childItem(item, child, listed)))
     else if (single?.some((own) => own === platform || own.startsWith(`${platform}/`)) === true) items.push({ ...pinned, platform })
     else items.push(missing(item, platform, single ?? listed.flatMap(platformName)))
   }
   return items
 }
 
-function childItem(item: ContainerItem, child: Descriptor): ContainerItem {
+function childItem(item: ContainerItem, child: Descriptor, listed: readonly Descriptor[]): ContainerItem {
   const image = { place: item.image.place, digest: child.digest }
   const [platform] = platformName(child)
-  return { ...item, subject: formatReference(image), image, ...(platform === undefined ? {} : { platform }) }
+  return {
+    ...item,
+    subject: formatReference(image),
+    image,
+    platforms: listed.flatMap(platformName),
+    ...(platform === undefined ? {} : { platform }),
+  }
 }
 
 function missing(item: ContainerItem, platform: string, known: readonly string[]): BatchItem {

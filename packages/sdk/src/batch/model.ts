@@ -46,6 +46,8 @@ export type ContainerItem = Common & {
   readonly evidence?: string
   /** `os/architecture[/variant]`, where it is one of several that an index lists. */
   readonly platform?: string
+  /** All that the index lists: what a rule of a policy about platforms asks of. */
+  readonly platforms?: readonly string[]
 }
 
 /** A list of digests. Its bytes are what was read once: what is proven of them holds for the digests that were taken from them. */

@@ -13,7 +13,11 @@ import { withRemembered } from './remembered.ts'
 import type { ImageVerification, VerifyImageRequest } from './requests.ts'
 
 /** Judges an image. `revocations` holds the state of each list that the policy names. */
-export type JudgeImageRequest = JudgingRequest & Pick<VerifyImageRequest, 'image'>
+export type JudgeImageRequest = JudgingRequest &
+  Pick<VerifyImageRequest, 'image'> & {
+    /** `os/architecture[/variant]` of the index that the image was chosen from: what a rule about platforms asks of. Default: the image's own. */
+    readonly platforms?: readonly string[]
+  }
 
 /** The verdict, and what it was made of; without a verdict the image could not be resolved. `ok` unless the verdict is `deny`. */
 export type ImageVerdict = ImageVerification & { readonly verdict?: Verdict }
@@ -64,7 +68,10 @@ async function judgeOnce(
   try {
     subject = await resolveSubject(images, request.image)
     const wanted = request.policy.rules.some(({ rule }) => rule.demand.kind === 'platforms')
-    const listed = Promise.all([discoverSignatures(signatures, subject, options), wanted ? platformsOf(images, subject) : undefined])
+    const listed = Promise.all([
+      discoverSignatures(signatures, subject, options),
+      wanted ? (request.platforms ?? platformsOf(images, subject)) : undefined,
+    ])
     ;[discovery, platforms] = await listed
   } catch (cause) {
     return { ok: false, image, accepted: [], rejected: [], unreadable: [], failure: refusalFrom(failureIn(cause)) }

@@ -4,12 +4,15 @@ import { join } from 'node:path'
 import { utf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
+import { encodePublicKeyPem } from '@countersign/core/keys/public-key'
 import { parseReference } from '@countersign/core/oci/reference'
 import { type ContainerRun, resolveContainer } from '@countersign/sdk/batch/container'
 import { expandContainer, type ManifestChoice } from '@countersign/sdk/batch/expand'
 import type { ItemVerdict, Judge } from '@countersign/sdk/batch/judge'
 import type { BatchItem, ContainerItem } from '@countersign/sdk/batch/model'
 import { once } from '@countersign/sdk/batch/once'
+import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
+import { loadPolicy } from '@countersign/sdk/policy/source'
 import { signImageIn } from '@countersign/sdk/sign/image'
 import type { SignatureLayout } from '@countersign/sdk/sign/requests'
 import type { Repository } from '@countersign/sdk/registry/repository'
@@ -236,5 +239,32 @@ describe('an index', () => {
     let inner: Descriptor = one
     for (let depth = 0; depth < 6; depth++) inner = await pushIndex(repository, [inner], 'deep')
     await expect(expandContainer(repository, item(`${name}:deep`), all)).rejects.toMatchObject({ code: 'limit_exceeded' })
+  })
+})
+
+describe('the manifests of an index, by a policy that demands platforms', () => {
+  it('are asked for what the index lists, not for what each of them is', async () => {
+    const repository = memoryRepository({})
+    await pushPlatforms(repository, 'v1', ['linux/amd64', 'linux/arm64'])
+    await sign(repository, `${name}:v1`, 'bundle', true)
+    const text = (platforms: readonly string[]): string =>
+      JSON.stringify({
+        apiVersion: 'countersign.dev/v1',
+        kind: 'ArtifactPolicy',
+        match: { images: ['memory.example/**'] },
+        identities: { team: { keys: [encodePublicKeyPem(team.publicKey)] } },
+        require: [
+          { name: 'signed', signature: { by: 'team' } },
+          { name: 'both', platforms },
+        ],
+      })
+    const outcomes = async (platforms: readonly string[]): Promise<readonly string[]> => {
+      const policy = await loadPolicy(text(platforms), 'policy.json', { primitives: nodePrimitives })
+      const by: Judge = { kind: 'policy', id: 'policy', policy, revocations: new Map() }
+      const items = await expandContainer(repository, item(`${name}:v1`), { recursive: true, platforms: [] })
+      return Promise.all(items.map(async (one) => (one.kind === 'container' ? verdict(repository, one, by) : one.kind)))
+    }
+    expect(await outcomes(['linux/amd64', 'linux/arm64'])).toEqual(['ok', 'ok', 'ok'])
+    expect(await outcomes(['linux/amd64', 'linux/s390x'])).toEqual(['policy_denied', 'policy_denied', 'policy_denied'])
   })
 })
