@@ -82,7 +82,7 @@ describe('the lock file', () => {
       const manifest = JSON.parse(read(path)) as Record<string, Record<string, string> | undefined>
       return ['dependencies', 'devDependencies', 'optionalDependencies']
         .flatMap((field) => Object.entries(manifest[field] ?? {}))
-        .filter(([, version]) => !/^\d+\.\d+\.\d+$/.test(version))
+        .filter(([, version]) => !/^\d+\.\d+\.\d+(?:-[\w.]+)?$/.test(version))
         .map(([name, version]) => `${path}: ${name}@${version}`)
     })
     expect(loose).toEqual([])

@@ -4,9 +4,12 @@ import { attestationTypeFlag } from '../flags/attestation-type.ts'
 import { registryFlags, signatureRepositoryFlag } from '../flags/registry.ts'
 import { blobDemandFlags, demandFlags, imageDemandFlags, policyFlags, signerFlags } from '../flags/verifying.ts'
 
+/** One artifact at a time, and always asked for: nothing that was kept plays a part. */
+const ofRuns = /^(?:cache-dir|no-cache|max-workers|output)$/
+
 /** What `verify` and `verify-blob` both call by one name is one flag here. */
 function once(flags: readonly Flag[]): readonly Flag[] {
-  return flags.filter((flag, at) => flags.findIndex((other) => other.name === flag.name) === at)
+  return flags.filter((flag, at) => !ofRuns.test(flag.name) && flags.findIndex((other) => other.name === flag.name) === at)
 }
 
 const { default: _, ...type } = attestationTypeFlag
@@ -33,9 +36,8 @@ export const explainCommand: Command = {
   flags: once([
     ...policyFlags,
     ...signerFlags,
-    // One artifact at a time, and always asked for: nothing that was kept plays a part.
-    ...demandFlags.filter((flag) => !/^(?:cache-dir|no-cache|max-workers)$/.test(flag.name)),
-    ...imageDemandFlags.filter((flag) => flag.name !== 'output'),
+    ...demandFlags,
+    ...imageDemandFlags,
     ...blobDemandFlags,
     { ...type, help: 'explain attestations of this type: a short name, or a URI' },
     signatureRepositoryFlag,

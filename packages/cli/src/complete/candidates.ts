@@ -4,10 +4,10 @@ import { verbs } from '../command/table.ts'
 import { globalFlags } from '../flags/global.ts'
 
 /** One thing that may be typed: the whole word, and what it is. */
-export type Candidate = { readonly word: string; readonly about: string }
+export type Offer = { readonly word: string; readonly about: string }
 
 /** What may be typed, and whether names of files may too. */
-export type Completion = { readonly candidates: readonly Candidate[]; readonly files: boolean }
+export type Completion = { readonly candidates: readonly Offer[]; readonly files: boolean }
 
 /** What comes from elsewhere; asked for only where it is of use. */
 export type Known = { readonly images: () => Promise<readonly string[]>; readonly profiles: () => Promise<readonly string[]> }
@@ -56,7 +56,7 @@ function takesNext(word: string, flags: readonly Flag[]): boolean {
 }
 
 /** First words, or what stands behind the first word of a group. */
-function nextWords([first]: readonly string[]): readonly Candidate[] {
+function nextWords([first]: readonly string[]): readonly Offer[] {
   const group = verbs.filter(({ name }) => name.startsWith(`${first} `))
   if (first !== undefined) return group.map(({ name, summary }) => ({ word: name.slice(first.length + 1), about: summary }))
   const words = new Map<string, string>()
@@ -69,7 +69,7 @@ function nextWords([first]: readonly string[]): readonly Candidate[] {
   return [...words].map(([word, about]) => ({ word, about }))
 }
 
-function flagWords(flags: readonly Flag[]): readonly Candidate[] {
+function flagWords(flags: readonly Flag[]): readonly Offer[] {
   return flags.flatMap((flag) => (flag.hidden === true || flag.alias !== undefined ? [] : [{ word: `--${flag.name}`, about: flag.help }]))
 }
 
@@ -100,7 +100,7 @@ function takesFile({ path, value }: Flag): boolean {
   return path === true || /FILE|DIR|KEY|FOLDER/.test(value ?? '')
 }
 
-const shells: readonly Candidate[] = ['bash', 'zsh', 'fish'].map((word) => ({ word, about: '' }))
+const shells: readonly Offer[] = ['bash', 'zsh', 'fish'].map((word) => ({ word, about: '' }))
 
 /** What a verb is about, told by how its help calls it. */
 async function subjectsOf(verb: string, subjects: string, current: string, known: Known): Promise<Completion> {
