@@ -31,8 +31,10 @@ function blobOf(bytes: Uint8Array): { readonly digest: Digest; readonly size: nu
   return { digest: digest as Digest, size: bytes.length }
 }
 
-async function* inParts(bytes: Uint8Array, size = 64 * 1024): AsyncIterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size)
+/** The end of a source may be long in coming; what was sent until then has arrived. */
+async function* inParts(bytes: Uint8Array, endsAfterMs = 0): AsyncIterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += 64 * 1024) yield bytes.subarray(at, at + 64 * 1024)
+  if (endsAfterMs > 0) await new Promise((resolve) => setTimeout(resolve, endsAfterMs))
 }
 
 describe('a blob that is streamed to a registry', () => {
@@ -53,7 +55,7 @@ describe('a blob that is streamed to a registry', () => {
     const { registry, carrier } = await opened()
     const bytes = randomBytes(mebibyte)
     const spoilt = spoil(bytes)
-    await expect(carrier.putStream(blobOf(bytes), () => inParts(spoilt))).rejects.toMatchObject({ code: 'content_altered' })
+    await expect(carrier.putStream(blobOf(bytes), () => inParts(spoilt, 200))).rejects.toMatchObject({ code: 'content_altered' })
     expect(registry.log.filter(({ method, status }) => method === 'PUT' && status !== 0)).toStrictEqual([])
     expect(registry.content.repository('app').blobs.size).toBe(0)
   })

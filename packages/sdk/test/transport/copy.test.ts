@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { utf8 } from '@countersign/core/bytes'
+import { legacyTag } from '@countersign/core/oci/layouts'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
 import { copyImage } from '@countersign/sdk/transport/copy'
 import { openDestination } from '@countersign/sdk/transport/destination'
@@ -30,6 +32,22 @@ describe.each(stores)('from a repository with %s', (_from, options) => {
     await expectSample(destination, 'v2', sample)
   })
 
+  it.each(stores)(
+    'manifests of legacy signatures keep their bytes in an empty one with %s: others may refer to them',
+    async (_to, target) => {
+      const source = memoryRepository(options)
+      const sample = await fillSample(source)
+      const destination = memoryRepository(target)
+      await copyImage({ images: source, signatures: source }, async () => destination, { image: { tag: 'v1' }, tag: 'v2' })
+      for (const [digest, suffix] of [
+        [sample.index.digest, 'sig'],
+        [sample.children[0].digest, 'att'],
+      ] as const) {
+        expect(destination.tagged.get(legacyTag(digest, suffix))).toBe(source.tagged.get(legacyTag(digest, suffix)))
+      }
+    },
+  )
+
   it('everything reaches a layout folder, an archive and a repository again', async () => {
     const source = memoryRepository(options)
     const sample = await fillSample(source)
@@ -39,6 +57,11 @@ describe.each(stores)('from a repository with %s', (_from, options) => {
     const layout = await openDestination(run, { kind: 'layout', directory: join(directory, 'l') }, false)
     await copyImage({ images: source, signatures: source }, async () => layout.repository, { image: { tag: 'v1' }, tag: 'v1' })
     await expectSample(layout.repository, 'v1', sample)
+    const again = await copyImage({ images: source, signatures: source }, async () => layout.repository, {
+      image: { tag: 'v1' },
+      tag: 'v1',
+    })
+    expect(again.carried).toMatchObject({ blobs: { sent: 0, bytes: 0 }, manifests: { sent: 0 } })
     const archive = await openDestination(run, { kind: 'archive', file }, false)
     const from = await run.open({ kind: 'layout', directory: join(directory, 'l') })
     await copyImage({ images: from, signatures: from }, async () => archive.repository, { image: {}, tag: 'v1' })

@@ -106,6 +106,22 @@ describe('a copy', () => {
     expect(sample.index.digest).toBe(manifest)
   })
 
+  it('into a repository that confirms what it does not keep is write_not_confirmed, and sets no tag', async () => {
+    const source = memoryRepository({})
+    const sample = await fillSample(source)
+    const destination = memoryRepository({})
+    const lying: typeof destination = {
+      ...destination,
+      putManifest: async (reference, bytes, mediaType, condition) => {
+        const written = await destination.putManifest(reference, bytes, mediaType, condition)
+        destination.manifests.delete(sample.children[1].digest)
+        return written
+      },
+    }
+    await expect(copy(source, lying)).rejects.toMatchObject({ code: 'write_not_confirmed' })
+    expect(destination.tagged.has('v2')).toBe(false)
+  })
+
   it('whose check refuses opens no destination', async () => {
     const source = memoryRepository({})
     await fillSample(source)
