@@ -71,6 +71,21 @@ describe('pinning', () => {
     expect(await refused(text, file)).toMatch(/^image_unresolved: .*cannot be pinned here/)
   })
 
+  it('refuses one place that two images are made of', async () => {
+    const text = 'a: { image: { repository: r/a, tag: &t "1" } }\nb: { image: { repository: r/b, tag: *t } }\n'
+    expect(await refused(text, 'values.yaml')).toMatch(/read in two ways/)
+  })
+
+  it('refuses what would change another image on the way', async () => {
+    const text = 'ARG A=a:1\nFROM $A\nFROM q.io/$A\n'
+    const found = await findImages(text, 'Dockerfile')
+    const first = pinImages({ ...found, file: 'Dockerfile', text }, ({ text: image }) => (image === 'a:1' ? digest : undefined))
+    await expect(first).rejects.toMatchObject({
+      code: 'image_unresolved',
+      message: expect.stringContaining('read as something else') as string,
+    })
+  })
+
   it('changes nothing but what it says, whatever stands around', async () => {
     const comment = string({ unit: constantFrom('#', ' ', 'é', '"', "'", 'a', ':', '{', '@'), maxLength: 20 })
     await assert(
