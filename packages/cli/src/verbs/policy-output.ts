@@ -14,8 +14,11 @@ import { writeWhole } from '../terminal/output-file.ts'
 export type OutputPlace = { readonly what: string; readonly fallback?: string }
 
 /** Reads a policy that was just made and says what lint finds in it. Throws when it does not read: what made it is wrong. */
-export async function checkWritten({ terminal }: Invocation, text: string, keys?: ReadonlyMap<string, PublicKey>): Promise<void> {
-  const { policy, placeOf } = await openPolicy(text, 'policy', { primitives: nodePrimitives, ...(keys === undefined ? {} : { keys }) })
+export async function checkWritten({ flags, terminal }: Invocation, text: string, keys?: ReadonlyMap<string, PublicKey>): Promise<void> {
+  const { policy, placeOf } = await openPolicy(text, flags.text('out') ?? 'policy', {
+    primitives: nodePrimitives,
+    ...(keys === undefined ? {} : { keys }),
+  })
   for (const { finding, path, detail } of lintPolicy(policy, terminal.nowMs)) {
     terminal.warn(printable(`WARNING: ${placeOf(path)}: ${finding}: ${path}: ${detail}`))
   }

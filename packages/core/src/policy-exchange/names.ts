@@ -24,7 +24,10 @@ export function fromSearch(pattern: string): NameMatch {
   if (shapeOf(pattern).alternatives) return { kind: 'pattern', value: `${anything}(?:${pattern})${anything}` }
   const starts = pattern.startsWith('^')
   const ends = /(?:^|[^\\])(?:\\\\)*\$$/.test(pattern)
-  const inner = pattern.slice(starts ? 1 : 0, ends ? -1 : undefined)
+  // Where anything may stand before or after it, `.*` at that end says nothing.
+  const front = starts ? pattern.slice(1) : pattern.replace(/^(?:\.\*)+(?![?+*{])/, '')
+  const inner = ends ? front.slice(0, -1) : front.replace(/(?<!\\)(?:\.\*)+$/, '')
+  if (inner === '' && !starts && !ends) return { kind: 'pattern', value: anything }
   return { kind: 'pattern', value: `${starts ? '' : anything}${inner}${ends ? '' : anything}` }
 }
 

@@ -300,15 +300,33 @@ describe('a command of cosign', () => {
 })
 
 describe('a pattern that may match anywhere', () => {
-  const names = ['a', 'b', 'xa', 'ax', 'xbx', 'ab', 'a\nb', 'a|b', '']
-  it.each(['a', '^a', 'a$', '^a$', '^(?:a|b)$', '^a|b$', '(?:a)|(?:b)', '^(?:a)|(?:b)$', 'a\\$', 'x?$', '^(a|b)', '[|]'])(
-    'accepts the same names as one that must match the whole: %s',
-    async (search) => {
-      const { value } = fromSearch(search)
-      const { RE2JS } = await import('re2js')
-      const whole = RE2JS.compile(`^(?:${value})$`)
-      const found = RE2JS.compile(search)
-      for (const name of names) expect([name, whole.matches(name)]).toEqual([name, found.matcher(name).find()])
-    },
-  )
+  const names = ['a', 'b', '.', 'a..', 'xa', 'ax', 'xbx', 'ab', 'a\nb', 'a|b', '']
+  it.each([
+    'a',
+    '^a',
+    'a$',
+    '^a$',
+    '^(?:a|b)$',
+    '^a|b$',
+    '(?:a)|(?:b)',
+    '^(?:a)|(?:b)$',
+    'a\\$',
+    'x?$',
+    '^(a|b)',
+    '[|]',
+    '.*',
+    '.*a.*',
+    '.*?b',
+    'a.*.*',
+    '\\.*',
+    'a\\.*',
+    '^.*b',
+    'b.*$',
+  ])('accepts the same names as one that must match the whole: %s', async (search) => {
+    const { value } = fromSearch(search)
+    const { RE2JS } = await import('re2js')
+    const whole = RE2JS.compile(`^(?:${value})$`)
+    const found = RE2JS.compile(search)
+    for (const name of names) expect([name, whole.matches(name)]).toEqual([name, found.matcher(name).find()])
+  })
 })
