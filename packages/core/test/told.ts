@@ -10,11 +10,16 @@ const fresh: readonly (readonly [RegExp, string])[] = [
   [/… \(\d+ bytes\)/g, '… (its length)'],
 ]
 
-/** Any value as indented lines, bytes by their number. */
+/** Any value as indented lines, bytes by their number; a member that is there without a value is told, since absent ones shall be absent. */
 export function told(value: unknown): string {
-  const text = JSON.stringify(value, (_name, inner: unknown) => (inner instanceof Uint8Array ? `<${inner.length} bytes>` : inner), 1)
+  const text = JSON.stringify(value, (_name, inner: unknown) => shown(inner), 1)
   const named = fresh.reduce((rest, [pattern, name]) => rest.replaceAll(pattern, name), text)
   return named.replaceAll(/^\s*[{}[\]],?\n/gm, '').replaceAll(/\\?"/g, '')
+}
+
+function shown(value: unknown): unknown {
+  if (value === undefined) return '<undefined>'
+  return value instanceof Uint8Array ? `<${value.length} bytes>` : value
 }
 
 /** What a verification says: all of a refusal, and of evidence all but the payload. */
