@@ -251,6 +251,17 @@ describe('a certificate of an authority of one’s own', () => {
     expect([evidence.length, verdict.decision]).toEqual([1, 'deny'])
   })
 
+  it('attack: evidence that the verifier’s clock was enough for is none where a trusted time is demanded', async () => {
+    const [lax, strict] = [
+      await policyOf({ alice: { x509: { ...person, verifierClock_UNSAFE: 'lab' } } }),
+      await policyOf({ alice: { x509: person } }),
+    ]
+    const evidence = await proven(lax, unstamped(signedBy(aliceKey, alice)))
+    const artifact = { kind: 'file', path: 'a', digests: [digestOf(artifactBytes)] } as const
+    const verdict = evaluatePolicy(strict, { artifact, evidence, refusals: [], unreadable: [], revocations: new Map(), nowMs })
+    expect([evidence.length, verdict.decision]).toEqual([1, 'deny'])
+  })
+
   it('attack: is no identity of a keyless issuer, whatever its names are', async () => {
     const both = { alice: { x509: person }, anyone: { certificate: { issuer: { glob: '**' }, subject: { glob: '**' } } } }
     const evidence = await proven(await policyOf(both, { anyOf: ['alice', 'anyone'] }), signedBy(aliceKey, alice))
@@ -284,6 +295,12 @@ describe('distinct signers', () => {
     const policy = await policyOf({ staff: { x509: staff } }, two)
     const more = certificateOf(bobKey, mails('alice@acme.example', 'release@acme.example'), { subject: nameOf('Release') })
     expect(await decide(policy, [signedBy(aliceKey, alice), signedBy(bobKey, more)])).toBe('deny')
+  })
+
+  it('attack: another mail address in a second certificate of the same distinguished name makes no second person', async () => {
+    const policy = await policyOf({ staff: { x509: staff } }, two)
+    const renamed = certificateOf(bobKey, mails('alice.b@acme.example'))
+    expect(await decide(policy, [signedBy(aliceKey, alice), signedBy(bobKey, renamed)])).toBe('deny')
   })
 
   it('attack: two certificates for one key count once', async () => {
