@@ -37,6 +37,11 @@ describe.each(stores)('from a repository with %s', (_from, options) => {
     async (_to, target) => {
       const source = memoryRepository(options)
       const sample = await fillSample(source)
+      // As another tool writes it.
+      const tag = legacyTag(sample.index.digest, 'sig')
+      const ours = await source.manifest({ tag })
+      const theirs = utf8(`${new TextDecoder().decode(ours?.bytes).slice(0, -1)},"annotations":{"made":"elsewhere"}}`)
+      await source.putManifest({ tag }, theirs, ours?.mediaType ?? '')
       const destination = memoryRepository(target)
       await copyImage({ images: source, signatures: source }, async () => destination, { image: { tag: 'v1' }, tag: 'v2' })
       for (const [digest, suffix] of [
