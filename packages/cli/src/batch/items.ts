@@ -7,7 +7,7 @@ import { readBatchFile } from '@countersign/sdk/batch/read'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure } from '../failure/message.ts'
 import { inFile } from '../failure/in-file.ts'
-import { givenVariables } from '../images/mentioned.ts'
+import { givenFor } from '../images/mentioned.ts'
 import { isFolder } from '../signing/blob-source.ts'
 import { readInput } from '../terminal/input.ts'
 
@@ -61,7 +61,7 @@ async function itemsOfFile(invocation: Invocation, file: string, bundles: readon
   if (file !== '-' && (await isFolder(file))) return readFolder(file, evidence)
   const kind = kindFromFlags(invocation.flags.text('file-kind'))
   const bytes = await readInput(file, maxFileBytes)
-  const given = { variables: await givenVariables(invocation, file), environment: invocation.terminal.environment }
+  const given = await givenFor(invocation, file)
   return inFile(file, () => readBatchFile({ name: file, bytes, given, ...(kind === undefined ? {} : { kind }), ...evidence }))
 }
 

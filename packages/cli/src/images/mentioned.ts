@@ -5,6 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { readEnvironmentFile } from '@countersign/sdk/manifests/environment-file'
 import { findImages } from '@countersign/sdk/manifests/find'
 import type { Given, ImageMention, ManifestKind, MentionedImages } from '@countersign/sdk/manifests/model'
+import type { FlagValues } from '../command/flag-values.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { inFile } from '../failure/in-file.ts'
 import { fileExists, readInput } from '../terminal/input.ts'
@@ -23,24 +24,26 @@ const maxBytes = 32 * 1024 * 1024
 export async function readManifest(invocation: Invocation, file: string, kind?: ManifestKind): Promise<ReadManifest> {
   const bytes = await readInput(file, maxBytes)
   const text = await inFile(file, () => fromUtf8(bytes))
-  const given = { variables: await givenVariables(invocation, file), environment: invocation.terminal.environment }
+  const given = await givenFor(invocation, file)
   return { file, bytes, text, given, ...(await findImages(text, file, kind, given)) }
 }
 
-/** `--build-arg`, and for Compose the file of variables: the one named, or `.env` beside the file. The environment goes before it, as in Compose. */
-export async function givenVariables({ flags, terminal }: Invocation, file: string): Promise<ReadonlyMap<string, string>> {
-  const variables = new Map<string, string>()
+/** What variables stand for: `--build-arg` in Dockerfiles, in Compose files the file named, or `.env` beside them; and the environment in both. */
+export async function givenFor({ flags, terminal }: Invocation, file: string): Promise<Given> {
+  const { environment } = terminal
   const named = flags.text('env-file')
   const beside = join(file === '-' ? terminal.workingFolder : dirname(file), '.env')
   const path = named ?? ((await fileExists(beside)) ? beside : undefined)
-  if (path !== undefined) {
-    const text = await inFile(path, async () => fromUtf8(await readInput(path, 1024 * 1024)))
-    for (const [name, value] of readEnvironmentFile(text, terminal.environment)) variables.set(name, terminal.environment[name] ?? value)
-  }
+  const text = path === undefined ? '' : await inFile(path, async () => fromUtf8(await readInput(path, 1024 * 1024)))
+  return { variables: buildArguments(flags, environment), environment, environmentFile: readEnvironmentFile(text, environment) }
+}
+
+function buildArguments(flags: FlagValues, environment: Given['environment']): ReadonlyMap<string, string> {
+  const variables = new Map<string, string>()
   for (const argument of flags.list('build-arg')) {
     const equals = argument.indexOf('=')
     const name = equals === -1 ? argument : argument.slice(0, equals)
-    const value = equals === -1 ? terminal.environment[name] : argument.slice(equals + 1)
+    const value = equals === -1 ? environment?.[name] : argument.slice(equals + 1)
     if (value === undefined)
       throw new CountersignError('usage', `--build-arg ${name.slice(0, 80)} has no value`, {
         hint: 'Write --build-arg NAME=VALUE, or set the variable.',

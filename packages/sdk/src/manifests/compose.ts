@@ -68,7 +68,11 @@ function add(source: ManifestText, collect: Collector, given: Given, tree: Tree,
     text: expanded,
     missing,
     fallback,
-  } = expand(text, { kind: 'compose' }, (name) => given.variables?.get(name) ?? given.environment?.[name])
+  } = expand(
+    text,
+    { kind: 'compose' },
+    (name) => given.variables?.get(name) ?? given.environment?.[name] ?? given.environmentFile?.get(name),
+  )
   if (expanded === undefined) {
     collect.add({ text, start, end, path, skip: `the variable ${missing ?? ''} has no value`, unresolved: true })
     return

@@ -35,10 +35,12 @@ export type MentionedImages = { readonly kind: ManifestKind; readonly images: re
 
 /** What else is known when a file is read. */
 export type Given = {
-  /** Build arguments of Dockerfiles, variables of Compose files. */
+  /** Build arguments of Dockerfiles; variables of Compose files that go before all others. */
   readonly variables?: ReadonlyMap<string, string>
   /** For what `variables` and the file leave open: the environment, as `docker compose` and cosign's `dockerfile verify` use it. */
   readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Of Compose files alone: their `.env`. A builder reads none, so a Dockerfile must not mean another image because of one beside it. */
+  readonly environmentFile?: ReadonlyMap<string, string>
 }
 
 /** A file of at most so many UTF-16 units is read. 8 Mi: Helm output with large custom resource definitions is about 3. */

@@ -75,6 +75,12 @@ describe('a Dockerfile is built from', () => {
     expect((await mentioned(`${text}\n`, 'Dockerfile')).at(-1)).toMatch(/\?$/)
   })
 
+  it('nothing that an .env beside it says: no builder reads one, and an attacker would have another image verified', async () => {
+    const environmentFile = new Map([['A', 'good:1']])
+    expect(await mentioned('ARG A=evil:1\nFROM $A\n', 'Dockerfile', { environmentFile })).toEqual(['FROM evil:1'])
+    expect((await mentioned('FROM $A\n', 'Dockerfile', { environmentFile }))[0]).toMatch(/\?$/)
+  })
+
   it('never a variable that an attacker makes grow without end', async () => {
     const text = `ARG A=aaaaaaaaaa\n${'ARG A=$A$A\n'.repeat(60)}FROM $A\n`
     expect((await mentioned(text, 'Dockerfile'))[0]).toMatch(/\?$/)

@@ -140,6 +140,18 @@ include: [other.yaml]
     expect(found.endsWith('?') ? undefined : found).toBe(expected === undefined ? undefined : `services.a.image ${expected}`)
   })
 
+  it('variables: the environment goes before the file, as in Compose', async () => {
+    const text = 'services: { a: { image: "$A-$B" } }'
+    const given = {
+      environment: { A: 'env' },
+      environmentFile: new Map([
+        ['A', 'file'],
+        ['B', 'file'],
+      ]),
+    }
+    expect(await mentioned(text, 'compose.yaml', given)).toEqual(['services.a.image env-file'])
+  })
+
   it('variables come from a file too, with quotes, comments and variables in them', () => {
     const text = `# c\nexport A=1 # c\nB="two words"\nC='$A'\nD=$A-x\nE=\${NO}\nnonsense\nF: yaml\n`
     expect([...readEnvironmentFile(text)]).toEqual([
