@@ -1,6 +1,5 @@
-/** An HTTP proxy in front of a server on loopback that holds back each request, as a network with that round-trip time would. */
-import { Agent, createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+/** A proxy in front of a server on loopback that holds back each request, as a network with that round-trip time would. */
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 /** A running proxy. */
 export type DelayProxy = {
@@ -11,33 +10,39 @@ export type DelayProxy = {
   readonly close: () => Promise<void>
 }
 
-/** Starts a proxy to `target` (`host:port`) that waits `delayMs` before it passes a request on. The Host header stays the proxy's. */
+/**
+ * Starts a proxy to `target` (`host:port`) that passes on what a client sends `delayMs` later. It reads no HTTP, so that it takes as little as
+ * it can of the machine that is measured: a request that has no body is one packet, and a client waits for the answer before it sends another.
+ */
 export async function startDelayProxy(target: string, delayMs: number): Promise<DelayProxy> {
-  const [hostname, port] = target.split(':')
-  const agent = new Agent({ keepAlive: true, maxSockets: 64 })
+  const [host = '', port = ''] = target.split(':')
+  const open = new Set<Socket>()
   let requests = 0
-  const server = createServer((incoming, outgoing) => {
-    requests++
-    setTimeout(() => {
-      const onward = request(
-        { agent, hostname, port, method: incoming.method, path: incoming.url, headers: incoming.headers },
-        (answer) => {
-          outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-          answer.pipe(outgoing)
-        },
-      )
-      onward.on('error', () => outgoing.destroy())
-      incoming.pipe(onward)
-    }, delayMs)
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ host, port: Number(port), noDelay: true })
+    for (const [side, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      open.add(side)
+      side.on('error', () => other.destroy())
+      side.on('close', () => {
+        open.delete(side)
+        other.destroy()
+      })
+    }
+    client.on('data', (part) => {
+      if (/^[A-Z]{3,6} \//.test(part.toString('latin1', 0, 8))) requests++
+      setTimeout(() => upstream.write(part), delayMs)
+    })
+    upstream.pipe(client)
   })
-  server.keepAliveTimeout = 60_000
   await new Promise<void>((started) => server.listen(0, '127.0.0.1', started))
   return {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: () => requests,
     close: async () => {
-      agent.destroy()
-      server.closeAllConnections()
+      for (const socket of open) socket.destroy()
       await new Promise((closed) => server.close(closed))
     },
   }

@@ -61,6 +61,8 @@ export function collectBytes(): ByteCollector {
   const parts: Uint8Array[] = []
   let tail = new Uint8Array(0)
   let used = 0
+  // Most bodies are one small part: the first tail is no larger than it, the next ones are, up to the bound.
+  let next = 0
   const flush = (): void => {
     // A copy: a small part that is kept must not keep all of the tail.
     if (used > 0) parts.push(used === tail.length ? tail : tail.slice(0, used))
@@ -76,7 +78,8 @@ export function collectBytes(): ByteCollector {
       }
       if (used + part.length > tail.length) {
         flush()
-        tail = new Uint8Array(tailBytes)
+        tail = new Uint8Array(Math.max(part.length, next))
+        next = Math.min(tailBytes, Math.max(1024, 4 * tail.length))
       }
       tail.set(part, used)
       used += part.length

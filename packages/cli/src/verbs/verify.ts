@@ -74,12 +74,15 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
     subject,
     image: parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject),
   }))
-  const run = createRegistryRun(verifyingConnection(invocation, images.length))
+  const connection = verifyingConnection(invocation, images.length)
+  const run = createRegistryRun(connection)
   const progress = beginProgress(terminal, 'verifying', images.length, 'images')
   const through = gate(Number(flags.text('max-workers') ?? '32') || 32)
   const results = await Promise.all(
     images.map(async ({ subject, image }) => {
-      const result = await settled(subject, () => through(() => verifyOne(run, invocation, image, demands)))
+      const result = await settled(subject, () =>
+        through(() => verifyOne(run, invocation, image, { ...demands, timeLimitMs: connection.deadlineMs })),
+      )
       progress.advance(1)
       return result
     }),
@@ -104,12 +107,12 @@ async function verifyOne(
   run: RegistryRun,
   { flags, terminal }: Invocation,
   image: ImageReference,
-  { policy, trustedRoot }: Demands,
+  { policy, trustedRoot, timeLimitMs }: Demands & { readonly timeLimitMs: number | undefined },
 ): Promise<ImageVerification> {
   const repositories = await openImageRepositories(run, { image, ...signatureRepository(flags) })
   const checkName = flags.boolean('check-name', false)
-  const root = trustedRoot === undefined ? {} : { trustedRoot }
-  const verification = await verifyImageIn(repositories, { image, policy, ...root, checkName, nowMs: terminal.nowMs })
+  const given = { ...(trustedRoot === undefined ? {} : { trustedRoot }), ...(timeLimitMs === undefined ? {} : { timeLimitMs }) }
+  const verification = await verifyImageIn(repositories, { image, policy, ...given, checkName, nowMs: terminal.nowMs })
   const warnings = verification.accepted.map(({ evidence }) => nameWarning(evidence, image))
   // One that is meant for this name is enough; where there is none, a person should know.
   const [first] = warnings

@@ -11,6 +11,7 @@ import { describeReference, resolveSubject } from '../sign/subjects.ts'
 import { nameRefusal } from './bound-name.ts'
 import { countsFor, gravestFailure, refusalFrom } from './outcome.ts'
 import { withRemembered } from './remembered.ts'
+import { startTimeLimit } from './time-limit.ts'
 import type { AcceptedSignature, ImageVerification, RejectedSignature, VerifyImageRequest } from './requests.ts'
 
 /**
@@ -65,16 +66,18 @@ async function verifyOnce(
   return { image, reference, digest: subject, ...(await judge(request, subject, discovery)) }
 }
 
-type JudgeRequest = Pick<VerifyImageRequest, 'image' | 'policy' | 'trustedRoot' | 'nowMs' | 'checkName'>
+type JudgeRequest = Pick<VerifyImageRequest, 'image' | 'policy' | 'trustedRoot' | 'nowMs' | 'checkName' | 'timeLimitMs'>
 type Judgement = Pick<ImageVerification, 'ok' | 'accepted' | 'rejected' | 'unreadable' | 'failure'>
 
 async function judge(request: JudgeRequest, subject: Digest, discovery: Discovery): Promise<Judgement> {
   const counted = discovery.found.filter((found) => countsFor(found, request.policy.content))
   const through = gate(8)
-  const results = await Promise.all(counted.map((found) => through(async () => judgeOne(request, subject, found))))
+  const time = startTimeLimit(request.timeLimitMs)
+  const judged = await Promise.all(counted.map((found) => through(() => time.within(() => judgeOne(request, subject, found)))))
+  const results = judged.filter((result) => result !== undefined)
   const accepted = results.filter((result) => 'evidence' in result)
   const rejected = results.filter((result) => 'refusal' in result)
-  const { unreadable } = discovery
+  const unreadable = [...discovery.unreadable, ...time.leftOut()]
   if (accepted.length > 0) return { ok: true, accepted, rejected, unreadable }
   const others = discovery.found.length - counted.length
   return {

@@ -16,6 +16,7 @@ import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { gate } from '../discover/bounded.ts'
 import { refusalFrom } from './outcome.ts'
+import { startTimeLimit } from './time-limit.ts'
 
 /** By what everything is judged. `revocations` holds the state of each list that the policy names. */
 export type JudgingRequest = {
@@ -63,23 +64,16 @@ export type Judgeable<Origin> = {
  */
 const maxTrials = 20_000
 
-/** And whatever else makes them slow: chains that lead nowhere, megabytes of statements. */
-const defaultTimeLimitMs = 120_000
-
 /** Verifies everything and evaluates the policy. Refusals are values; only broken assumptions throw. */
 export async function judgeClaimed<Origin>(request: JudgingRequest, judgeable: Judgeable<Origin>): Promise<Judged<Origin>> {
   const { artifact, claimed } = judgeable
   const demands = demandsOf(request.policy)
   const { tried, left } = withinTrials(claimed, demands)
   const through = gate(8)
-  const endMs = performance.now() + (request.timeLimitMs ?? defaultTimeLimitMs)
-  const results = (
-    await Promise.all(
-      tried.map((one) => through(async () => (performance.now() < endMs ? proveOne(request, demands, judgeable.signed, one) : undefined))),
-    )
-  ).filter((result) => result !== undefined)
-  const late = tried.length - results.length
-  const unreadable = [...judgeable.unreadable, ...(left === 0 ? [] : [tooMany(left)]), ...(late === 0 ? [] : [tooSlow(late)])]
+  const time = startTimeLimit(request.timeLimitMs)
+  const proofs = await Promise.all(tried.map((one) => through(() => time.within(() => proveOne(request, demands, judgeable.signed, one)))))
+  const results = proofs.filter((result) => result !== undefined)
+  const unreadable = [...judgeable.unreadable, ...(left === 0 ? [] : [tooMany(left)]), ...time.leftOut()]
   const accepted = results.filter((result) => 'evidence' in result)
   const rejected = results.filter((result) => 'refusal' in result)
   const verdict = evaluatePolicy(request.policy, {
@@ -115,12 +109,6 @@ function tooMany(left: number): CountersignError {
       hint: 'Remove signatures that nobody needs from the registry, or name fewer keys in the policy.',
     },
   )
-}
-
-function tooSlow(late: number): CountersignError {
-  return new CountersignError('limit_exceeded', `${late} signatures were not verified within the time for one artifact`, {
-    hint: 'Remove signatures that nobody needs from the registry.',
-  })
 }
 
 function refusalOf(verdict: Verdict, code: Refusal['code']): Refusal {

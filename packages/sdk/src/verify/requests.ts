@@ -51,6 +51,8 @@ export type VerifyImageRequest = {
   readonly signatureRepository?: ImageReference
   /** Accept only signatures that are bound to the name of the image, `registry/repository`; `name_mismatch` for others. */
   readonly checkName?: boolean
+  /** How long signatures of this image are verified, milliseconds; what is left then could not be told. Default two minutes. */
+  readonly timeLimitMs?: number
 }
 
 /** The outcome for one image: `ok` when at least one signature satisfied the policy. */
