@@ -172,6 +172,8 @@ function leavesOf(party: CompiledParty): readonly CompiledIdentity[] {
 
 /** Whether no name can satisfy both, as far as their literal beginnings tell. */
 function isApart(policy: ArtifactMatch, rule: ArtifactMatch): boolean {
+  const typed = policy.mediaTypes.length > 0 && rule.mediaTypes.length > 0
+  if (typed && !rule.mediaTypes.some((type) => policy.mediaTypes.includes(type))) return true
   if (policy.images.length + policy.files.length === 0 || rule.images.length + rule.files.length === 0) return false
   const pairs = [
     ...policy.images.flatMap((one) => rule.images.map((other) => [one, other] as const)),

@@ -111,6 +111,16 @@ describe('a policy is suspicious', () => {
       { match: { images: ['registry.example/**', 'https://registry.example/x', 'registry.example/Team/**'] } },
       ['matches_nothing $.match.images', 'matches_nothing $.match.images'],
     ],
+    [
+      'when a rule speaks of other media types than the policy',
+      { match: { mediaTypes: ['a/b'] }, require: [{ name: 'x', match: { mediaTypes: ['a/c'] }, signature: { by: 'alice' } }] },
+      ['matches_nothing $.require[0].match'],
+    ],
+    [
+      'when a rule speaks of files and the policy of images alone',
+      { require: [{ name: 'x', match: { files: ['**'] }, signature: { by: 'alice' } }] },
+      ['matches_nothing $.require[0].match'],
+    ],
     ['not, when a glob means somebody', { identities: { x: certificate({ glob: 'https://github.com/acme/**' }) }, require: by('x') }, []],
     ['when nobody uses an identity', { identities: { ...good.identities, x: certificate('a') } }, ['identity_unused $.identities.x']],
     [
