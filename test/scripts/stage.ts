@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** What a command left behind; `exit` is 128 when a signal ended it. */
-export type Played = { readonly stdout: string; readonly stderr: string; readonly exit: number }
+type Played = { readonly stdout: string; readonly stderr: string; readonly exit: number }
 
 /** A folder of commands, and how to run a text of the shell with them. */
 export type Stage = {
@@ -21,7 +21,7 @@ export type Stage = {
 const tools = ['make-image', 'push-image', 'make-tuf-mirror', 'spoil-index']
 
 /** The words that start the command line under test: its sources, or another build that `COUNTERSIGN_CLI` names (a script or an executable). */
-export function commandUnderTest(environment: Readonly<Record<string, string | undefined>> = process.env): readonly string[] {
+function commandUnderTest(environment: Readonly<Record<string, string | undefined>> = process.env): readonly string[] {
   const other = environment['COUNTERSIGN_CLI']
   if (other === undefined) return [process.execPath, '--conditions=source', resolve(import.meta.dirname, '../../packages/cli/src/main.ts')]
   return other.endsWith('.js') ? [process.execPath, resolve(other)] : [resolve(other)]

@@ -4,7 +4,7 @@ import { verbs } from '../command/table.ts'
 import { globalFlags } from '../flags/global.ts'
 
 /** One thing that may be typed: the whole word, and what it is. */
-export type Offer = { readonly word: string; readonly about: string }
+type Offer = { readonly word: string; readonly about: string }
 
 /** What may be typed, and whether names of files may too. */
 export type Completion = { readonly candidates: readonly Offer[]; readonly files: boolean }

@@ -15,7 +15,7 @@ export type Step = {
 }
 
 /** A fact, and how it went: `held`, `failed`, `open` (could not tell), `waived`, or nothing to judge. */
-export type StepLine = { readonly mark?: 'held' | 'failed' | 'open' | 'waived'; readonly text: string; readonly check?: string }
+type StepLine = { readonly mark?: 'held' | 'failed' | 'open' | 'waived'; readonly text: string; readonly check?: string }
 
 const maxEventLines = 200
 const maxSignatures = 50
