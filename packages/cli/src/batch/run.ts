@@ -19,6 +19,7 @@ import { onInterruption } from '../terminal/interruption.ts'
 import { itemsFromFlags } from './items.ts'
 import { type BatchSubject, createJudges, type Judges } from './judges.ts'
 import { hintLines, summaryLine } from './lines.ts'
+import { keepHeapSmall } from './memory.ts'
 import { createPrinter, type PrintForm } from './printer.ts'
 import { describedItem, skippedSubject, thrownSubject, unreachedSubject, verdictSubject } from './subject.ts'
 
@@ -33,6 +34,7 @@ export async function verifyMany(invocation: Invocation, request: BatchRequest):
   const { flags, terminal } = invocation
   const failOn = failOnWarn(flags)
   const listed = await itemsFromFlags(invocation, request.kind)
+  await keepHeapSmall(listed.length)
   const judges = createJudges(invocation, request)
   const policy = await commonPolicy(judges, listed)
   const limit = timeLimit(flags.text('timeout'), listed.length)

@@ -8,6 +8,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 import { version } from '../version.ts'
 import { type Conclusion, failureReport } from './conclusion.ts'
 import { type SortedItems, sortedItems } from './items.ts'
+import { jsonPieces } from './json.ts'
 import type { Report } from './schema.ts'
 import type { ReportTarget } from './target.ts'
 
@@ -23,9 +24,9 @@ export type RunResult = {
 
 /** Writes the report to its file, or to stdout. */
 export async function writeReport(result: RunResult, target: ReportTarget): Promise<void> {
-  const text = await formatted(buildReport(result), target, result.terminal)
-  if (target.file === undefined) standardStream('stdout').write(text)
-  else await writeWhole(target.file, text)
+  const pieces = await formatted(buildReport(result), target, result.terminal)
+  if (target.file === undefined) for (const piece of pieces) standardStream('stdout').write(piece)
+  else await writeWhole(target.file, pieces)
 }
 
 /** The report as a value. */
@@ -51,21 +52,21 @@ function verifiedItems({ policy, subjects, timings }: Conclusion): Partial<Sorte
   return { ...sortedItems(subjects), timings: { totalMs: Math.round(performance.now()), ...timings } }
 }
 
-async function formatted(report: Report, target: ReportTarget, terminal: Terminal): Promise<string> {
+async function formatted(report: Report, target: ReportTarget, terminal: Terminal): Promise<Iterable<string>> {
   switch (target.format) {
     case 'json':
-      return `${JSON.stringify(report, undefined, 2)}\n`
+      return jsonPieces(report)
     case 'text': {
       const { textReport } = await import('./text.ts')
-      return textReport(report, paint(target.file === undefined && terminal.colour))
+      return [textReport(report, paint(target.file === undefined && terminal.colour))]
     }
     case 'sarif': {
       const { sarifReport } = await import('./sarif.ts')
-      return sarifReport(report)
+      return [sarifReport(report)]
     }
     case 'junit': {
       const { junitReport } = await import('./junit.ts')
-      return junitReport(report)
+      return [junitReport(report)]
     }
     default:
       return unreachable(target.format)

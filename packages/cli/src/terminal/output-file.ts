@@ -6,9 +6,9 @@ import { becauseOf } from '@countersign/sdk/file-failure'
 
 /**
  * Writes a file as a whole: under a temporary name, synced, then renamed, so that no reader ever sees half of it.
- * What is no regular file (`/dev/stdout`, a pipe) is written in place. Throws `io_failed`.
+ * Pieces are written one after the other. What is no regular file (`/dev/stdout`, a pipe) is written in place. Throws `io_failed`.
  */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+export async function writeWhole(path: string, content: string | Uint8Array | Iterable<string>): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`
   try {
     if (await isSpecial(path)) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { failureReport } from '../../src/report/conclusion.ts'
+import { jsonPieces } from '../../src/report/json.ts'
 import { junitReport } from '../../src/report/junit.ts'
 import { sarifReport } from '../../src/report/sarif.ts'
 import type { Report } from '../../src/report/schema.ts'
@@ -61,5 +62,18 @@ describe('--report', () => {
 
   it('refuses an unknown format', () => {
     expect(() => reportTarget('yaml')).toThrow(expect.objectContaining({ code: 'usage' }))
+  })
+})
+
+describe('the report as JSON', () => {
+  it.each([
+    ['with subjects', report],
+    ['with none', { ...report, subjects: [] }],
+    [
+      'attack: with a subject that looks like the member',
+      { ...report, command: '\n  "subjects": []', subjects: [{ subject: '\n  "subjects": []', ok: true }] },
+    ],
+  ])('is in pieces what it is as a whole, %s', (_what, whole) => {
+    expect([...jsonPieces(whole)].join('')).toBe(`${JSON.stringify(whole, undefined, 2)}\n`)
   })
 })
