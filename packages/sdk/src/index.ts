@@ -38,6 +38,7 @@ export type { ImageMention, ManifestKind, MentionedImages } from './manifests/mo
 export { pinImages } from './manifests/pin.ts'
 export { attestBlob, signBlob } from './blob/sign.ts'
 export type { AttestBlobOptions, AttestedBlob } from './blob/sign.ts'
+export { attestFiles, signFiles } from './blob/sign-files.ts'
 export { bytesBlobSource, fileBlobSource, stdinBlobSource } from './blob/source.ts'
 export { verifyBlob, verifyBlobAttestation } from './blob/verify.ts'
 export type { VerifyBlobAttestationRequest, VerifyBlobRequest } from './blob/verify.ts'
