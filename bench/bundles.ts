@@ -43,11 +43,11 @@ export async function bundleRates(): Promise<readonly Rate[]> {
   ]
 }
 
-function verification(list: readonly Sample[], certificates?: CertificateCache): () => Promise<void> {
+function verification(list: readonly Sample[], certificateCache?: CertificateCache): () => Promise<void> {
   let next = 0
   return async () => {
     const { bundle, ...request } = list[next++ % list.length] as Sample
-    const result = await verifyBundle(bundle, certificates === undefined ? request : { ...request, certificates })
+    const result = await verifyBundle(bundle, certificateCache === undefined ? request : { ...request, certificateCache })
     if (!result.ok) throw new CountersignError('internal', `a sample does not verify: ${result.code}: ${result.detail}`)
   }
 }

@@ -1,10 +1,12 @@
 /** What each item of a run is judged by: what its file says of it, and the flags for the rest. Each key, policy and trusted root is read once. */
 import { CountersignError } from '@countersign/core/failure'
+import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { ContentDemand, SignerDemand } from '@countersign/core/verify/policy'
 import { acceptsAnybody } from '@countersign/sdk/batch/identity'
 import type { Judge } from '@countersign/sdk/batch/judge'
 import type { ItemDemands } from '@countersign/sdk/batch/model'
 import { once } from '@countersign/sdk/batch/once'
+import type { Anchored } from '@countersign/sdk/verify/anchored'
 import type { FlagValues } from '../command/flag-values.ts'
 import type { Invocation } from '../command/invocation.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
@@ -46,8 +48,7 @@ export function createJudges(invocation: Invocation, subject: BatchSubject): Jud
 async function judgeByPolicy(derived: Invocation, id: string, path: string, kind: 'container' | 'file'): Promise<KnownJudge> {
   const { request, report } = await judgingFromFlags(derived, path, kind === 'container' ? 'image' : 'file')
   const { policy, revocations, trustedRoot } = request
-  const trust = trustedRoot === undefined ? {} : { trustedRoot }
-  return { judge: { kind: 'policy', id, policy, revocations: revocations ?? new Map(), ...trust }, report }
+  return { judge: { kind: 'policy', id, policy, revocations: revocations ?? new Map(), ...(await anchored(trustedRoot)) }, report }
 }
 
 async function judgeByDemands(
@@ -61,7 +62,14 @@ async function judgeByDemands(
   if (signer.signer !== undefined) await demandSomebody(derived, signer.signer)
   const { policy, trustedRoot, report } = await demandsFromFlags(derived, content, what, { ...signer, trust })
   if (signer.signer === undefined) await demandSomebody(derived, policy.signer)
-  return { judge: { kind: 'demands', id, policy, ...(trustedRoot === undefined ? {} : { trustedRoot }) }, report }
+  return { judge: { kind: 'demands', id, policy, ...(await anchored(trustedRoot)) }, report }
+}
+
+/** With a trusted root there are certificates, and many artifacts of one build share them. */
+async function anchored(trustedRoot: TrustedRoot | undefined): Promise<Anchored> {
+  if (trustedRoot === undefined) return {}
+  const { createCertificateCache } = await import('@countersign/core/verify/certificate-cache')
+  return { trustedRoot, certificateCache: createCertificateCache() }
 }
 
 async function demandSomebody({ flags, terminal }: Invocation, signer: SignerDemand): Promise<void> {

@@ -45,7 +45,7 @@ export type VerifyRequest = {
   readonly nowMs: number
   readonly primitives: Primitives
   /** For verifying many: certificates, promises of CT logs and tree heads that were right are not computed again. */
-  readonly certificates?: CertificateCache
+  readonly certificateCache?: CertificateCache
 }
 
 /** What is read first: who may have signed what. */
@@ -100,7 +100,7 @@ type ProofRequest = VerifyRequest & { readonly recall: Recall | undefined }
 
 async function prove(asked: VerifyRequest, ledger: Ledger): Promise<Evidence> {
   const { entity, policy, primitives } = asked
-  const recall = asked.certificates?.over(primitives)
+  const recall = asked.certificateCache?.over(primitives)
   const request: ProofRequest = { ...asked, recall }
   const reading = read(entity, policy, recall?.reader)
   const { content, certificate, keys } = reading

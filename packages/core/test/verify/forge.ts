@@ -265,7 +265,7 @@ export async function verified(entity: SignedEntity, policy: VerifyPolicy, rest:
   const request: VerifyRequest = { entity, artifact, policy, nowMs, primitives: nodePrimitives, ...rest }
   const result = await verifyEntity(request)
   for (const _time of request.artifact.kind === 'stream' ? [] : ['new', 'warm']) {
-    expect(await verifyEntity({ ...request, certificates: seenEverything })).toEqual(result)
+    expect(await verifyEntity({ ...request, certificateCache: seenEverything })).toEqual(result)
   }
   expect(toldOf(result)).toMatchSnapshot()
   return result

@@ -9,6 +9,7 @@ import { readBlobEntity } from '../blob/evidence-file.ts'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { type ImageRepositories } from '../sign/repositories.ts'
 import { resolveSubject } from '../sign/subjects.ts'
+import { anchoredAs } from '../verify/anchored.ts'
 import { judgeImageIn } from '../verify/by-policy.ts'
 import { verifyImageIn } from '../verify/image.ts'
 import { judgeClaimed } from '../verify/judging.ts'
@@ -49,7 +50,7 @@ async function verifyResolved(
 ): Promise<ItemVerdict> {
   if (item.evidence !== undefined) return verifyDetached(item, item.evidence, digest, judge, repositories, nowMs)
   const { image, platforms } = item
-  const trust = judge.trustedRoot === undefined ? {} : { trustedRoot: judge.trustedRoot }
+  const trust = anchoredAs(judge)
   const {
     image: _named,
     accepted,
@@ -79,7 +80,7 @@ async function verifyDetached(
   const found = { digest, reference: `${images.name}@${digest}` }
   const bytes = await readEvidence(path)
   const parsed = parsedEvidence(item, bytes, digest)
-  const trust = judge.trustedRoot === undefined ? {} : { trustedRoot: judge.trustedRoot }
+  const trust = anchoredAs(judge)
   if (judge.kind === 'policy') {
     const { mediaType } = await resolveSubject(images, { digest })
     const { policy, revocations } = judge

@@ -12,6 +12,7 @@ import { bytesBlobSource, fileBlobSource } from '../blob/source.ts'
 import { verifyBlob } from '../blob/verify.ts'
 import type { BlobSource } from '../sign/requests.ts'
 import { unreadableFile } from '../file-failure.ts'
+import { anchoredAs } from '../verify/anchored.ts'
 import { judgeFile } from '../verify/file-by-policy.ts'
 import { findEvidence, readEvidence } from './evidence.ts'
 import { type ItemVerdict, type Judge, refused } from './judge.ts'
@@ -69,8 +70,7 @@ function rank({ code }: Refusal): number {
 type By<Kind extends Judge['kind']> = Extract<Judge, { readonly kind: Kind }>
 
 async function verifyWith(run: FileRun, name: string, judge: By<'demands'>, artifact: BlobSource): Promise<Verification> {
-  const trust = judge.trustedRoot === undefined ? {} : { trustedRoot: judge.trustedRoot }
-  const request = { policy: judge.policy, ...trust, nowMs: run.nowMs }
+  const request = { policy: judge.policy, ...anchoredAs(judge), nowMs: run.nowMs }
   if (!run.shared.has(name)) return verifyBlob({ artifact, evidence: await readEvidence(name), ...request })
   const open = async (): Promise<SharedBundle> => openSharedBundle({ evidence: await readEvidence(name), ...request })
   return (await run.once(JSON.stringify(['bundle', name, judge.id]), open)).verify(artifact)
@@ -78,15 +78,14 @@ async function verifyWith(run: FileRun, name: string, judge: By<'demands'>, arti
 
 /** A policy counts all signatures, and says itself what it makes of none. */
 async function judgeSigned(run: FileRun, item: FileItem, judge: By<'policy'>, file: BlobSource): Promise<ItemVerdict> {
-  const { policy, revocations, trustedRoot } = judge
+  const { policy, revocations } = judge
   const names = await findEvidence(item.path, item.evidence, run.once).catch((cause: unknown) => {
     if (cause instanceof CountersignError && cause.code === 'no_signature') return []
     throw cause
   })
   const evidence = await Promise.all(names.map(async (name) => ({ name, bytes: await readEvidence(name) })))
   const path = item.path.replace(/^(?:\.\/+)+/, '')
-  const trust = trustedRoot === undefined ? {} : { trustedRoot }
-  const judged = await judgeFile({ file, path, evidence, policy, revocations, ...trust, nowMs: run.nowMs })
+  const judged = await judgeFile({ file, path, evidence, policy, revocations, ...anchoredAs(judge), nowMs: run.nowMs })
   const rejected = judged.rejected.map(({ refusal }) => ({ refusal }))
   return { ...judged, accepted: judged.accepted.map(({ evidence: proven }) => ({ evidence: proven })), rejected }
 }

@@ -4,16 +4,17 @@ import type { CountersignError } from '@countersign/core/failure'
 import type { CompiledPolicy } from '@countersign/core/policy/compile'
 import type { RevocationState } from '@countersign/core/policy/revocations'
 import type { Verdict } from '@countersign/core/policy/verdict'
-import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Evidence, Refusal } from '@countersign/core/verify/evidence'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
+import type { Anchored } from '../verify/anchored.ts'
 import type { SignatureOrigin } from '../verify/requests.ts'
 
 /** Who must have signed: the demands of one verification, or an artifact policy. Equal `id`s demand the same. */
-export type Judge = { readonly id: string; readonly trustedRoot?: TrustedRoot } & (
-  | { readonly kind: 'demands'; readonly policy: VerifyPolicy }
-  | { readonly kind: 'policy'; readonly policy: CompiledPolicy; readonly revocations: ReadonlyMap<string, RevocationState> }
-)
+export type Judge = { readonly id: string } & Anchored &
+  (
+    | { readonly kind: 'demands'; readonly policy: VerifyPolicy }
+    | { readonly kind: 'policy'; readonly policy: CompiledPolicy; readonly revocations: ReadonlyMap<string, RevocationState> }
+  )
 
 /** What became of one artifact. `ok` unless it is refused. Nothing in it holds the signatures' bytes, for there may be many of them. */
 export type ItemVerdict = {

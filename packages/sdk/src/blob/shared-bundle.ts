@@ -2,7 +2,6 @@
 import type { SignedEntity } from '@countersign/core/bundle/model'
 import { type Digest, digestAlgorithm, type HashAlgorithm, parseDigest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import type { TrustedRoot } from '@countersign/core/trust/model'
 import { readArtifact } from '@countersign/core/verify/artifact'
 import { bindArtifact } from '@countersign/core/verify/binding'
 import { type ReadContent, readContent } from '@countersign/core/verify/content'
@@ -12,15 +11,15 @@ import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import type { BlobSource } from '../sign/requests.ts'
+import { type Anchored, anchoredAs } from '../verify/anchored.ts'
 import { asEvidenceFailure, refusalFrom } from '../verify/outcome.ts'
 import { readBlobEntity } from './evidence-file.ts'
 import { verifyBlob } from './verify.ts'
 
 /** What a shared signature is verified with. */
-export type SharedBundleRequest = {
+export type SharedBundleRequest = Anchored & {
   readonly evidence: Uint8Array
   readonly policy: VerifyPolicy
-  readonly trustedRoot?: TrustedRoot
   /** Unix milliseconds. */
   readonly nowMs: number
 }
@@ -102,13 +101,12 @@ type Proof = { readonly ok: true; readonly evidence: Evidence } | Refusal
 
 /** Everything but which file it is about: one that the statement itself names is put in its place. */
 function prove(request: SharedBundleRequest, entity: SignedEntity, sample: Digest | undefined): Promise<Proof> {
-  const { policy, trustedRoot, nowMs } = request
+  const { policy, nowMs } = request
   const artifact =
     sample === undefined ? ({ kind: 'bytes', bytes: new Uint8Array() } as const) : ({ kind: 'digest', digests: [sample] } as const)
   // Annotations are demanded of each file's own subject, below.
   const content = policy.content.kind === 'signature' ? ({ kind: 'signature' } as const) : policy.content
-  const trust = trustedRoot === undefined ? {} : { trustedRoot }
-  return verifyEntity({ entity, artifact, policy: { ...policy, content }, ...trust, nowMs, primitives: nodePrimitives })
+  return verifyEntity({ entity, artifact, policy: { ...policy, content }, ...anchoredAs(request), nowMs, primitives: nodePrimitives })
 }
 
 function digestsOf({ digest }: Subject): readonly Digest[] {

@@ -2,27 +2,27 @@
 import type { SignedEntity } from '@countersign/core/bundle/model'
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Artifact } from '@countersign/core/verify/artifact'
 import type { Verification } from '@countersign/core/verify/evidence'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import type { BlobSource } from '../sign/requests.ts'
+import { type Anchored, anchoredAs } from '../verify/anchored.ts'
 import { asEvidenceFailure, refusalFrom } from '../verify/outcome.ts'
 import { type DetachedParts, readBlobEntity } from './evidence-file.ts'
 
 /** Verifies a file against what came beside it. */
-export type VerifyBlobRequest = DetachedParts & {
-  /** The file, or a digest of it that the caller trusts. */
-  readonly artifact: BlobSource | Digest
-  /** A Sigstore bundle, cosign's legacy bundle, a DSSE envelope, or a detached signature (base64 or raw): content decides. */
-  readonly evidence: Uint8Array
-  readonly policy: VerifyPolicy
-  readonly trustedRoot?: TrustedRoot
-  /** Unix milliseconds. */
-  readonly nowMs: number
-}
+export type VerifyBlobRequest = DetachedParts &
+  Anchored & {
+    /** The file, or a digest of it that the caller trusts. */
+    readonly artifact: BlobSource | Digest
+    /** A Sigstore bundle, cosign's legacy bundle, a DSSE envelope, or a detached signature (base64 or raw): content decides. */
+    readonly evidence: Uint8Array
+    readonly policy: VerifyPolicy
+    /** Unix milliseconds. */
+    readonly nowMs: number
+  }
 
 /**
  * Verifies a file of any size: it is read and hashed once. Refusals are values, of a file that cannot be read too (`file_not_found`, `io_failed`).
@@ -72,12 +72,12 @@ async function verify(request: Omit<VerifyBlobRequest, 'artifact'>, artifact: Ar
     if (cause instanceof CountersignError) return refusalFrom(asEvidenceFailure(cause))
     throw cause
   }
-  const { policy, trustedRoot, nowMs } = request
+  const { policy, nowMs } = request
   return verifyEntity({
     entity,
     artifact,
     policy,
-    ...(trustedRoot === undefined ? {} : { trustedRoot }),
+    ...anchoredAs(request),
     nowMs,
     primitives: nodePrimitives,
   })

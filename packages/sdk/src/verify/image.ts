@@ -9,6 +9,7 @@ import { failureIn } from '../discover/reading.ts'
 import { type ImageRepositories, withImageRepositories } from '../sign/repositories.ts'
 import { describeReference, resolveSubject } from '../sign/subjects.ts'
 import { nameRefusal } from './bound-name.ts'
+import { anchoredAs } from './anchored.ts'
 import { countsFor, gravestFailure, refusalFrom } from './outcome.ts'
 import { withRemembered } from './remembered.ts'
 import { startTimeLimit } from './time-limit.ts'
@@ -66,7 +67,10 @@ async function verifyOnce(
   return { image, reference, digest: subject, ...(await judge(request, subject, discovery)) }
 }
 
-type JudgeRequest = Pick<VerifyImageRequest, 'image' | 'policy' | 'trustedRoot' | 'nowMs' | 'checkName' | 'timeLimitMs'>
+type JudgeRequest = Pick<
+  VerifyImageRequest,
+  'image' | 'policy' | 'trustedRoot' | 'certificateCache' | 'nowMs' | 'checkName' | 'timeLimitMs'
+>
 type Judgement = Pick<ImageVerification, 'ok' | 'accepted' | 'rejected' | 'unreadable' | 'failure'>
 
 async function judge(request: JudgeRequest, subject: Digest, discovery: Discovery): Promise<Judgement> {
@@ -92,12 +96,12 @@ async function judge(request: JudgeRequest, subject: Digest, discovery: Discover
 async function judgeOne(request: JudgeRequest, subject: Digest, found: FoundEntity): Promise<AcceptedSignature | RejectedSignature> {
   const { origin, bytes } = found
   if (!found.parsed.ok) return { origin, refusal: refusalFrom(found.parsed.failure) }
-  const { policy, trustedRoot, nowMs } = request
+  const { policy, nowMs } = request
   const verification = await verifyEntity({
     entity: found.parsed.entity,
     artifact: { kind: 'digest', digests: [subject] },
     policy,
-    ...(trustedRoot === undefined ? {} : { trustedRoot }),
+    ...anchoredAs(request),
     nowMs,
     primitives: nodePrimitives,
   })

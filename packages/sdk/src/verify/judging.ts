@@ -8,20 +8,19 @@ import type { PolicyArtifact } from '@countersign/core/policy/match'
 import { readProven, type ProvenItem } from '@countersign/core/policy/proven'
 import type { RevocationState } from '@countersign/core/policy/revocations'
 import type { Verdict } from '@countersign/core/policy/verdict'
-import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Artifact } from '@countersign/core/verify/artifact'
 import type { Evidence, Refusal, Verification } from '@countersign/core/verify/evidence'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyEntity } from '@countersign/core/verify/verify'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { gate } from '../discover/bounded.ts'
+import { type Anchored, anchoredAs } from './anchored.ts'
 import { refusalFrom } from './outcome.ts'
 import { startTimeLimit } from './time-limit.ts'
 
 /** By what everything is judged. `revocations` holds the state of each list that the policy names. */
-export type JudgingRequest = {
+export type JudgingRequest = Anchored & {
   readonly policy: CompiledPolicy
-  readonly trustedRoot?: TrustedRoot
   readonly revocations?: ReadonlyMap<string, RevocationState>
   /** Unix milliseconds. */
   readonly nowMs: number
@@ -137,7 +136,7 @@ async function proveOne<Origin>(
 
 /** By the names in its certificate where it has one, else by the keys: one signature is never evidence twice. */
 async function proveEntity(
-  { trustedRoot, nowMs }: JudgingRequest,
+  request: JudgingRequest,
   demands: PolicyDemands,
   artifact: Artifact,
   entity: SignedEntity,
@@ -145,8 +144,14 @@ async function proveEntity(
   let first: Refusal | undefined
   for (const policy of orderOf(demands, entity)) {
     if (policy === undefined) continue
-    const root = trustedRoot === undefined ? {} : { trustedRoot }
-    const result = await verifyEntity({ entity, artifact, policy, ...root, nowMs, primitives: nodePrimitives })
+    const result = await verifyEntity({
+      entity,
+      artifact,
+      policy,
+      ...anchoredAs(request),
+      nowMs: request.nowMs,
+      primitives: nodePrimitives,
+    })
     if (result.ok) return result
     first ??= result
   }

@@ -2,10 +2,10 @@
 import type { Digest } from '@countersign/core/digest'
 import type { CountersignError } from '@countersign/core/failure'
 import type { ImageReference } from '@countersign/core/oci/reference'
-import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Evidence, Refusal } from '@countersign/core/verify/evidence'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import type { Connection } from '../connection.ts'
+import type { Anchored } from './anchored.ts'
 
 /** The layouts in which signatures are found. */
 export type FoundLayout =
@@ -41,10 +41,9 @@ export type AcceptedSignature = {
 export type RejectedSignature = { readonly origin: SignatureOrigin; readonly refusal: Refusal }
 
 /** Verifies an image. */
-export type VerifyImageRequest = {
+export type VerifyImageRequest = Anchored & {
   readonly image: ImageReference
   readonly policy: VerifyPolicy
-  readonly trustedRoot?: TrustedRoot
   /** Unix milliseconds. */
   readonly nowMs: number
   readonly connection: Connection
