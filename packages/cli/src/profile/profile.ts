@@ -7,6 +7,7 @@
  * or replace a signer that was typed, and stderr says that it is in use.
  */
 import { resolve } from 'node:path'
+import { CountersignError } from '@countersign/core/failure'
 import type { Layer, LayeredValues } from '../command/flag-values.ts'
 import type { Command, Flag } from '../command/model.ts'
 import { globalFlags } from '../flags/global.ts'
@@ -28,6 +29,7 @@ export async function profileLayer(command: Command, given: LayeredValues, termi
   const { readProfile } = await import('./schema.ts')
   const { settings } = await readProfile(file)
   const { values, places } = layerOf(command, given, file, settings)
+  refuseReplacedSigner(given, values, file)
   const used = [...values.keys()].filter((name) => !given.has(name))
   if (used.length > 0) {
     const name = file.name === undefined ? '' : ` (${file.name})`
@@ -60,6 +62,18 @@ function layerOf(command: Command, given: LayeredValues, file: ProfileFile, sett
   return { values, places }
 }
 
+/**
+ * Hostile: a policy says who may sign. One that came with a checkout must not stand in for a key or an identity that somebody typed; and to
+ * leave it out in silence would demand less than its owner meant.
+ */
+function refuseReplacedSigner(given: LayeredValues, values: LayeredValues, file: ProfileFile): void {
+  const signer = [...given.keys()].find(namesSigner)
+  if (!values.has('policy') || given.has('policy') || signer === undefined) return
+  throw new CountersignError('usage', `profile ${file.path} names a policy, and --${signer} names a signer beside it`, {
+    hint: 'Type the policy too (--policy FILE), or give --profile none to do without it.',
+  })
+}
+
 /** What speaks to a verb, the particular after the general, and what was asked for by name after what always holds. */
 function inOrder(settings: readonly ProfileSetting[], sections: readonly string[]): readonly ProfileSetting[] {
   return [false, true].flatMap((named) =>
@@ -67,9 +81,12 @@ function inOrder(settings: readonly ProfileSetting[], sections: readonly string[
   )
 }
 
-/** The settings that say who may have signed: those of one section alone, the nearest that has any; none where somebody was named before. */
+/**
+ * The settings that say who may have signed: those of one section alone, the nearest that has any; none where somebody was named before, or
+ * a policy, for whose keys the profile would otherwise put others under the same names.
+ */
 function signersOf(speaking: readonly ProfileSetting[], given: LayeredValues): readonly ProfileSetting[] {
-  if ([...given.keys()].some(namesSigner)) return []
+  if ([...given.keys()].some((name) => namesSigner(name) || name === 'policy')) return []
   const nearest = speaking.findLast((setting) => namesSigner(setting.flag))
   return nearest === undefined ? [] : speaking.filter((one) => one.section === nearest.section && one.profile === nearest.profile)
 }
