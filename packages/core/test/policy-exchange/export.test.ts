@@ -73,6 +73,14 @@ describe('what no other tool can say', () => {
       'weaker $.require[0].signature.by',
     ],
     [
+      'that several signers fit one pattern',
+      {
+        identities: { any: { certificate: { issuer, subject: { glob: 'https://a/*' } } } },
+        require: [{ name: 'x', signature: { by: { threshold: 2, of: ['any'] } } }],
+      },
+      'weaker $.require[0].signature.by',
+    ],
+    [
       'windows of keys',
       { identities: { alice: { keys: [{ pem: alice.pem, validUntil: '2030-01-01T00:00:00Z' }] } }, require: [signed()] },
       'weaker $.identities.alice.keys[0]',

@@ -5,7 +5,7 @@ import type { JsonValue } from '../../src/json/parse.ts'
 import { importCosign } from '../../src/policy-exchange/import.ts'
 import { words } from '../../src/policy-exchange/from-cosign.ts'
 import { fromSearch } from '../../src/policy-exchange/names.ts'
-import { certified, digest, judge, proven, somebody } from '../policy/fixture.ts'
+import { certified, digest, judge, now, proven, somebody } from '../policy/fixture.ts'
 import { compileDocument, imageOf, imported, indented } from './exchange.ts'
 
 const [alice, bob] = [await somebody('alice'), await somebody('bob')]
@@ -48,6 +48,16 @@ ${authorities}`
     const text = `${policy(key(alice.pem))}\n---${policy(key(bob.pem)).replace('name: acme', 'name: second')}${config}`
     expect(await decide(text, [proven(bob.signer)])).toBe('deny')
     expect(await decide(text, [proven(bob.signer), proven(alice.signer)])).toBe('allow')
+  })
+
+  it('demands a log entry of a key where it names a log, and a proven time in place of it where it names timestamps', async () => {
+    const logged = policy(`${key(alice.pem)}\n      ctlog: { url: "https://log.example" }`) + config
+    expect(await decide(logged, [proven(alice.signer)])).toBe('deny')
+    expect(await decide(logged, [proven(alice.signer, { logged: true })])).toBe('allow')
+    const timed = logged.replace('ctlog:', 'rfc3161timestamp: { trustRootRef: tsa }\n      ctlog:')
+    expect((await imported(timed)).losses).toContain('weaker $.spec.authorities[0].rfc3161timestamp')
+    expect(await decide(timed, [proven(alice.signer, { logged: true })])).toBe('deny')
+    expect(await decide(timed, [proven(alice.signer, { signedMs: now })])).toBe('allow')
   })
 
   it('takes the setting of the cluster for all other images', async () => {

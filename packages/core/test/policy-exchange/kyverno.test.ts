@@ -132,6 +132,17 @@ describe('a ClusterPolicy with verifyImages', () => {
     expect(await decide(attested, [proven(alice.signer)])).toBe('deny')
   })
 
+  it('keeps alternatives of conditions, and none of them where one is lost: the others alone would be a demand of their own', async () => {
+    const type = 'https://slsa.dev/provenance/v1'
+    const any = attested.replace('- all:', '- any:')
+    const predicate = { level: 3 }
+    expect(await decide(any, [proven(alice.signer, { type, predicate })])).toBe('allow')
+    expect(await decide(any, [proven(alice.signer, { type, predicate: { level: 2 } })])).toBe('deny')
+    const lost = any.replace('{{ builder.id }}', '{{ length(builder) }}')
+    expect((await imported(lost)).losses).toContain('weaker $.spec.rules[0].verifyImages[0].attestations[0].conditions[0].any[0]')
+    expect(await decide(lost, [proven(alice.signer, { type, predicate: { level: 2 } })])).toBe('allow')
+  })
+
   it('attack: a condition that cannot be carried over is never dropped in silence', async () => {
     const text = attested.replace('{{ builder.id }}', "{{ regex_match('x', builder.id) }}")
     expect((await imported(text)).losses).toContain('weaker $.spec.rules[0].verifyImages[0].attestations[0].conditions[0].all[0]')
