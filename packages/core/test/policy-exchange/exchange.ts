@@ -1,15 +1,15 @@
 /** What the tests of conversions have in common: imports as a policy that judges, and evidence in every combination. */
-import { parse, parseAllDocuments } from 'yaml'
 import type { JsonValue } from '../../src/json/parse.ts'
 import { parseReference } from '../../src/oci/reference.ts'
 import { importPolicies } from '../../src/policy-exchange/import.ts'
 import { compilePolicy, type CompiledPolicy } from '../../src/policy/compile.ts'
 import { parsePolicy } from '../../src/policy/document.ts'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
+import { readSourceDocuments } from '../../../sdk/src/document/source.ts'
 import { newTestKey } from '../verify/forge.ts'
 
 /** Losses as lines, shortest form. */
-export type Lines = readonly string[]
+type Lines = readonly string[]
 
 /** An imported policy, compiled; keys that it asks for by name are given. */
 export type Imported = { readonly document: JsonValue; readonly policy: CompiledPolicy; readonly losses: Lines }
@@ -23,9 +23,8 @@ export async function compileDocument(document: JsonValue): Promise<CompiledPoli
 
 /** Imports YAML or JSON text. */
 export async function imported(text: string): Promise<Imported> {
-  const documents = text.trimStart().startsWith('{')
-    ? [parse(text) as JsonValue]
-    : parseAllDocuments(text).map((each) => each.toJS() as JsonValue)
+  const read = await readSourceDocuments(text, 'policy', { code: 'policy_malformed', maxCharacters: 100_000 })
+  const documents = read.map(({ value }) => value)
   const { policy, losses } = await importPolicies(documents, { name: 'imported' })
   return { document: policy, policy: await compileDocument(policy), losses: losses.map(({ effect, path }) => `${effect} ${path}`) }
 }
