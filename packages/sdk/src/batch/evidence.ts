@@ -38,6 +38,11 @@ export function indexEvidence(files: ReadonlySet<string>): EvidenceIndex {
   return index
 }
 
+/** Whether a file is called as a signature is. */
+export function isEvidenceName(name: string): boolean {
+  return suffixes.some((suffix) => name.endsWith(suffix))
+}
+
 function withoutExtension(name: string): string {
   const dot = name.lastIndexOf('.')
   return dot <= 0 ? name : name.slice(0, dot)

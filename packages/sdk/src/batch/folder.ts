@@ -1,11 +1,12 @@
 /** Folders of files, each with its signatures beside it. */
 import type { Dirent } from 'node:fs'
 import { readdir, realpath, stat } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { basename, dirname, join, relative, sep } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { unreadableFile } from '../file-failure.ts'
-import { type EvidenceIndex, indexEvidence } from './evidence.ts'
+import { type EvidenceIndex, indexEvidence, isEvidenceName } from './evidence.ts'
 import { type BatchItem, maxBatchItems } from './model.ts'
+import { once, type Once } from './once.ts'
 
 const maxDepth = 64
 
@@ -21,11 +22,12 @@ type Reading = {
   readonly shared: readonly string[] | undefined
   readonly apart: ReadonlySet<string>
   readonly items: BatchItem[]
+  readonly memory: Once
 }
 
 /**
  * Every file below a folder in the order of its names, the signatures left out. Links are not followed: one that leads out of the folder is a
- * failed item, one that stays in it is skipped, for what it leads to is verified itself. Throws `limit_exceeded` beyond 100,000 files or 64
+ * failed item, as is one to a signature; one that stays in it is skipped, for what it leads to is verified itself. Throws `limit_exceeded` beyond 100,000 files or 64
  * levels, `file_not_found`, `io_failed`.
  */
 export async function readFolder(folder: string, options: FolderOptions = {}): Promise<readonly BatchItem[]> {
@@ -34,7 +36,7 @@ export async function readFolder(folder: string, options: FolderOptions = {}): P
   })
   const shared = options.evidence
   const apart = new Set(await Promise.all((shared ?? []).map((path) => realpath(path).catch(() => path))))
-  const reading: Reading = { folder, root, shared, apart, items: [] }
+  const reading: Reading = { folder, root, shared, apart, items: [], memory: once() }
   await readLevel(reading, folder, root, 0)
   return reading.items
 }
@@ -57,15 +59,10 @@ async function readLevel(reading: Reading, path: string, real: string, depth: nu
   }
 }
 
-async function readEntry(
-  { root, shared, apart, items }: Reading,
-  entry: Dirent,
-  path: string,
-  real: string,
-  index: EvidenceIndex,
-): Promise<void> {
+async function readEntry(reading: Reading, entry: Dirent, path: string, real: string, index: EvidenceIndex): Promise<void> {
+  const { shared, apart, items } = reading
   const item = { subject: path, demands: {} }
-  if (entry.isSymbolicLink()) items.push(await linkItem(path, root))
+  if (entry.isSymbolicLink()) items.push(await linkItem(reading, path))
   else if (!entry.isFile()) {
     const failure = new CountersignError('io_failed', `${path} is no regular file`, { hint: 'Move it out of the folder.' })
     items.push({ kind: 'failed', type: 'file', ...item, failure })
@@ -78,16 +75,41 @@ async function readEntry(
 }
 
 /** Whoever deploys the folder follows the link: where it leads must have been verified, or it is refused. */
-async function linkItem(path: string, root: string): Promise<BatchItem> {
+async function linkItem(reading: Reading, path: string): Promise<BatchItem> {
+  const { root } = reading
   const item = { type: 'file', subject: path, demands: {} }
   const target = await realpath(path).catch(() => undefined)
-  if (target !== undefined && (target === root || target.startsWith(root + sep))) {
-    const found = await stat(target)
-    if (found.isFile() || found.isDirectory())
-      return { kind: 'skipped', ...item, reason: `a link to ${relative(root, target) || '.'}, which is verified itself` }
+  if (target === undefined || (target !== root && !target.startsWith(root + sep))) {
+    const failure = new CountersignError('path_escape', `${path} is a link that leads out of the folder`, {
+      hint: 'Put the file itself into the folder.',
+    })
+    return { kind: 'failed', ...item, failure }
   }
-  const failure = new CountersignError('path_escape', `${path} is a link that leads out of the folder`, {
-    hint: 'Put the file itself into the folder.',
-  })
+  const found = await stat(target)
+  const to = relative(root, target) || '.'
+  if (found.isFile() && !isSignatureName(reading, path) && (await isLeftOut(reading, target))) {
+    const failure = new CountersignError('no_signature', `${path} is a link to the signature ${to}, which nobody signed`, {
+      hint: 'Put the file itself into the folder, and its signature beside it.',
+    })
+    return { kind: 'failed', ...item, failure }
+  }
+  if (found.isFile() || found.isDirectory()) return { kind: 'skipped', ...item, reason: `a link to ${to}, which is verified itself` }
+  const failure = new CountersignError('io_failed', `${path} is a link to what is no regular file`, { hint: 'Remove the link.' })
   return { kind: 'failed', ...item, failure }
+}
+
+/** Hostile: under the name of a signature of a file lies what nobody verifies unless that file is. A link must not make a program of it. */
+async function isLeftOut({ shared, apart, memory }: Reading, target: string): Promise<boolean> {
+  if (shared !== undefined) return apart.has(target)
+  const folder = dirname(target)
+  const left = await memory(folder, async () => {
+    const entries = await readdir(folder, { withFileTypes: true })
+    return new Set([...indexEvidence(new Set(entries.filter((entry) => entry.isFile()).map(({ name }) => name))).values()].flat())
+  })
+  return left.has(basename(target))
+}
+
+/** A link beside a link to the file that is signed is read by nobody but verifiers: `latest.sigstore.json`. */
+function isSignatureName({ shared }: Reading, path: string): boolean {
+  return shared === undefined && isEvidenceName(basename(path))
 }

@@ -119,6 +119,26 @@ describe('a folder of files', () => {
     expect(await verdicts(await readFolder(folder))).toEqual(['a ok', 'broken path_escape', 'inside skipped', 'outside path_escape'])
   })
 
+  it('attack: a link to what lies under the name of a signature makes no file of it that counts as verified', async () => {
+    put('app', 'app')
+    await sign('app')
+    put('app.sig', 'a program')
+    mkdirSync(join(folder, 'bin'))
+    symlinkSync('../app.sig', join(folder, 'bin/run'))
+    symlinkSync('app', join(folder, 'latest'))
+    symlinkSync('app.sigstore.json', join(folder, 'latest.sigstore.json'))
+    const read = await verdicts(await readFolder(folder))
+    expect(read).toEqual(['app ok', 'bin/run no_signature', 'latest skipped', 'latest.sigstore.json skipped'])
+  })
+
+  it('attack: nor does a link to the signature of all files together', async () => {
+    put('sub/a', 'a')
+    const evidence = [put('all.sigstore.json', 'a program')]
+    symlinkSync('../all.sigstore.json', join(folder, 'sub/run'))
+    const kinds = (await readFolder(folder, { evidence })).map(({ kind, subject }) => `${subject.replace(`${folder}/`, '')} ${kind}`)
+    expect(kinds).toEqual(['sub/a file', 'sub/run failed'])
+  })
+
   it('attack: folders in folders without end', async () => {
     mkdirSync(join(folder, 'd/'.repeat(70)), { recursive: true })
     await expect(readFolder(folder)).rejects.toMatchObject({ code: 'limit_exceeded' })
