@@ -16,7 +16,7 @@ describe('docs/THREAT-MODEL.md', () => {
   it('names for each line a test that exists, by its file and its name', () => {
     const missing = rows.flatMap((row) => {
       const [path, name] = splitOnce(row[3] ?? '', ' › ')
-      if (name === undefined) return [`${row.join(' | ')}: names no test`]
+      if (name === undefined || /^(?:%[a-z]|\$\w+)$/.test(name)) return [`${row.join(' | ')}: names no test`]
       if (!existsSync(join(root, path))) return [`${path}: no such file`]
       return testNames(path).some((test) => test.startsWith(name)) ? [] : [`${path} › ${name}: no such test`]
     })
@@ -46,7 +46,10 @@ describe('every document', () => {
   })
 })
 
-/** The names of the tests of a file, with `${…}`, `%s` and `$name` left as they are written. */
+/**
+ * The names of the tests of a file, with `${…}`, `%s` and `$name` left as they are written; of a table of `each` whose name begins with `%s`,
+ * also what its rows begin with.
+ */
 function testNames(path: string): string[] {
   const text = read(path)
   const names: string[] = []
@@ -55,10 +58,26 @@ function testNames(path: string): string[] {
     const first = (node['arguments'] as Node[])[0]
     const callee = node['callee'] as Node
     if (first === undefined || !/^(it|test|describe)\b/.test(text.slice(callee.start, callee.end))) continue
-    if (first.type === 'Literal' && typeof first['value'] === 'string') names.push(first['value'])
-    if (first.type === 'TemplateLiteral') names.push(text.slice(first.start + 1, first.end - 1))
+    const name = literalText(first) ?? (first.type === 'TemplateLiteral' ? text.slice(first.start + 1, first.end - 1) : undefined)
+    if (name === undefined) continue
+    names.push(name)
+    if (name.startsWith('%s')) names.push(...firstCells(callee).map((cell) => name.replace('%s', cell)))
   }
   return names
+}
+
+/** What the rows of `it.each([[…], …])` begin with, where that is written out. */
+function firstCells(callee: Node): string[] {
+  const table = callee.type === 'CallExpression' ? (callee['arguments'] as Node[])[0] : undefined
+  if (table?.type !== 'ArrayExpression') return []
+  return (table['elements'] as Node[]).flatMap((row) => {
+    const cell = row.type === 'ArrayExpression' ? (row['elements'] as Node[])[0] : row
+    return (cell === undefined ? undefined : literalText(cell)) ?? []
+  })
+}
+
+function literalText(node: Node): string | undefined {
+  return node.type === 'Literal' && typeof node['value'] === 'string' ? node['value'] : undefined
 }
 
 function splitOnce(text: string, separator: string): [string, string | undefined] {

@@ -16,7 +16,7 @@ import type { PolicyReport } from '../report/schema.ts'
 import { type SelectedTrust, selectTrust } from '../trust/select.ts'
 
 /** A judge, and the same in words. */
-export type KnownJudge = { readonly judge: Judge; readonly report: PolicyReport }
+type KnownJudge = { readonly judge: Judge; readonly report: PolicyReport }
 
 /** What is verified: images or files, signatures or attestations. */
 export type BatchSubject = { readonly content: ContentDemand; readonly what: VerifiedThing }

@@ -94,7 +94,7 @@ export const demandFlags: readonly Flag[] = [
 ]
 
 /** Verbs that verify what is in registries. */
-export const cacheFlags: readonly Flag[] = [
+const cacheFlags: readonly Flag[] = [
   {
     name: 'cache-dir',
     kind: 'text',

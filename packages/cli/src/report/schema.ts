@@ -120,7 +120,7 @@ export type SubjectReport = {
 }
 
 /** One finding in a file, with its place. */
-export type FindingReport = {
+type FindingReport = {
   readonly finding: string
   readonly file: string
   readonly line?: number

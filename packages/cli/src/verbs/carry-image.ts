@@ -30,7 +30,7 @@ export type Carriage = {
 }
 
 /** What a verb adds to the summary. */
-export type FinishedCarriage = { readonly lines: readonly string[]; readonly content: Readonly<Record<string, string>> }
+type FinishedCarriage = { readonly lines: readonly string[]; readonly content: Readonly<Record<string, string>> }
 
 /** A copy moves layers: the three minutes that suffice for signatures do not. */
 const defaultDeadlineMs = 24 * 60 * 60 * 1_000
@@ -124,10 +124,10 @@ function conclude(
 }
 
 /** One line for each layout and kind. */
-export type SummaryLine = Pick<CarriedAccessory, 'layout' | 'kind' | 'entries'>
+type SummaryLine = Pick<CarriedAccessory, 'layout' | 'kind' | 'entries'>
 
 /** Sums up accessories by layout and kind, in the order in which they were found. */
-export function summaryOf(accessories: readonly CarriedAccessory[]): readonly SummaryLine[] {
+function summaryOf(accessories: readonly CarriedAccessory[]): readonly SummaryLine[] {
   const lines = new Map<string, SummaryLine>()
   for (const { layout, kind, entries } of accessories) {
     const key = `${layout} ${kind}`

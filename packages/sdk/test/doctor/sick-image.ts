@@ -12,10 +12,10 @@ import { type MemoryRepository, memoryRepository, type MemoryRepositoryOptions, 
 export const image: ImageReference = { place: { kind: 'registry', registry: 'memory.example', repository: 'repo' }, tag: 'v1' }
 export const nowMs: number = Date.UTC(2026, 10, 20)
 export const manifestType = 'application/vnd.oci.image.manifest.v1+json'
-export const indexType = 'application/vnd.oci.image.index.v1+json'
+const indexType = 'application/vnd.oci.image.index.v1+json'
 
 /** An index as a test reads and spoils it. */
-export type Index = { schemaVersion: number; mediaType: string; manifests: Descriptor[] }
+type Index = { schemaVersion: number; mediaType: string; manifests: Descriptor[] }
 
 /** An image with signatures, and ways to spoil how they are stored. */
 export type SickImage = {
