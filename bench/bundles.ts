@@ -65,7 +65,7 @@ function recorded(): readonly Sample[] {
   if (folder === undefined) return []
   const suite = join(folder, 'sigstore-conformance')
   const root = join(folder, 'sigstore-public-good', 'trusted_root.json')
-  const cases = ['happy-path-v0.3', 'happy-path-v0.3-new-mediaType', 'happy-path-intoto-in-dsse-v3', 'bundle-with-sct-with-extensions']
+  const cases = ['happy-path-v0.3', 'happy-path-v0.3-new-mediaType', 'happy-path-intoto-in-dsse-v3']
   return cases.flatMap((name): readonly Sample[] => {
     const place = join(suite, 'bundle-verify', name)
     if (!existsSync(place)) return []
