@@ -24,7 +24,7 @@ const others: Readonly<Record<string, string>> = { 'signature-repository': 'COSI
  * password of a key means, or shows secrets. A variable is inherited by everything that a shell, a job or a container starts.
  */
 const typedOnly =
-  /^(?:insecure-.*|allow-.*|private-infrastructure|check-claims|base-image-only|force|fix|staging|password|password-stdin|show-sensitive-values|help)$/
+  /^(?:insecure-.*|allow-.*|accept-weaker|no-state|private-infrastructure|check-claims|base-image-only|force|fix|staging|password|password-stdin|show-sensitive-values|help)$/
 
 /** Whether a flag may also be given by a variable. */
 export function readFromEnvironment(flag: Flag): boolean {
@@ -68,6 +68,7 @@ export function environmentLayer(command: Command, given: LayeredValues, environ
     const text = variable === undefined ? undefined : environment[variable]
     if (variable === undefined || text === undefined || given.has(flag.name)) continue
     if (text === '') refuseEmpty(command, flag, variable)
+    else if (signerTyped && flag.name === 'policy') refuseReplacedSigner(variable)
     else {
       values.set(flag.name, valuesIn(flag, variable, text))
       places.set(flag.name, variable)
@@ -81,6 +82,13 @@ function refuseEmpty(command: Command, flag: Flag, variable: string): void {
   if (!sectionsOf(command.name).includes('verify') || flag.idle !== undefined || globalFlags.includes(flag)) return
   throw new CountersignError('usage', `${variable} is set to an empty value`, {
     hint: 'Check where it comes from; to demand nothing by it, unset it.',
+  })
+}
+
+/** A policy says who may sign: one that is inherited must not stand in for a signer that somebody typed, nor be left out in silence. */
+function refuseReplacedSigner(variable: string): void {
+  throw new CountersignError('usage', `${variable} names a policy, and a signer was typed beside it`, {
+    hint: 'Type the policy too (--policy FILE), or unset the variable to do without it.',
   })
 }
 

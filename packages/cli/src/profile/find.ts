@@ -9,6 +9,8 @@ export type ProfileFile = {
   readonly path: string
   readonly folder: string
   readonly text: string
+  /** Nobody named it: it lies in the working folder. */
+  readonly unasked?: true
   /** The part of it that was asked for by name. */
   readonly name?: string
 }
@@ -56,7 +58,8 @@ function asked(named: string | undefined, workingFolder: string): readonly [file
 async function usual(workingFolder: string, environment: Readonly<Record<string, string | undefined>>): Promise<ProfileFile | undefined> {
   const home = environment['XDG_CONFIG_HOME'] ?? (environment['HOME'] === undefined ? undefined : join(environment['HOME'], '.config'))
   const here = await read(join(workingFolder, 'countersign.yaml'))
-  if (here !== undefined || home === undefined || home === '') return here
+  if (here !== undefined) return { ...here, unasked: true }
+  if (home === undefined || home === '') return undefined
   return read(join(home, 'countersign', 'config.yaml'))
 }
 

@@ -30,6 +30,7 @@ export async function profileLayer(command: Command, given: LayeredValues, termi
   const { settings } = await readProfile(file)
   const { values, places } = layerOf(command, given, file, settings)
   refuseReplacedSigner(given, values, file)
+  refuseReplacedTrust(given, values, file)
   const used = [...values.keys()].filter((name) => !given.has(name))
   if (used.length > 0) {
     const name = file.name === undefined ? '' : ` (${file.name})`
@@ -71,6 +72,22 @@ function refuseReplacedSigner(given: LayeredValues, values: LayeredValues, file:
   if (!values.has('policy') || given.has('policy') || signer === undefined) return
   throw new CountersignError('usage', `profile ${file.path} names a policy, and --${signer} names a signer beside it`, {
     hint: 'Type the policy too (--policy FILE), or give --profile none to do without it.',
+  })
+}
+
+/** What decides whether a certificate holds, when something was signed, and which revocations were seen before. */
+const trustFlags = ['trusted-root', 'ca-roots', 'ca-intermediates', 'timestamp-certificate-chain', 'revocation-state']
+
+/**
+ * Hostile: whoever chooses the authorities has every identity certified that somebody types. A profile that nobody named chooses none for them;
+ * with a key alone a trusted root only adds a demand.
+ */
+function refuseReplacedTrust(given: LayeredValues, values: LayeredValues, file: ProfileFile): void {
+  const signer = [...given.keys()].find((name) => name === 'policy' || (namesSigner(name) && name !== 'key'))
+  const trust = trustFlags.find((name) => values.has(name) && !given.has(name))
+  if (file.unasked !== true || signer === undefined || trust === undefined) return
+  throw new CountersignError('usage', `profile ${file.path} says --${trust}, and --${signer} was said without it`, {
+    hint: `If you trust what lies in this folder, give --profile ${file.path}; else type --${trust} too, or give --profile none.`,
   })
 }
 

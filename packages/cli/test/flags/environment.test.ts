@@ -61,6 +61,12 @@ describe('variables that stand for flags', () => {
     ).toEqual({})
   })
 
+  it('attack: a variable puts a policy in the place of a signer that was typed', () => {
+    const typed = new Map([['key', ['typed.pub']]])
+    expect(() => layer({ COUNTERSIGN_POLICY: 'lax.yaml' }, typed)).toThrow('COUNTERSIGN_POLICY names a policy')
+    expect(layer({ COUNTERSIGN_POLICY: 'lax.yaml' }, new Map([...typed, ['policy', ['typed.yaml']]])).values).toEqual({})
+  })
+
   it('are checked as if they had been typed', () => {
     expect(refusal({ COUNTERSIGN_TIMEOUT: 'soon' })).toBe('usage: COUNTERSIGN_TIMEOUT has a malformed value')
     expect(refusal({ COUNTERSIGN_REQUIRE_TLOG: 'yes please' })).toBe('usage: COUNTERSIGN_REQUIRE_TLOG has a malformed value')
@@ -78,7 +84,7 @@ describe('variables that stand for flags', () => {
     ).toEqual({})
     const flags = (await commands()).flatMap((command) => command.flags)
     const weakening = flags.filter(
-      (flag) => /insecure|^allow-|^private-infra|^check-claims|unverified/.test(flag.name) && flag.idle === undefined,
+      (flag) => /insecure|^allow-|^accept-|^no-state$|^private-infra|^check-claims|unverified/.test(flag.name) && flag.idle === undefined,
     )
     expect(weakening.length).toBeGreaterThan(10)
     expect(weakening.filter(readFromEnvironment)).toEqual([])

@@ -55,4 +55,26 @@ describe('attack: a profile that comes with a checkout', () => {
   it('gives another key under the name that a typed policy asks for', async () => {
     expect(await layer('verify: { key: evil/release.pub }', { policy: ['policy.yaml'] })).toEqual({})
   })
+
+  it('chooses the authorities by which a typed identity or policy is verified, or forgets what was revoked', async () => {
+    const signers = [{ 'certificate-identity': ['me'] }, { 'certificate-oidc-issuer': ['https://me'] }, { policy: ['policy.yaml'] }]
+    for (const flag of ['trusted-root', 'ca-roots', 'ca-intermediates', 'timestamp-certificate-chain', 'revocation-state']) {
+      for (const signer of signers) await expect(layer(`verify: { ${flag}: x }`, signer)).rejects.toMatchObject({ code: 'usage' })
+    }
+  })
+})
+
+describe('a trusted root of a profile', () => {
+  const profile = 'verify: { trusted-root: root.json }'
+
+  it('holds beside a typed key, whose signatures then must be logged, beside a signer of the profile, and where one is typed too', async () => {
+    expect(await layer(profile, { key: ['typed.pub'] })).toEqual({ 'trusted-root': ['root.json'] })
+    expect(await layer(profile)).toEqual({ 'trusted-root': ['root.json'] })
+    await expect(layer(profile, { 'certificate-identity': ['me'], 'trusted-root': ['typed.json'] })).resolves.toBeDefined()
+  })
+
+  it('holds for a typed identity where the profile was named', async () => {
+    const given = { 'certificate-identity': ['me'], profile: [join(folder, 'countersign.yaml')] }
+    expect(await layer(profile, given)).toEqual({ 'trusted-root': ['root.json'] })
+  })
 })
