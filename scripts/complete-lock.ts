@@ -21,8 +21,11 @@ const lock = JSON.parse(readFileSync(file, 'utf8')) as { packages: Record<string
 const added: string[] = []
 for (const [path, entry] of Object.entries(lock.packages)) {
   for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
-    const at = `node_modules/${name}`
-    if (at in lock.packages || `${path}/${at}` in lock.packages) continue
+    // Beside the tool that brings it: another version of the tool may have brought another version of it to the top.
+    const at = `${path.slice(0, path.lastIndexOf('node_modules/'))}node_modules/${name}`
+    const there = [at, `${path}/node_modules/${name}`, `node_modules/${name}`]
+    const isExact = /^[0-9]/.test(version)
+    if (there.some((place) => place in lock.packages && (!isExact || lock.packages[place]?.version === version))) continue
     lock.packages[at] = absent(name, version, entry)
     added.push(name)
   }
