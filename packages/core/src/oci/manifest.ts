@@ -16,7 +16,7 @@ import {
   type Place,
 } from '../json/shape.ts'
 import { mediaTypes } from './layouts.ts'
-import type { Descriptor, ImageIndex, ImageManifest } from './model.ts'
+import type { Descriptor, ImageIndex, ImageManifest, Platform } from './model.ts'
 
 const code = 'manifest_malformed'
 /** The distribution specification asks registries to take 4 MiB; an index of a much-signed image may come near. */
@@ -95,7 +95,7 @@ export function readDescriptor(at: Place): Descriptor {
   }
 }
 
-function readPlatform(at: Place): NonNullable<Descriptor['platform']> {
+function readPlatform(at: Place): Platform {
   const field = openMembers(at)
   const platform = { os: optional(field('os'), text) ?? '', architecture: optional(field('architecture'), text) ?? '' }
   const variant = isAbsent(field('variant')) ? '' : text(field('variant'))

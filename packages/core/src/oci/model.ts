@@ -9,8 +9,11 @@ export type Descriptor = {
   readonly size: number
   readonly artifactType?: string
   readonly annotations?: Readonly<Record<string, string>>
-  readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string }
+  readonly platform?: Platform
 }
+
+/** What an image runs on, in the words of Go's `GOOS` and `GOARCH`. */
+export type Platform = { readonly os: string; readonly architecture: string; readonly variant?: string }
 
 /** An image manifest, OCI or Docker schema 2. */
 export type ImageManifest = {

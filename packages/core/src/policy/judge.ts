@@ -1,5 +1,6 @@
 /** One rule over all evidence: what counts, who is still missing, and what that comes to. */
 import type { FailureCode } from '../failure.ts'
+import { isPlatform } from '../oci/platform.ts'
 import type { CompiledIdentity, CompiledParty, CompiledRule } from './compile.ts'
 import { countItem, type Counted, type Surroundings } from './count.ts'
 import { gravest, type ItemReport, type RuleReport } from './verdict.ts'
@@ -50,7 +51,7 @@ function judgePlatforms({ rule }: CompiledRule, { artifact }: Surroundings): Rul
     const detail = 'the platforms of the artifact are not known'
     return { ...base, outcome: 'could_not_tell', decision, code: 'policy_input_missing', detail, wanted: wantedText }
   }
-  const lacking = wanted.filter((platform) => !found.includes(platform))
+  const lacking = wanted.filter((named) => !found.some((platform) => isPlatform(platform, named)))
   if (lacking.length === 0) return { ...base, outcome: 'satisfied', decision: 'allow', detail: `has ${wanted.join(', ')}` }
   return { ...base, outcome: 'failed', decision: rule.onFail, detail: `lacks ${lacking.join(', ')}`, wanted: wantedText }
 }

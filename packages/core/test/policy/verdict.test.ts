@@ -247,6 +247,7 @@ describe('which artifacts a policy speaks of', () => {
     expect(decide(['linux/arm64', 'linux/amd64'])).toBe('allow')
     expect(decide(['linux/arm64'])).toBe('policy_denied')
     expect(decide()).toBe('policy_input_missing')
+    expect(decide(['linux/arm64/v8', 'linux/amd64'])).toBe('allow')
   })
 })
 

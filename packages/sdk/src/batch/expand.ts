@@ -3,11 +3,12 @@ import { CountersignError } from '@countersign/core/failure'
 import type { Digest } from '@countersign/core/digest'
 import { mediaTypes } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex } from '@countersign/core/oci/model'
+import { isPlatform } from '@countersign/core/oci/platform'
 import { formatReference } from '@countersign/core/oci/reference'
 import { parseStoredManifest } from '../discover/entity.ts'
 import type { RepositoryReader } from '../registry/repository.ts'
 import { resolveSubject } from '../sign/subjects.ts'
-import { platformsOf } from '../verify/platforms.ts'
+import { platformListed, platformsOf } from '../verify/platforms.ts'
 import type { BatchItem, ContainerItem } from './model.ts'
 
 /** Which manifests of an index are verified besides, or in place of, itself. */
@@ -40,22 +41,22 @@ export async function expandContainer(
   const items: BatchItem[] = recursive && isIndex(root) ? [pinned] : []
   const single = isIndex(root) ? undefined : await platformsOf(images, root)
   for (const platform of platforms) {
-    const chosen = listed.filter((child) => isPlatform(child, platform))
+    const chosen = listed.filter((child) => platformListed(child).some((own) => isPlatform(own, platform)))
     if (chosen.length > 0) items.push(...chosen.map((child) => childItem(item, child, listed)))
-    else if (single?.some((own) => own === platform || own.startsWith(`${platform}/`)) === true) items.push({ ...pinned, platform })
-    else items.push(missing(item, platform, single ?? listed.flatMap(platformName)))
+    else if (single?.some((own) => isPlatform(own, platform)) === true) items.push({ ...pinned, platform })
+    else items.push(missing(item, platform, single ?? listed.flatMap(platformListed)))
   }
   return items
 }
 
 function childItem(item: ContainerItem, child: Descriptor, listed: readonly Descriptor[]): ContainerItem {
   const image = { place: item.image.place, digest: child.digest }
-  const [platform] = platformName(child)
+  const [platform] = platformListed(child)
   return {
     ...item,
     subject: formatReference(image),
     image,
-    platforms: listed.flatMap(platformName),
+    platforms: listed.flatMap(platformListed),
     ...(platform === undefined ? {} : { platform }),
   }
 }
@@ -102,18 +103,6 @@ async function readIndex(images: RepositoryReader, digest: Digest): Promise<Pick
 
 function isIndex({ mediaType }: Descriptor): boolean {
   return indexTypes.has(mediaType.split(';', 1)[0]?.trim() ?? '')
-}
-
-function isPlatform(child: Descriptor, wanted: string): boolean {
-  const [os, architecture, variant] = wanted.split('/')
-  const { platform } = child
-  return platform?.os === os && platform?.architecture === architecture && (variant === undefined || platform?.variant === variant)
-}
-
-function platformName({ platform }: Descriptor): readonly string[] {
-  return platform === undefined
-    ? []
-    : [[platform.os, platform.architecture, ...(platform.variant === undefined ? [] : [platform.variant])].join('/')]
 }
 
 function beyond(images: RepositoryReader, root: Descriptor): CountersignError {

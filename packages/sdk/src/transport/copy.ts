@@ -2,10 +2,10 @@
 import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { ImageReference } from '@countersign/core/oci/reference'
-import { parseStoredManifest } from '../discover/entity.ts'
 import type { Repository } from '../registry/repository.ts'
 import type { ImageRepositories } from '../sign/repositories.ts'
 import { resolveSubject } from '../sign/subjects.ts'
+import { choosePlatforms } from '../verify/platforms.ts'
 import { type Carried, type CarryOptions, carryInventory } from './carry.ts'
 import { gatherInventory } from './gather.ts'
 import type { CarriedAccessory, Inventory } from './inventory.ts'
@@ -75,29 +75,6 @@ async function chosenImage(
   const subject = await resolveSubject(images, image)
   const [platform, ...others] = platforms
   if (platform === undefined) return subject
-  const stored = await images.manifest({ digest: subject.digest })
-  const index = stored === undefined ? undefined : parseStoredManifest(stored)
-  if (index?.kind !== 'index') {
-    throw new CountersignError('usage', `${subject.digest} is no index: it has no platforms to choose from`, {
-      hint: 'Leave --platform out.',
-    })
-  }
-  const found = platforms.map((name) => ({ name, child: index.manifests.find((child) => platformsOf(child).includes(name)) }))
-  const absent = found.find(({ child }) => child === undefined)
-  if (absent !== undefined) {
-    throw new CountersignError('artifact_not_found', `${subject.digest} has no image for ${absent.name}`, {
-      found: index.manifests
-        .flatMap((child) => platformsOf(child).slice(0, 1))
-        .join(', ')
-        .slice(0, 300),
-    })
-  }
-  return others.length === 0 ? (found[0]?.child ?? subject) : subject
-}
-
-/** `os/arch/variant` and `os/arch`. */
-function platformsOf({ platform }: Descriptor): readonly string[] {
-  if (platform === undefined) return []
-  const short = `${platform.os}/${platform.architecture}`
-  return platform.variant === undefined ? [short] : [`${short}/${platform.variant}`, short]
+  const [first] = await choosePlatforms(images, subject, platforms)
+  return others.length === 0 ? (first ?? subject) : subject
 }

@@ -3,6 +3,7 @@ import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { fallbackTag, legacyTag, type LegacySuffix } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
+import { formatPlatform, isPlatform } from '@countersign/core/oci/platform'
 import { type Gate, gate } from '../discover/bounded.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
 import { layerKey } from '../discover/layer-key.ts'
@@ -86,8 +87,7 @@ async function takeImage(walk: Walk, digest: Digest, depth: number): Promise<voi
 function isWantedPlatform({ platforms }: GatherOptions, { platform }: Descriptor): boolean {
   if (platforms === undefined) return true
   if (platform === undefined) return false
-  const whole = [platform.os, platform.architecture, ...(platform.variant === undefined ? [] : [platform.variant])].join('/')
-  return platforms.some((wanted) => wanted === whole || wanted === `${platform.os}/${platform.architecture}`)
+  return platforms.some((named) => isPlatform(formatPlatform(platform), named))
 }
 
 /** Notes a manifest, and with an index whatever it lists. */

@@ -1,8 +1,10 @@
 /** Which platforms an image is for. */
+import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs } from '@countersign/core/json/parse'
 import { documentPlace, nonEmptyText, openMembers, optional, text } from '@countersign/core/json/shape'
 import { mediaTypes } from '@countersign/core/oci/layouts'
 import type { Descriptor } from '@countersign/core/oci/model'
+import { formatPlatform, isPlatform } from '@countersign/core/oci/platform'
 import { readAll } from '../discover/bounded.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
 import type { RepositoryReader } from '../registry/repository.ts'
@@ -24,8 +26,7 @@ export async function platformsOf(
   const stored = await images.manifest({ digest: subject.digest })
   const manifest = stored === undefined ? undefined : parseStoredManifest(stored)
   if (manifest === undefined) return undefined
-  if (manifest.kind === 'index')
-    return manifest.manifests.flatMap(({ platform }) => (platform === undefined ? [] : [platformText(platform)]))
+  if (manifest.kind === 'index') return manifest.manifests.flatMap(platformListed)
   const { config } = manifest
   if (!configMediaTypes.has(config.mediaType)) return undefined
   const bytes = await readAll(images.blob(config), maxConfigBytes, 'the configuration of the image', () => undefined)
@@ -33,9 +34,36 @@ export async function platformsOf(
   const field = openMembers(documentPlace(parseJsonAs(code, 'the configuration of the image', bytes).value, code))
   const variant = optional(field('variant'), text)
   const platform = { os: nonEmptyText(field('os')), architecture: nonEmptyText(field('architecture')) }
-  return [platformText(variant === undefined || variant === '' ? platform : { ...platform, variant })]
+  return [formatPlatform(variant === undefined || variant === '' ? platform : { ...platform, variant })]
 }
 
-function platformText({ os, architecture, variant }: NonNullable<Descriptor['platform']>): string {
-  return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/')
+/** What an index says of one of its manifests; nothing where it says nothing. */
+export function platformListed({ platform }: Descriptor): readonly string[] {
+  return platform === undefined ? [] : [formatPlatform(platform)]
+}
+
+/**
+ * The first manifest of an index for each platform that is named (`os/architecture[/variant]`). Throws `usage` when the subject is no index,
+ * `artifact_not_found` when one is missing.
+ */
+export async function choosePlatforms(
+  images: Pick<RepositoryReader, 'manifest'>,
+  subject: Pick<Descriptor, 'digest'>,
+  named: readonly string[],
+): Promise<readonly Descriptor[]> {
+  const stored = await images.manifest({ digest: subject.digest })
+  const index = stored === undefined ? undefined : parseStoredManifest(stored)
+  if (index?.kind !== 'index') {
+    throw new CountersignError('usage', `${subject.digest} is no index: it has no platforms to choose from`, {
+      hint: 'Leave --platform out.',
+    })
+  }
+  return named.map((name) => {
+    const chosen = index.manifests.find((child) => platformListed(child).some((platform) => isPlatform(platform, name)))
+    if (chosen !== undefined) return chosen
+    throw new CountersignError('artifact_not_found', `${subject.digest} has no image for ${name.slice(0, 60)}`, {
+      found: index.manifests.flatMap(platformListed).join(', ').slice(0, 300),
+      hint: 'Name one of them.',
+    })
+  })
 }
