@@ -3,6 +3,7 @@ import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { systemCode } from '@countersign/sdk/file-failure'
 
 /** A profile as found. */
 export type ProfileFile = {
@@ -70,7 +71,8 @@ async function read(path: string): Promise<ProfileFile | undefined> {
     if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined
     bytes = await readFile(path)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ENOTDIR')) return undefined
+    const code = systemCode(cause)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw new CountersignError('io_failed', `profile ${path} cannot be read`, {
       cause,
       hint: 'Check its permissions, or give --profile none.',

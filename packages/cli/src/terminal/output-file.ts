@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
-import { becauseOf } from '@countersign/sdk/file-failure'
+import { becauseOf, systemCode } from '@countersign/sdk/file-failure'
 
 /**
  * Writes a file as a whole: under a temporary name, synced, then renamed, so that no reader ever sees half of it.
@@ -42,6 +42,6 @@ async function isSpecial(path: string): Promise<boolean> {
     return !(await file.stat()).isFile()
   } catch (cause) {
     // Absent, or a pipe without a reader: the write itself will say more.
-    return cause instanceof Error && 'code' in cause && cause.code === 'ENXIO'
+    return systemCode(cause) === 'ENXIO'
   }
 }

@@ -4,6 +4,7 @@ import { base64ToBytes } from '@countersign/core/base64'
 import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonDocument, type JsonObject, type JsonValue } from '@countersign/core/json/parse'
+import { systemCode } from '../file-failure.ts'
 import type { Secret } from './credential.ts'
 import { normalizeKey } from './registry-key.ts'
 
@@ -44,7 +45,7 @@ export async function readIfThere(path: string): Promise<Uint8Array | undefined>
   try {
     bytes = await readFile(path)
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+    const code = systemCode(cause)
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw new CountersignError('credentials_malformed', `the credentials file ${path} cannot be read (${String(code)})`, { cause })
   }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { bytesToBase64 } from '@countersign/core/base64'
 import { fromUtf8, utf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
+import { systemCode } from '../file-failure.ts'
 import { parseAuthDocument, readAuthFile, readIfThere } from './auth-file.ts'
 import { dockerConfigPath } from './find.ts'
 import { eraseFromHelper, storeInHelper, type HelperCall } from './helper.ts'
@@ -75,7 +76,7 @@ async function targetOf(path: string): Promise<string> {
   try {
     return await realpath(path)
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return path
+    if (systemCode(cause) === 'ENOENT') return path
     throw new CountersignError('io_failed', `the credentials file ${path} could not be written`, { cause })
   }
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { systemCode } from '../file-failure.ts'
 import type { KeyPairPem } from './generate.ts'
 
 /** Where the pair goes. */
@@ -121,5 +122,5 @@ function asFailure(cause: unknown): CountersignError {
 }
 
 function isCode(cause: unknown, ...codes: readonly string[]): boolean {
-  return cause instanceof Error && 'code' in cause && codes.includes(String(cause.code))
+  return codes.includes(systemCode(cause) ?? '')
 }

@@ -6,6 +6,7 @@ import { fromUtf8 } from '@countersign/core/bytes'
 import { digestAlgorithm, digestHex, parseDigest, type Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs } from '@countersign/core/json/parse'
+import { systemCode } from '../file-failure.ts'
 import { layoutLimits, type LayoutBlob, type LayoutStore } from './layout-store.ts'
 
 /** A layout folder; the paths that its writer needs beside what readers need. */
@@ -148,10 +149,4 @@ async function modified(path: string): Promise<string> {
 
 function escape(name: string, path: string): CountersignError {
   return new CountersignError('layout_escape', `${name}: ${path} is a link, which may lead out of the layout`)
-}
-
-/** The code of a system error, or the empty string. */
-export function systemCode(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : ''
 }

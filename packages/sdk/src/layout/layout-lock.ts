@@ -4,7 +4,8 @@ import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
-import { openRegular, systemCode } from './folder-store.ts'
+import { systemCode } from '../file-failure.ts'
+import { openRegular } from './folder-store.ts'
 
 const waitMs = 20_000
 /** A lock of another machine is believed dead after this long; a holder needs milliseconds. */
