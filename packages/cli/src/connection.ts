@@ -50,6 +50,16 @@ export function verifyingConnection(invocation: Invocation, images: number): Con
   }
 }
 
+/** `--max-workers`: how many images or files are verified at the same time. Throws `usage` for none. */
+export function maxWorkers(flags: FlagValues): number {
+  const workers = Number(flags.text('max-workers') ?? '32')
+  if (workers > 0) return workers
+  throw new CountersignError('usage', '--max-workers 0 would verify nothing', {
+    expected: 'at least 1',
+    hint: 'Leave it out: the default is 32.',
+  })
+}
+
 /** `--cache-dir`, or where the XDG base directory specification keeps what can be made again; a relative path there is none. */
 function cacheFolder({ flags, terminal }: Invocation): string | undefined {
   if (flags.boolean('no-cache', false)) return undefined

@@ -20,9 +20,17 @@ export function systemCode(cause: unknown): string | undefined {
 }
 
 /** `: REASON` to put behind what failed; empty when the cause is no system error that is known here. */
-export function becauseOf(cause: unknown): string {
+function becauseOf(cause: unknown): string {
   const reason = reasons[systemCode(cause) ?? '']
   return reason === undefined ? '' : `: ${reason}`
+}
+
+/** The failure of a file that could not be written: `io_failed`, with the reason. */
+export function unwritableFile(path: string, cause: unknown): CountersignError {
+  return new CountersignError('io_failed', `cannot write ${path}${becauseOf(cause)}`, {
+    cause,
+    hint: 'Check that the folder exists, has room and may be written to.',
+  })
 }
 
 /** The failure of a file that could not be read: `file_not_found` or `io_failed`, with the reason. A failure of the platform stays what it is. */

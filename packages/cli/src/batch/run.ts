@@ -10,7 +10,7 @@ import { createRegistryRun } from '@countersign/sdk/open-repository'
 import { openImageRepositories } from '@countersign/sdk/sign/repositories'
 import type { Invocation } from '../command/invocation.ts'
 import { durationMs } from '../command/parse.ts'
-import { signatureRepository, verifyingConnection } from '../connection.ts'
+import { maxWorkers, signatureRepository, verifyingConnection } from '../connection.ts'
 import { failOnWarn } from '../demands/fail-on.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { sortedItems } from '../report/items.ts'
@@ -44,8 +44,7 @@ export async function verifyMany(invocation: Invocation, request: BatchRequest):
   const forget = onInterruption(() => ending.abort('interrupted'))
   try {
     const open: ContainerRun['open'] = ({ image }) => openImageRepositories(registries, { image, ...signatureRepository(flags) })
-    const workers = Math.max(1, Number(flags.text('max-workers') ?? '32'))
-    const pool = { workers, signal: ending.signal, clock: () => performance.now() }
+    const pool = { workers: maxWorkers(flags), signal: ending.signal, clock: () => performance.now() }
     const items = await expanded(listed, { recursive: flags.boolean('recursive', false), platforms: flags.list('platform') }, open, pool)
     const readingMs = Math.round(performance.now())
     const run: Run = {

@@ -5,7 +5,7 @@ import { parseReference } from '@countersign/core/oci/reference'
 import { gate } from '@countersign/sdk/discover/bounded'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags } from '../connection.ts'
+import { connectionFromFlags, maxWorkers } from '../connection.ts'
 import { asFailure, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
 import type { SubjectReport } from '../report/schema.ts'
@@ -24,7 +24,7 @@ export async function lookUp(
   references: readonly string[],
 ): Promise<ReadonlyMap<string, Digest | CountersignError>> {
   const run = createRegistryRun(connectionFromFlags(invocation))
-  const through = gate(Number(invocation.flags.text('max-workers') ?? '32') || 32)
+  const through = gate(maxWorkers(invocation.flags))
   const found = new Map<string, Digest | CountersignError>()
   const one = async (text: string): Promise<Digest> => {
     const image = parseReference(text)

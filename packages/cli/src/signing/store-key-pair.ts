@@ -1,12 +1,11 @@
 /** Puts a new key pair into files, never over others without being told to. */
 import { access } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
+import { systemCode, unwritableFile } from '@countersign/sdk/file-failure'
 import type { KeyPairPem } from '@countersign/sdk/keys/generate'
 import { writeKeyPair } from '@countersign/sdk/keys/key-files'
 import type { Invocation } from '../command/invocation.ts'
-import { systemCode } from '@countersign/sdk/file-failure'
 import type { Conclusion } from '../report/conclusion.ts'
-import { unwritable } from '../terminal/output-file.ts'
 import { confirm } from '../terminal/prompt.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -20,7 +19,7 @@ export async function storeKeyPair({ flags, terminal }: Invocation, prefix: stri
     const system = cause instanceof CountersignError && cause.code === 'io_failed' ? cause.cause : cause
     throw systemCode(system) === undefined || systemCode(system) === 'EEXIST'
       ? cause
-      : unwritable(`${files.privatePath} and ${files.publicPath}`, system)
+      : unwritableFile(`${files.privatePath} and ${files.publicPath}`, system)
   })
   terminal.err(`Private key written to ${files.privatePath}\nPublic key written to ${files.publicPath}\n`)
   return { subjects: [{ subject: prefix, ok: true, files: [files.privatePath, files.publicPath] }] }

@@ -1,8 +1,7 @@
 /** Files that a verb writes. */
 import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
-import { CountersignError } from '@countersign/core/failure'
-import { becauseOf, systemCode } from '@countersign/sdk/file-failure'
+import { systemCode, unwritableFile } from '@countersign/sdk/file-failure'
 
 /**
  * Writes a file as a whole: under a temporary name, synced, then renamed, so that no reader ever sees half of it.
@@ -24,16 +23,8 @@ export async function writeWhole(path: string, content: string | Uint8Array | It
     await rename(temporary, path)
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined)
-    throw unwritable(path, cause)
+    throw unwritableFile(path, cause)
   }
-}
-
-/** What is said of a file that cannot be written: `io_failed`. */
-export function unwritable(path: string, cause: unknown): CountersignError {
-  return new CountersignError('io_failed', `cannot write ${path}${becauseOf(cause)}`, {
-    cause,
-    hint: 'Check that the folder exists, has room and may be written to.',
-  })
 }
 
 async function isSpecial(path: string): Promise<boolean> {

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { open, realpath, rename, rm } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
+import { unwritableFile } from '@countersign/sdk/file-failure'
 import { readBoundedFile } from '@countersign/sdk/keys/node-key-io'
-import { unwritable } from './output-file.ts'
 
 /** A file with the bytes that it must still have, and those that it gets. */
 export type Replacement = { readonly path: string; readonly before: Uint8Array; readonly after: Uint8Array }
@@ -49,7 +49,7 @@ async function stage(file: Replacement, content: Uint8Array): Promise<Staged> {
     return { ...file, target, temporary: name }
   } catch (cause) {
     if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined)
-    throw unwritable(path, cause)
+    throw unwritableFile(path, cause)
   }
 }
 
@@ -70,7 +70,7 @@ async function renameAll(staged: readonly Staged[], move: Move): Promise<void> {
       done.push(file)
       await move(file.temporary, file.target)
     } catch (cause) {
-      const failure = unwritable(file.path, cause)
+      const failure = unwritableFile(file.path, cause)
       for (const other of done) await restore(other, failure)
       throw failure
     }

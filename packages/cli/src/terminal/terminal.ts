@@ -4,8 +4,8 @@
  * Nothing else in the command touches the process.
  */
 import { openSync, writeSync } from 'node:fs'
+import { unwritableFile } from '@countersign/sdk/file-failure'
 import { printable } from '../failure/message.ts'
-import { unwritable } from './output-file.ts'
 import { standardStream } from './streams.ts'
 
 /** Where output goes and where a person may be. */
@@ -74,7 +74,7 @@ function openOutput(path: string): number {
   try {
     return openSync(path, 'w', 0o644)
   } catch (cause) {
-    throw unwritable(path, cause)
+    throw unwritableFile(path, cause)
   }
 }
 

@@ -9,7 +9,7 @@ import { judgeImageIn, type ImageVerdict } from '@countersign/sdk/verify/by-poli
 import { type FileEvidence, type FileVerdict, judgeFile } from '@countersign/sdk/verify/file-by-policy'
 import type { JudgingRequest } from '@countersign/sdk/verify/judging'
 import type { Invocation } from '../command/invocation.ts'
-import { signatureRepository, verifyingConnection } from '../connection.ts'
+import { maxWorkers, signatureRepository, verifyingConnection } from '../connection.ts'
 import { evidenceBeside } from '../demands/evidence-beside.ts'
 import { failOnWarn } from '../demands/fail-on.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
@@ -24,7 +24,7 @@ export async function verifyImagesByPolicy(invocation: Invocation, path: string)
   const failOn = failOnWarn(flags)
   const { request, report } = await judgingFromFlags(invocation, path, 'image')
   const run = createRegistryRun(verifyingConnection(invocation, subjects.length))
-  const through = gate(Number(flags.text('max-workers') ?? '32') || 32)
+  const through = gate(maxWorkers(flags))
   const verdicts = await Promise.all(
     subjects.map((subject) =>
       through(async (): Promise<ImageVerdict | CountersignError> => {
@@ -62,7 +62,7 @@ export async function verifyFilesByPolicy(invocation: Invocation, path: string, 
   if (subjects.length === 0 && digest === undefined)
     throw new CountersignError('usage', 'a policy judges a file, and none is named', { hint: 'Name the file, or give --digest.' })
   const names = subjects.length === 0 ? [digest ?? ''] : subjects
-  const through = gate(Number(flags.text('max-workers') ?? '32') || 32)
+  const through = gate(maxWorkers(flags))
   const verdicts = await Promise.all(
     names.map((name, at) =>
       through(async (): Promise<FileVerdict | CountersignError> => {

@@ -9,7 +9,7 @@ import { nameWarning } from '@countersign/sdk/verify/bound-name'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
-import { signatureRepository, verifyingConnection } from '../connection.ts'
+import { maxWorkers, signatureRepository, verifyingConnection } from '../connection.ts'
 import { namesNobody } from '../demands/accepting.ts'
 import { annotationsFromFlags, type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
@@ -77,7 +77,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   const connection = verifyingConnection(invocation, images.length)
   const run = createRegistryRun(connection)
   const progress = beginProgress(terminal, 'verifying', images.length, 'images')
-  const through = gate(Number(flags.text('max-workers') ?? '32') || 32)
+  const through = gate(maxWorkers(flags))
   const results = await Promise.all(
     images.map(async ({ subject, image }) => {
       const result = await settled(subject, () =>

@@ -14,7 +14,7 @@ import { referrerDescriptor } from '@countersign/core/oci/layouts'
 import { parseManifest } from '@countersign/core/oci/manifest'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { Pack } from 'tar-stream'
-import { becauseOf } from '../file-failure.ts'
+import { unwritableFile } from '../file-failure.ts'
 import type { Carrier, ListedManifest, ManifestReference, Repository, StoredManifest, WriteResult } from '../registry/repository.ts'
 import { checkDigest, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
 import { indexType, refNameAnnotation } from './layout-index.ts'
@@ -36,7 +36,7 @@ export async function createArchive(file: string): Promise<ArchiveWriter> {
   const { pack } = await import('tar-stream')
   const temporary = `${file}.${randomUUID()}.tmp`
   const target = await open(temporary, 'wx', 0o644).catch((cause: unknown) => {
-    throw unwritable(file, cause)
+    throw unwritableFile(file, cause)
   })
   const tar = pack()
   const written = drain(tar, target)
@@ -71,7 +71,7 @@ export async function createArchive(file: string): Promise<ArchiveWriter> {
         await syncFolder(dirname(file))
         pending = false
       } catch (cause) {
-        throw unwritable(file, cause)
+        throw unwritableFile(file, cause)
       }
     },
   }
@@ -96,7 +96,7 @@ function entryWriter(tar: Pack, file: string): Entries {
       } catch (cause) {
         // Half an entry cannot be taken back: the archive is lost with it.
         tar.destroy()
-        throw cause instanceof CountersignError ? cause : unwritable(file, cause)
+        throw cause instanceof CountersignError ? cause : unwritableFile(file, cause)
       }
     })
     before = mine.catch(() => undefined)
@@ -248,8 +248,4 @@ function optional<Name extends string, Value>(name: Name, value: Value | undefin
 
 function pathOf(digest: Digest): string {
   return `blobs/${digest.replace(':', '/')}`
-}
-
-function unwritable(file: string, cause: unknown): CountersignError {
-  return new CountersignError('io_failed', `cannot write ${file}${becauseOf(cause)}`, { cause })
 }

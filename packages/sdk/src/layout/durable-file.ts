@@ -3,6 +3,7 @@ import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
+import { unwritableFile } from '../file-failure.ts'
 
 /**
  * Writes a file under a temporary name, syncs it, renames it and syncs the folder. A crash leaves the old content or the new one. A stream that
@@ -24,7 +25,7 @@ export async function writeDurably(path: string, content: Uint8Array | AsyncIter
   } catch (cause) {
     await rm(temporary, { force: true })
     if (cause instanceof CountersignError) throw cause
-    throw new CountersignError('io_failed', `${path} could not be written`, { cause })
+    throw unwritableFile(path, cause)
   }
 }
 

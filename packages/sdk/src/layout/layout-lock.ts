@@ -4,7 +4,7 @@ import { rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
-import { systemCode } from '../file-failure.ts'
+import { systemCode, unwritableFile } from '../file-failure.ts'
 import { openRegular } from './folder-store.ts'
 
 const waitMs = 20_000
@@ -38,7 +38,7 @@ async function tryLock(path: string, own: string): Promise<boolean> {
     return true
   } catch (cause) {
     if (systemCode(cause) === 'EEXIST') return false
-    throw new CountersignError('io_failed', `${path} could not be written`, { cause })
+    throw unwritableFile(path, cause)
   }
 }
 
