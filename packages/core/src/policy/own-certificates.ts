@@ -93,7 +93,7 @@ export async function compileOwnAuthority(
   ]
   const reason = match.verifierClockReason
   return {
-    id: await demandId(match, [...roots, ...between], primitives),
+    id: await demandId(match, roots, between, primitives),
     text: demandText(match),
     anchors: roots.map((root) => ({
       certificates: [...between.map(({ raw }) => raw), root.raw],
@@ -140,12 +140,19 @@ function reading<T>(path: string, read: () => T): T {
 }
 
 /** Evidence refers to the demand by this: evidence that was proven for another demand, or before it was changed, is none for this one. */
-async function demandId(match: OwnCertificateMatch, certificates: readonly Certificate[], primitives: Primitives): Promise<string> {
-  const fingerprints: string[] = []
-  for (const { raw } of certificates) fingerprints.push(bytesToHex(await primitives.hash('sha256', raw)))
+async function demandId(
+  match: OwnCertificateMatch,
+  roots: readonly Certificate[],
+  between: readonly Certificate[],
+  primitives: Primitives,
+): Promise<string> {
+  const fingerprints = async (certificates: readonly Certificate[]): Promise<readonly string[]> =>
+    Promise.all(certificates.map(async ({ raw }) => bytesToHex(await primitives.hash('sha256', raw))))
+  // Apart: a certificate that was an anchor and is a mere intermediate now vouches for nobody.
+  const [anchors, intermediates] = [await fingerprints(roots), await fingerprints(between)]
   const { subject, commonName, issuer, purpose, verifierClockReason } = match
   const name = (one: NameMatch | undefined): readonly string[] => (one === undefined ? [] : [one.kind, one.value])
-  const demand = [fingerprints, name(subject), name(commonName), name(issuer), purpose, verifierClockReason !== undefined]
+  const demand = [anchors, intermediates, name(subject), name(commonName), name(issuer), purpose, verifierClockReason !== undefined]
   return bytesToHex(await primitives.hash('sha256', utf8(JSON.stringify(demand))))
 }
 
