@@ -74,6 +74,26 @@ describe('a condition is bounded:', () => {
   })
 })
 
+describe('why an expression is none', () => {
+  const causeOf = async (expression: string): Promise<unknown> => {
+    try {
+      return await compileCondition(expression, '$')
+    } catch (failure) {
+      return failure instanceof CountersignError ? failure.cause : failure
+    }
+  }
+
+  it.each([
+    ['too many parts', `[${Array(1000).fill('1').join(',')}] == 1`, 'limit_exceeded'],
+    ['too deep', `${'['.repeat(49)}1${']'.repeat(49)}`, 'limit_exceeded'],
+    ['too many loops', 'predicate.all(x, x.all(y, y.all(z, z)))', 'limit_exceeded'],
+    ['an unknown name', 'secret', 'policy_malformed'],
+    ['an unknown function', 'secret(1)', 'policy_malformed'],
+  ])('is known: %s', async (_what, expression, code) => {
+    expect(await causeOf(expression)).toMatchObject({ code })
+  })
+})
+
 describe('every function is there', () => {
   it.each([
     'true && !false',
@@ -163,6 +183,15 @@ describe('what grows with its input is paid for', () => {
     expect((await evaluate('predicate.a.map(i, predicate.s + "x").size() > 0', { a: numbers(120), s: text })).kind).toBe('holds')
     expect(await evaluate(expression, { a: numbers(120), s: text })).toEqual(out)
     expect(await evaluate('predicate.a.map(i, predicate.s + "x").size() > 0', { a: numbers(4000), s: text })).toEqual(out)
+  })
+
+  it.each([
+    ['lists', [numbers(2000)]],
+    ['maps', { list: numbers(2000) }],
+  ])('what is inside of %s that are compared', async (_what, inside) => {
+    const expression = 'predicate.a.all(i, predicate.b == predicate.c)'
+    expect((await evaluate(expression, { a: numbers(20), b: inside, c: inside })).kind).toBe('holds')
+    expect(await evaluate(expression, { a: numbers(300), b: inside, c: inside })).toEqual(out)
   })
 
   it('a search in a list and in a map', async () => {
