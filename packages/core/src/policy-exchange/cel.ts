@@ -31,8 +31,8 @@ export function celLiteral(value: JsonValue): string | undefined {
 
 /** The plain part of JMESPath: names, quoted names and indexes, in `{{ … }}`; `undefined` for functions, filters and projections. */
 export function jmesSteps(key: string): readonly (string | number)[] | undefined {
-  const inside = /^\{\{\s*(.+?)\s*\}\}$/s.exec(key)?.[1]
-  if (inside === undefined) return undefined
+  const inside = key.startsWith('{{') && key.endsWith('}}') ? key.slice(2, -2).trim() : ''
+  if (inside === '') return undefined
   const steps: (string | number)[] = []
   let rest = inside
   while (rest !== '') {

@@ -3,6 +3,7 @@ import { CountersignError } from '../failure.ts'
 import type { JsonObject, JsonValue } from '../json/parse.ts'
 import { policyApiVersion } from '../policy/document.ts'
 import type { Decision } from '../policy/model.ts'
+import { gravest } from '../policy/verdict.ts'
 import { nameFrom } from './names.ts'
 
 /** A rule: of which images it speaks, what it demands, and what it comes to. */
@@ -24,6 +25,11 @@ export type Draft = {
 /** Nothing yet. What no rule speaks of is denied where nothing says otherwise. */
 export function newDraft(): Draft {
   return { identities: new Map(), rules: [], mirrors: [] }
+}
+
+/** What images come to that no rule speaks of; of several documents the gravest, since each of them decides. */
+export function setUnmatched(draft: Draft, decision: Decision): void {
+  draft.unmatched = gravest([draft.unmatched ?? 'allow', decision])
 }
 
 /** The name of an identity; one that is there already is not written twice. */

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../json/parse.ts'
 import { isAbsent, openMembers, optionalItems, text, type Members, type Place } from '../json/shape.ts'
 import type { Decision } from '../policy/model.ts'
 import { cueCondition } from './cel.ts'
-import { addIdentity, addRule, type Draft, type DraftRule, partyOf } from './draft.ts'
+import { addIdentity, addRule, type Draft, type DraftRule, partyOf, setUnmatched } from './draft.ts'
 import { fromControllerImage } from './image-globs.ts'
 import { keylessIdentity } from './keyless.ts'
 import { keyIdentity, namedKey, pemKeys } from './keys.ts'
@@ -24,8 +24,13 @@ export function fromClusterImagePolicy(at: Place, draft: Draft, log: LossLog): v
   if (!isAbsent(spec('policy'))) log.weaker(spec('policy').path, 'a condition in CUE or Rego over all authorities')
   const decision: Decision = spec('mode').value === 'warn' ? 'warn' : 'deny'
   const base = { name: typeof name.value === 'string' ? name.value : 'signed', images, decision }
-  const authorities = optionalItems(spec('authorities'), maxItems).flatMap((place) => readAuthority(place, base, { draft, log }) ?? [])
-  if (authorities.length === 0) return
+  const places = optionalItems(spec('authorities'), maxItems)
+  const authorities = places.flatMap((place) => readAuthority(place, base, { draft, log }) ?? [])
+  if (authorities.length === 0) {
+    if (places.some((place) => isAbsent(openMembers(place)('static'))))
+      log.dropped(spec('authorities').path, 'no authority could be carried over, and no rule speaks of these images here')
+    return
+  }
   addAuthorities(authorities, base, { draft, log })
 }
 
@@ -35,7 +40,7 @@ export function fromControllerConfig(at: Place, draft: Draft): boolean {
   if (isAbsent(data)) return false
   const word = openMembers(data)('no-match-policy').value
   if (word !== 'allow' && word !== 'warn' && word !== 'deny') return false
-  draft.unmatched = word
+  setUnmatched(draft, word)
   return true
 }
 
@@ -50,8 +55,7 @@ function readAuthority(at: Place, base: Base, { draft, log }: Around): Authority
   if (!isAbsent(field('static'))) {
     const passes = openMembers(field('static'))('action').value === 'pass'
     if (passes) log.stricter(at.path, 'there such images are accepted without a signature; here they are not')
-    else if ((draft.unmatched ?? 'deny') !== 'deny') log.weaker(at.path, 'these images are always refused there')
-    else log.note(at.path, 'these images are refused here since no rule speaks of them')
+    else log.refused(at.path, 'these images are always refused there; here no rule speaks of them')
     return undefined
   }
   const wish = isAbsent(field('name')) ? base.name : text(field('name'))

@@ -24,13 +24,33 @@ export function fromContainersPolicy(at: Place, draft: Draft, log: LossLog): voi
     }
   }
   const byDefault = !scopes.some(({ scope }) => scope === '')
-  for (const { scope, place } of [...scopes, ...(byDefault ? [{ scope: '', place: field('default') }] : [])]) {
-    const wider = scopes.find((other) => other.scope !== scope && isBelow(other.scope, scope))
-    fromRequirements(scope, place, wider !== undefined, { draft, log })
+  const all = [...scopes, ...(byDefault ? [{ scope: '', place: field('default') }] : [])]
+  for (const { scope, place } of all) {
+    const others = all.filter((other) => other.scope !== scope)
+    const outer = others.some((other) => isBelow(scope, other.scope) && typesOf(other.place).includes('sigstoreSigned'))
+    if (typesOf(place).includes('reject')) rejected(scope, place, outer, log)
+    else
+      fromRequirements(
+        scope,
+        place,
+        others.some((other) => isBelow(other.scope, scope)),
+        { draft, log },
+      )
   }
 }
 
+/** There the most specific scope alone decides. Here a rule for a wider one speaks of these images too, and accepts what was signed for it. */
+function rejected(scope: string, at: Place, outer: boolean, log: LossLog): void {
+  if (outer) log.weaker(at.path, 'these images are refused there; here they are accepted when they are signed as a wider scope demands')
+  else if (scope !== '') log.refused(at.path, 'these images are refused there; here no rule speaks of them')
+}
+
+function typesOf(at: Place): readonly string[] {
+  return optionalItems(at, maxRequirements).map((place) => text(openMembers(place)('type')))
+}
+
 function isBelow(inner: string, outer: string): boolean {
+  if (outer.startsWith('*.')) return (inner.split(/[/:]/, 1)[0] ?? '').endsWith(outer.slice(1))
   return outer === '' || inner.startsWith(`${outer}/`) || inner.startsWith(`${outer}:`)
 }
 
@@ -39,19 +59,15 @@ type Around = { readonly draft: Draft; readonly log: LossLog }
 function fromRequirements(scope: string, at: Place, nested: boolean, { draft, log }: Around): void {
   const images = fromScope(scope)
   const requirements = optionalItems(at, maxRequirements)
-  const types = requirements.map((place) => text(openMembers(place)('type')))
-  if (types.includes('reject')) {
-    if (scope !== '') log.note(at.path, 'these images are refused here since no rule speaks of them, unless another scope covers them')
-    return
-  }
-  if (images === undefined) return log.stricter(at.path, 'an image by digest is not matched here')
+  const types = typesOf(at)
+  if (images === undefined) return log.dropped(at.path, 'an image by digest is not matched here')
   if (types.every((type) => type === 'insecureAcceptAnything'))
     return log.stricter(at.path, 'there such images are accepted without a signature; here they are not')
   const known = requirements.filter((_place, index) => types[index] === 'sigstoreSigned')
   const lost = requirements.filter((_place, index) => types[index] !== 'sigstoreSigned' && types[index] !== 'insecureAcceptAnything')
   for (const place of lost) {
     if (known.length > 0) log.weaker(place.path, 'a signature in the form of GPG, which is not verified here')
-    else log.stricter(place.path, 'a signature in the form of GPG, which is not verified here: these images are not accepted')
+    else log.dropped(place.path, 'a signature in the form of GPG, which is not verified here: no rule speaks of these images')
   }
   if (nested && known.length > 0)
     log.stricter(at.path, 'there the most specific scope alone decides; here this one holds for the scopes inside it too')

@@ -3,7 +3,7 @@ import type { JsonObject, JsonValue } from '../json/parse.ts'
 import { isAbsent, items, openMembers, optionalItems, text, type Members, type Place } from '../json/shape.ts'
 import type { Decision } from '../policy/model.ts'
 import { kyvernoCondition } from './cel.ts'
-import { addRule, type Draft, type DraftRule } from './draft.ts'
+import { addRule, type Draft, type DraftRule, setUnmatched } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
 import { kyvernoAttestors, type KyvernoDemand } from './kyverno-attestors.ts'
 import { proofFields } from './proof.ts'
@@ -38,7 +38,7 @@ function fromOtherRule(field: Members, at: Place, draft: Draft, log: LossLog): v
   const image =
     Array.isArray(containers) && containers.length === 1 ? readPath((containers as readonly JsonValue[])[0], ['image']) : undefined
   if (typeof image === 'string') {
-    draft.unmatched = isAudit({ ...at, value: readPath(field('validate').value, ['failureAction']) }) ? 'warn' : 'deny'
+    setUnmatched(draft, isAudit({ ...at, value: readPath(field('validate').value, ['failureAction']) }) ? 'warn' : 'deny')
     return
   }
   log.note(at.path, 'the rule does not verify images')
@@ -69,7 +69,7 @@ type Around = { readonly draft: Draft; readonly log: LossLog }
 function fromEntry(at: Place, rule: string, usual: Decision, { draft, log }: Around): void {
   const field = openMembers(at)
   const images = imagesOf(field, log)
-  if (images.length === 0) return log.stricter(at.path, 'no image is named that can be matched here')
+  if (images.length === 0) return log.dropped(at.path, 'no image is named that can be matched here')
   if (!isAbsent(field('skipImageReferences'))) log.stricter(field('skipImageReferences').path, 'these images are judged here too')
   const decision = isAbsent(field('failureAction')) ? usual : isAudit(field('failureAction')) ? 'warn' : 'deny'
   const base = { name: nameFrom(rule), images, decision }
@@ -107,7 +107,7 @@ function signatureOf({ by, annotations, proof }: KyvernoDemand): JsonObject {
 function imagesOf(field: Members, log: LossLog): readonly string[] {
   return optionalItems(field('imageReferences'), maxImages).flatMap((place) => {
     const globs = fromKyvernoImage(text(place))
-    if (globs === undefined) log.stricter(place.path, 'an image by digest is not matched here')
+    if (globs === undefined) log.dropped(place.path, 'an image by digest is not matched here')
     else if (!/[*@:]/.test(text(place).slice(text(place).lastIndexOf('/') + 1)))
       log.stricter(place.path, 'there it matches no image, since it names no tag; here it matches every tag')
     return globs ?? []

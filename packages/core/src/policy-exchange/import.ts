@@ -3,7 +3,7 @@ import { CountersignError } from '../failure.ts'
 import type { JsonObject, JsonValue } from '../json/parse.ts'
 import { documentPlace, isAbsent, type Members, openMembers, type Place } from '../json/shape.ts'
 import type { Decision } from '../policy/model.ts'
-import { type Draft, finishDraft, newDraft } from './draft.ts'
+import { type Draft, finishDraft, newDraft, setUnmatched } from './draft.ts'
 import { fromClusterImagePolicy, fromControllerConfig } from './from-cluster-image-policy.ts'
 import { fromContainersPolicy, isContainersPolicy } from './from-containers-policy.ts'
 import { fromCosign } from './from-cosign.ts'
@@ -11,7 +11,7 @@ import { fromKyvernoCel } from './from-kyverno-cel.ts'
 import { fromKyverno } from './from-kyverno.ts'
 import { fromTrustPolicy } from './from-trust-policy.ts'
 import { unmatchedAnnotation } from './kyverno-images.ts'
-import { type Loss, type LossLog, lossLog } from './losses.ts'
+import { type Loss, type LossLog, lossLog, type OpenLoss, settleLosses } from './losses.ts'
 
 /** The kinds of policy that can be read and written. */
 export type ForeignKind = 'kyverno' | 'kyverno-ivp' | 'cluster-image-policy' | 'notary-trust-policy' | 'containers-policy' | 'cosign'
@@ -28,14 +28,17 @@ export type ImportOptions = { readonly name: string; readonly unmatched?: Decisi
 /** Makes one policy of documents: all that any of them demands. Throws `policy_malformed`. */
 export async function importPolicies(documents: readonly JsonValue[], options: ImportOptions): Promise<ImportedPolicy> {
   const draft = newDraft()
-  const losses: (Loss & { document: number })[] = []
+  const logs: (readonly OpenLoss[])[] = []
   const kinds: (ForeignKind | 'controller-config')[] = []
-  for (const [document, value] of documents.entries()) {
+  for (const value of documents) {
     const log = lossLog()
     kinds.push(await importOne(documentPlace(value, 'policy_malformed'), draft, log))
-    losses.push(...log.all.map((loss) => ({ ...loss, document })))
+    logs.push(log.all)
   }
   if (options.unmatched !== undefined) draft.unmatched = options.unmatched
+  // Only now: a later document may say what images come to that no rule speaks of.
+  const unmatched = draft.unmatched ?? 'deny'
+  const losses = logs.flatMap((log, document) => settleLosses(log, unmatched).map((loss) => ({ ...loss, document })))
   if (draft.unmatched === undefined) {
     const document = kinds.findIndex((kind) => kind === 'kyverno' || kind === 'kyverno-ivp' || kind === 'cluster-image-policy')
     const reason = 'images that no rule speaks of are admitted there, or as the cluster is set; here they are denied'
@@ -49,7 +52,8 @@ export function importCosign(line: string, images: readonly string[], options: I
   const [draft, log] = [newDraft(), lossLog()]
   fromCosign(line, images, draft, log)
   if (options.unmatched !== undefined) draft.unmatched = options.unmatched
-  return { policy: finishDraft(draft, options.name), losses: log.all.map((loss) => ({ ...loss, document: 0 })) }
+  const losses = settleLosses(log.all, draft.unmatched ?? 'deny').map((loss) => ({ ...loss, document: 0 }))
+  return { policy: finishDraft(draft, options.name), losses }
 }
 
 /** Our own note on what the cluster does anyway with images that the documents do not speak of. */
@@ -57,7 +61,7 @@ function readUnmatched(field: Members, draft: Draft): void {
   const metadata = isAbsent(field('metadata')) ? undefined : openMembers(field('metadata'))('annotations')
   if (metadata === undefined || isAbsent(metadata)) return
   const word = openMembers(metadata)(unmatchedAnnotation).value
-  if (word === 'allow' || word === 'warn' || word === 'deny') draft.unmatched = word
+  if (word === 'allow' || word === 'warn' || word === 'deny') setUnmatched(draft, word)
 }
 
 async function importOne(at: Place, draft: Draft, log: LossLog): Promise<ForeignKind | 'controller-config'> {

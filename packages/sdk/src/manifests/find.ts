@@ -80,7 +80,8 @@ function kindByLines(file: string, text: string): 'dockerfile' | 'image-list' | 
 }
 
 function isPlainList(text: string): boolean {
-  return !/^\s*(?:\[|-\s|---\s*$)/m.test(text)
+  // Blanks of one line alone: `\s` would run over all lines that follow, from each of them.
+  return !/^[ \t]*(?:\[|-[ \t\r\n]|---[ \t\r]*$)/m.test(text)
 }
 
 function kindByContent({ file }: ManifestText, trees: readonly Tree[]): Exclude<ManifestKind, 'dockerfile'> {

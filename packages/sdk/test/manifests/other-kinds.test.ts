@@ -5,6 +5,13 @@ import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mentioned, refusalOf } from './mentioned.ts'
 
+it('attack: an image list of empty lines takes no more time than reading it', async () => {
+  const begun = performance.now()
+  const { images } = await findImages(`r.example/a:1${'\n'.repeat(1_000_000)}`, 'images.txt')
+  expect(images.map(({ text }) => text)).toEqual(['r.example/a:1'])
+  expect(performance.now() - begun).toBeLessThan(10_000)
+})
+
 describe('the kind of a file is told', () => {
   it.for([
     ['Dockerfile', 'FROM a\n', 'dockerfile'],
