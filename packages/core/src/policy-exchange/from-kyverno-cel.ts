@@ -1,7 +1,6 @@
-/** Kyverno's `ImageValidatingPolicy` (policies.kyverno.io): the idioms of CEL that say who must have signed, to a policy. */
+/** Kyverno's `ImageValidatingPolicy` (policies.kyverno.io) to a policy. */
 import type { JsonObject, JsonValue } from '../json/parse.ts'
 import { isAbsent, openMembers, optionalItems, text, textMap, type Members, type Place } from '../json/shape.ts'
-import { compileCondition } from '../policy/condition.ts'
 import type { Decision } from '../policy/model.ts'
 import { addIdentity, addRule, type Draft, partyOf } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
@@ -9,10 +8,9 @@ import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './ke
 import { additionalExtensions, keylessIdentity } from './keyless.ts'
 import { demandsTimestamp, type Proof, proofFields, proofTogether } from './proof.ts'
 import type { LossLog } from './losses.ts'
-import { restrictionOf } from './kyverno-cel.ts'
+import { type CelDemand, readValidation } from './kyverno-validations.ts'
 
 const maxItems = 100
-const maxExpression = 8192
 
 type Attestor = { readonly by: JsonValue; readonly proof: Proof; readonly annotations: Readonly<Record<string, string>> }
 type Around = {
@@ -39,7 +37,7 @@ export async function fromKyvernoCel(at: Place, draft: Draft, log: LossLog): Pro
     const form = (['intoto', 'referrer'] as const).find((name) => !isAbsent(field(name)))
     if (form === 'intoto') types.set(text(field('name')), text(openMembers(field(form))('type')))
   }
-  const demands: Demand[] = []
+  const demands: CelDemand[] = []
   const around = { draft, log, attestors, types }
   for (const place of optionalItems(spec('validations'), maxItems)) {
     const field = openMembers(place)
@@ -48,15 +46,6 @@ export async function fromKyvernoCel(at: Place, draft: Draft, log: LossLog): Pro
   const actions = optionalItems(spec('validationActions'), maxItems).map(text)
   const decision: Decision = actions.length > 0 && !actions.includes('Deny') ? 'warn' : 'deny'
   for (const demand of demands) finishDemand(demand, { images: demand.images ?? images, decision }, around)
-}
-
-type Demand = {
-  readonly attestation?: string
-  readonly attestors: readonly string[]
-  readonly threshold: number
-  readonly conditions: string[]
-  readonly path: string
-  readonly images?: readonly string[]
 }
 
 function imagesOf(at: Place, log: LossLog): readonly string[] {
@@ -153,75 +142,7 @@ function keylessParty(keyless: Members, name: string, draft: Draft, log: LossLog
   return addIdentity(draft, name, { certificate: { issuer: { pattern: '(?s:.*)' }, subject: { pattern: '(?s:.*)' }, ...extensions } })
 }
 
-const mapOf = String.raw`images\.(?:containers|initContainers|ephemeralContainers)\.map\((\w+), `
-const signatures = new RegExp(String.raw`^${mapOf}verifyImageSignatures\(\1, \[([\w., -]*)\]\)\)\.all\((\w+), \3 (>|>=) (\d+)\)$`)
-const attested = new RegExp(
-  String.raw`^${mapOf}verifyAttestationSignatures\(\1, attestations\.(\w+), \[([\w., -]*)\]\)\)\.all\((\w+), \4 (>|>=) (\d+)\)$`,
-)
-const payload = new RegExp(String.raw`^${mapOf}(.*extractPayload\(\1, attestations\.(\w+)\).*)\)\.all\((\w+), \4\)$`, 's')
-
-async function readValidation(expression: string, path: string, demands: Demand[], around: Around): Promise<void> {
-  if (expression.length > maxExpression) return around.log.weaker(path, `an expression of ${expression.length} characters`)
-  const flat = spaced(expression.trim())
-  for (const part of flat.split(/ && (?=images\.)/)) await readPart(part, path, demands, around)
-}
-
-/** Written one way, but for what stands in quotes. */
-function spaced(expression: string): string {
-  return expression
-    .split(/("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')/)
-    .map((text, index) => {
-      if (index % 2 === 1) return text
-      return text
-        .replaceAll(/\s+/g, ' ')
-        .replaceAll(/ ?([[\](),]) ?/g, '$1')
-        .replaceAll(',', ', ')
-        .replaceAll(/\)(?=(?:&&|\|\||[<>=!]))/g, ') ')
-        .replaceAll(/(?<=&&|\|\||[<>=])\(/g, ' (')
-    })
-    .join('')
-}
-
-async function readPart(part: string, path: string, demands: Demand[], { log, draft, types }: Around): Promise<void> {
-  const restriction = restrictionOf(part)
-  if (restriction) {
-    draft.unmatched = 'deny'
-    return
-  }
-  const signed = signatures.exec(part)
-  const proven = attested.exec(part)
-  const [names, sign, bound] = signed === null ? [proven?.[3], proven?.[5], proven?.[6]] : [signed[2], signed[4], signed[5]]
-  if (names !== undefined) {
-    const attestors = [...names.matchAll(/attestors\.(\w+)/g)].map((match) => match[1] ?? '')
-    const threshold = Math.max(Number(bound) + (sign === '>' ? 1 : 0), 1)
-    const demand = { attestors, threshold, conditions: [], path, ...(proven?.[2] === undefined ? {} : { attestation: proven[2] }) }
-    // The same for init containers and ephemeral ones is the same demand: an image is judged wherever it is to run.
-    if (!demands.some((each) => each.attestation === demand.attestation && same(each, demand))) demands.push(demand)
-    return
-  }
-  const content = payload.exec(part)
-  const target = demands.filter(({ attestation }) => attestation === content?.[3])
-  const condition = content?.[2]?.replaceAll(/extractPayload\(\w+, attestations\.\w+\)/g, 'predicate')
-  const known = content?.[3] !== undefined && types.has(content[3])
-  if (condition === undefined || !known || target.length === 0 || !(await compiles(condition)))
-    return log.weaker(path, 'an expression of CEL that is none of the idioms for signatures and attestations')
-  for (const demand of target) if (!demand.conditions.includes(condition)) demand.conditions.push(condition)
-}
-
-function same(a: Demand, b: Demand): boolean {
-  return a.threshold === b.threshold && a.attestors.join() === b.attestors.join()
-}
-
-async function compiles(condition: string): Promise<boolean> {
-  try {
-    await compileCondition(condition, 'condition')
-    return true
-  } catch {
-    return false
-  }
-}
-
-function finishDemand(demand: Demand, base: { readonly images: readonly string[]; readonly decision: Decision }, around: Around): void {
+function finishDemand(demand: CelDemand, base: { readonly images: readonly string[]; readonly decision: Decision }, around: Around): void {
   const { draft, log, attestors, types } = around
   const known = demand.attestors.flatMap((name) => attestors.get(name) ?? [])
   if (known.length < demand.attestors.length) {

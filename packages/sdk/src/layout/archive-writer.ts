@@ -17,6 +17,7 @@ import type { Pack } from 'tar-stream'
 import { unwritableFile } from '../file-failure.ts'
 import type { Carrier, ListedManifest, ManifestReference, Repository, StoredManifest, WriteResult } from '../registry/repository.ts'
 import { checkDigest, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
+import { chunks, type ArchiveEntries, entryWriter } from './archive-entries.ts'
 import { indexType, refNameAnnotation } from './layout-index.ts'
 import { syncFolder } from './durable-file.ts'
 
@@ -81,66 +82,9 @@ async function drain(tar: Pack, target: FileHandle): Promise<void> {
   for await (const part of tar as AsyncIterable<Uint8Array>) await target.writeFile(part)
 }
 
-type Entries = {
-  readonly bytes: (path: string, bytes: Uint8Array) => Promise<void>
-  readonly stream: (path: string, size: number, parts: AsyncIterable<Uint8Array>) => Promise<void>
-}
-
-/** A tar file takes one entry at a time. */
-function entryWriter(tar: Pack, file: string): Entries {
-  let before: Promise<unknown> = Promise.resolve()
-  const stream: Entries['stream'] = (path, size, parts) => {
-    const mine = before.then(async () => {
-      try {
-        await writeEntry(tar, path, size, parts)
-      } catch (cause) {
-        // Half an entry cannot be taken back: the archive is lost with it.
-        tar.destroy()
-        throw cause instanceof CountersignError ? cause : unwritableFile(file, cause)
-      }
-    })
-    before = mine.catch(() => undefined)
-    return mine
-  }
-  return { stream, bytes: (path, bytes) => stream(path, bytes.length, chunks(bytes)) }
-}
-
-function writeEntry(tar: Pack, path: string, size: number, parts: AsyncIterable<Uint8Array>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const header = { name: path, size, mode: 0o644, mtime: new Date(0), uid: 0, gid: 0 }
-    const entry = tar.entry(header, (failure) => (failure === null || failure === undefined ? resolve() : reject(failure)))
-    entry.on('error', reject).on('close', () => reject(new CountersignError('io_failed', 'the archive was given up')))
-    const feed = async (): Promise<void> => {
-      for await (const part of parts) if (!entry.write(part)) await drained(entry)
-      entry.end(undefined)
-    }
-    feed().catch((cause: unknown) => {
-      entry.destroy(cause as Error)
-      reject(cause)
-    })
-  })
-}
-
-/** Resolves when more may be written, and when nobody takes anything any more. */
-function drained(entry: ReturnType<Pack['entry']>): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      entry.off('drain', done)
-      entry.off('close', done)
-      resolve()
-    }
-    entry.on('drain', done)
-    entry.on('close', done)
-  })
-}
-
-async function* chunks(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  if (bytes.length > 0) yield bytes
-}
-
 type Entry = Descriptor & { readonly tag?: string }
 
-function archiveRepository(name: string, entries: Entries): { readonly repository: Repository; readonly index: () => Uint8Array } {
+function archiveRepository(name: string, entries: ArchiveEntries): { readonly repository: Repository; readonly index: () => Uint8Array } {
   const blobs = new Map<Digest, Promise<void>>()
   const manifests = new Map<Digest, StoredManifest>()
   const listed: Entry[] = []

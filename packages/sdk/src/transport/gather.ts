@@ -3,41 +3,17 @@ import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { fallbackTag, legacyTag, type LegacySuffix } from '@countersign/core/oci/layouts'
 import type { Descriptor, ImageIndex, ImageManifest } from '@countersign/core/oci/model'
-import { formatPlatform, isPlatform } from '@countersign/core/oci/platform'
-import { type Gate, gate } from '../discover/bounded.ts'
+import { gate } from '../discover/bounded.ts'
 import { parseStoredManifest } from '../discover/entity.ts'
 import { layerKey } from '../discover/layer-key.ts'
 import { failureIn } from '../discover/reading.ts'
-import type { ManifestReference, Repository, StoredManifest } from '../registry/repository.ts'
+import type { ManifestReference, StoredManifest } from '../registry/repository.ts'
 import type { ImageRepositories } from '../sign/repositories.ts'
 import { readContributed } from '../write/stored-document.ts'
-import { type AccessoryTags, listAccessoryTags } from './accessory-tags.ts'
+import { listAccessoryTags } from './accessory-tags.ts'
 import { classifyReferrer } from './classify.ts'
-import { type CarriedAccessory, type CarriedManifest, type Inventory, inventoryLimits } from './inventory.ts'
-
-/** What of the image is taken. */
-export type GatherOptions = {
-  /** Of an index, the children of these platforms (`os/arch[/variant]`) alone; absent: all. */
-  readonly platforms?: readonly string[]
-  /** The image itself and what refers to it, without children and without signatures on signatures. */
-  readonly shallow?: boolean
-  /** Of what refers to them; absent: everything. */
-  readonly wanted?: (accessory: CarriedAccessory) => boolean
-}
-
-type Walk = {
-  readonly source: ImageRepositories
-  readonly through: Gate
-  readonly tags: AccessoryTags
-  readonly options: GatherOptions
-  readonly manifests: Map<Digest, CarriedManifest>
-  readonly accessories: Map<string, CarriedAccessory>
-  readonly unreadable: CountersignError[]
-  /** Of each subject: 0 for the image and its children, 1 for what refers to them … */
-  readonly levels: Map<Digest, number>
-  /** The referrers API of the source, once it is known to be missing. */
-  noReferrers: boolean
-}
+import { type CarriedAccessory, type Inventory, inventoryLimits } from './inventory.ts'
+import { type GatherOptions, takeImage, takeManifest, type InventoryWalk } from './walk.ts'
 
 /**
  * Everything of an image. What cannot be listed throws: a copy that does not know what there is would lose it in silence. Throws
@@ -45,7 +21,7 @@ type Walk = {
  */
 export async function gatherInventory(source: ImageRepositories, root: Descriptor, options: GatherOptions = {}): Promise<Inventory> {
   const tags = await listAccessoryTags(source.signatures)
-  const walk: Walk = {
+  const walk: InventoryWalk = {
     source,
     through: gate(inventoryLimits.parallelism),
     tags,
@@ -62,72 +38,13 @@ export async function gatherInventory(source: ImageRepositories, root: Descripto
 }
 
 /** Answers arrive in any order; what is shown and written does not depend on it. */
-function inOrder({ accessories, levels }: Walk): readonly CarriedAccessory[] {
+function inOrder({ accessories, levels }: InventoryWalk): readonly CarriedAccessory[] {
   const key = ({ subject, layout, manifest }: CarriedAccessory): string => `${levels.get(subject) ?? 0} ${layout} ${manifest}`
   return [...accessories.values()].toSorted((a, b) => (key(a) < key(b) ? -1 : 1))
 }
 
-async function takeImage(walk: Walk, digest: Digest, depth: number): Promise<void> {
-  if (walk.manifests.has(digest)) return
-  const stored = await walk.through(() => walk.source.images.manifest({ digest }))
-  if (stored === undefined) {
-    throw new CountersignError('artifact_not_found', `${walk.source.images.name}@${digest} is listed by the index, but does not exist`)
-  }
-  const manifest = parseStoredManifest(stored)
-  if (manifest === undefined) {
-    throw new CountersignError('not_supported', `${digest} is neither an image nor an index`, { found: stored.mediaType.slice(0, 120) })
-  }
-  const wanted =
-    manifest.kind === 'index' && walk.options.shallow !== true
-      ? manifest.manifests.filter((child) => depth > 0 || isWantedPlatform(walk.options, child))
-      : []
-  await takeManifest(walk, walk.source.images, stored, manifest, wanted, depth)
-}
-
-function isWantedPlatform({ platforms }: GatherOptions, { platform }: Descriptor): boolean {
-  if (platforms === undefined) return true
-  if (platform === undefined) return false
-  return platforms.some((named) => isPlatform(formatPlatform(platform), named))
-}
-
-/** Notes a manifest, and with an index whatever it lists. */
-async function takeManifest(
-  walk: Walk,
-  from: Repository,
-  stored: StoredManifest,
-  manifest: ImageManifest | ImageIndex,
-  children: readonly Descriptor[],
-  depth: number,
-): Promise<void> {
-  if (walk.manifests.size >= inventoryLimits.manifests || depth > inventoryLimits.depth) {
-    throw new CountersignError(
-      'limit_exceeded',
-      `more than ${inventoryLimits.manifests} manifests or ${inventoryLimits.depth} levels belong to this image`,
-    )
-  }
-  const blobs = manifest.kind === 'index' ? [] : [manifest.config, ...manifest.layers].filter((blob) => !isForeign(blob))
-  walk.manifests.set(stored.digest, { stored, manifest, from, blobs, children: children.map(({ digest }) => digest) })
-  await Promise.all(
-    children.map(async ({ digest }) => {
-      if (from === walk.source.images) return takeImage(walk, digest, depth + 1)
-      if (walk.manifests.has(digest)) return undefined
-      const child = await walk.through(() => from.manifest({ digest }))
-      const parsed = child === undefined ? undefined : parseStoredManifest(child)
-      if (child === undefined || parsed === undefined) {
-        throw new CountersignError('registry_failed', `${from.name} lacks ${digest}, which ${stored.digest} lists`)
-      }
-      return takeManifest(walk, from, child, parsed, parsed.kind === 'index' ? parsed.manifests : [], depth + 1)
-    }),
-  )
-}
-
-/** Layers that are to be fetched from elsewhere (image-spec 1.1, layer.md, "Non-Distributable Layers"): registries do not hold them. */
-function isForeign({ mediaType }: Descriptor): boolean {
-  return mediaType.includes('.nondistributable.') || mediaType.includes('.foreign.')
-}
-
 /** What refers to these manifests, then what refers to that, level by level. */
-async function visitSubjects(walk: Walk, subjects: readonly Digest[], level: number): Promise<void> {
+async function visitSubjects(walk: InventoryWalk, subjects: readonly Digest[], level: number): Promise<void> {
   for (const subject of subjects) walk.levels.set(subject, level)
   const found = (await Promise.all(subjects.map((subject) => visitSubject(walk, subject, level)))).flat()
   const next = [...new Set(found)]
@@ -139,7 +56,7 @@ async function visitSubjects(walk: Walk, subjects: readonly Digest[], level: num
 }
 
 /** The digests of what refers to one subject and was not known. */
-async function visitSubject(walk: Walk, subject: Digest, level: number): Promise<readonly Digest[]> {
+async function visitSubject(walk: InventoryWalk, subject: Digest, level: number): Promise<readonly Digest[]> {
   const listed = await listReferrers(walk, subject, level)
   const writers = walk.tags.writers(subject)
   const legacy = await Promise.all((['sig', 'att', 'sbom'] as const).map((suffix) => readLegacy(walk, subject, suffix, level)))
@@ -171,7 +88,7 @@ function holdsAll(document: StoredManifest, own: StoredManifest): boolean {
 }
 
 /** Referrers API and fallback index. The tag of the latter is asked for by name too: some registries hide it from their list. */
-async function listReferrers(walk: Walk, subject: Digest, level: number): Promise<ReadonlySet<Digest>> {
+async function listReferrers(walk: InventoryWalk, subject: Digest, level: number): Promise<ReadonlySet<Digest>> {
   const { signatures } = walk.source
   const found = new Set<Digest>()
   if (!walk.noReferrers) {
@@ -189,7 +106,7 @@ async function listReferrers(walk: Walk, subject: Digest, level: number): Promis
 }
 
 async function readLegacy(
-  walk: Walk,
+  walk: InventoryWalk,
   subject: Digest,
   suffix: LegacySuffix,
   level: number,
@@ -201,7 +118,7 @@ async function readLegacy(
 }
 
 /** A manifest that something lists; one that is not there or not what it should be is noted and cannot be carried. */
-async function readAccessory(walk: Walk, reference: ManifestReference): Promise<StoredManifest | undefined> {
+async function readAccessory(walk: InventoryWalk, reference: ManifestReference): Promise<StoredManifest | undefined> {
   const { signatures } = walk.source
   const name = 'tag' in reference ? reference.tag : reference.digest
   try {
@@ -217,7 +134,7 @@ async function readAccessory(walk: Walk, reference: ManifestReference): Promise<
   }
 }
 
-async function takeReferrer(walk: Walk, subject: Digest, reference: ManifestReference): Promise<Digest | undefined> {
+async function takeReferrer(walk: InventoryWalk, subject: Digest, reference: ManifestReference): Promise<Digest | undefined> {
   const stored = await readAccessory(walk, reference)
   if (stored === undefined) return undefined
   const manifest = parsedAccessory(walk, stored)
@@ -228,7 +145,7 @@ async function takeReferrer(walk: Walk, subject: Digest, reference: ManifestRefe
   return note(walk, accessory, stored, manifest)
 }
 
-async function takeLegacy(walk: Walk, subject: Digest, suffix: LegacySuffix, stored: StoredManifest): Promise<Digest | undefined> {
+async function takeLegacy(walk: InventoryWalk, subject: Digest, suffix: LegacySuffix, stored: StoredManifest): Promise<Digest | undefined> {
   const manifest = parsedAccessory(walk, stored)
   if (manifest?.kind !== 'manifest') return undefined
   const kind = suffix === 'sig' ? 'signature' : suffix === 'att' ? 'attestation' : 'sbom'
@@ -242,7 +159,7 @@ async function takeLegacy(walk: Walk, subject: Digest, suffix: LegacySuffix, sto
   return note(walk, accessory, stored, manifest)
 }
 
-function parsedAccessory(walk: Walk, stored: StoredManifest): ImageManifest | ImageIndex | undefined {
+function parsedAccessory(walk: InventoryWalk, stored: StoredManifest): ImageManifest | ImageIndex | undefined {
   try {
     const manifest = parseStoredManifest(stored)
     if (manifest === undefined) {
@@ -259,7 +176,7 @@ function parsedAccessory(walk: Walk, stored: StoredManifest): ImageManifest | Im
 }
 
 async function note(
-  walk: Walk,
+  walk: InventoryWalk,
   accessory: CarriedAccessory,
   stored: StoredManifest,
   manifest: ImageManifest | ImageIndex,
