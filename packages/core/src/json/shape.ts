@@ -45,6 +45,13 @@ export function members(at: Place, known: readonly string[]): Members {
   return memberOf(at, object)
 }
 
+/** Which of these members an object has. Fails when it has none of them, or several. */
+export function oneMember<const Name extends string>(at: Place, field: Members, names: readonly Name[]): Name {
+  const [name, more] = names.filter((each) => !isAbsent(field(each)))
+  if (name !== undefined && more === undefined) return name
+  return refuse(at, `expected one of ${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`)
+}
+
 /** An object that may have other members than those that will be read. */
 export function openMembers(at: Place): Members {
   return memberOf(at, readObject(at))
@@ -72,6 +79,15 @@ export function items(at: Place, max: number): readonly Place[] {
   if (!Array.isArray(value)) return refuse(at, `expected an array, found ${kindOf(value)}`)
   if (value.length > max) refuse(at, `${value.length} items`, { expected: `at most ${max}` })
   return (value as readonly JsonValue[]).map((item, index) => ({ value: item, path: `${at.path}[${index}]`, code: at.code }))
+}
+
+/** Refuses two items of one name. `what` they are, in the plural. */
+export function refuseTwice(at: Place, named: readonly { readonly name: string }[], what: string): void {
+  const names = new Set<string>()
+  for (const { name } of named) {
+    if (names.has(name)) refuse(at, `two ${what} are called ${name}`)
+    names.add(name)
+  }
 }
 
 /** The items of an array that may be absent. */

@@ -14,10 +14,12 @@ import {
   items,
   members,
   nonEmptyText,
+  oneMember,
   oneOf,
   optional,
   optionalItems,
   refuse,
+  refuseTwice,
   text,
   textMap,
   type Members,
@@ -46,8 +48,7 @@ export function parseCases(value: JsonValue, nowMs: number): CaseDocument {
   const policy = optional(field('policy'), bounded)
   const cases = items(field('cases'), maxCases).map((place) => readCase(place, now))
   if (cases.length === 0) return refuse(field('cases'), 'no case')
-  const twice = cases.find(({ name }, index) => cases.findIndex((other) => other.name === name) !== index)
-  if (twice !== undefined) refuse(field('cases'), `two cases are called ${twice.name}`)
+  refuseTwice(field('cases'), cases, 'cases')
   return { ...(policy === undefined ? {} : { policy }), keys: optionalItems(field('keys'), maxKeys).map(bounded), cases }
 }
 
@@ -73,8 +74,7 @@ function readCase(at: Place, documentNow: number): PolicyCase {
 }
 
 function readSubject(at: Place, field: Members): CaseSubject {
-  const [kind, more] = (['image', 'file', 'verify'] as const).filter((name) => !isAbsent(field(name)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of image, file and verify')
+  const kind = oneMember(at, field, ['image', 'file', 'verify'])
   const about = ['digest', 'mediaType', 'platforms'].find((name) => !isAbsent(field(name)))
   if (kind === 'verify') {
     if (about !== undefined) refuse(field(about), 'what is really verified says it itself')

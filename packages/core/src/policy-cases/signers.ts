@@ -2,7 +2,7 @@
 import { utf8 } from '../bytes.ts'
 import { digestFromBytes, type Digest } from '../digest.ts'
 import { CountersignError, unreachable } from '../failure.ts'
-import { count, entries, isAbsent, members, optional, refuse, text, type Place } from '../json/shape.ts'
+import { count, entries, isAbsent, members, oneMember, optional, refuse, text, type Place } from '../json/shape.ts'
 import { keyFingerprint } from '../keys/public-key.ts'
 import { extensionArcs } from '../policy/extensions.ts'
 import { bounded, isObject } from '../policy/fields.ts'
@@ -19,8 +19,7 @@ const maxExtensions = 32
 export function readSigner(at: Place): CaseSigner {
   if (!isObject(at)) return { kind: 'identity', name: bounded(at), key: 0 }
   const field = members(at, ['identity', 'key', 'certificate', 'outsider'])
-  const [kind, more] = (['identity', 'certificate', 'outsider'] as const).filter((name) => !isAbsent(field(name)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of identity, certificate and outsider')
+  const kind = oneMember(at, field, ['identity', 'certificate', 'outsider'])
   if (kind !== 'identity' && !isAbsent(field('key'))) refuse(field('key'), 'belongs to an identity')
   if (kind === 'identity') return { kind, name: bounded(field(kind)), key: optional(field('key'), count) ?? 0 }
   if (kind === 'outsider') return { kind, name: bounded(field(kind)) }

@@ -1,7 +1,7 @@
 /** Readers of what several parts of a policy have in common. */
 import { compileGlob } from '../glob.ts'
 import { CountersignError } from '../failure.ts'
-import { isAbsent, items, members, nonEmptyText, optional, readObject, refuse, text, type Place } from '../json/shape.ts'
+import { isAbsent, items, members, nonEmptyText, oneMember, optional, readObject, refuse, text, type Place } from '../json/shape.ts'
 import type { TimeRange } from '../trust/model.ts'
 import { parseTime } from '../trust/time-range.ts'
 import type { NameMatch } from '../verify/policy.ts'
@@ -70,8 +70,7 @@ export function readWindow(from: Place, until: Place): TimeRange | undefined {
 export function readNameMatch(at: Place): NameMatch {
   if (typeof at.value === 'string') return { kind: 'exact', value: bounded(at) }
   const field = members(at, ['exact', 'glob', 'pattern'])
-  const [kind, more] = (['exact', 'glob', 'pattern'] as const).filter((name) => !isAbsent(field(name)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of exact, glob and pattern')
+  const kind = oneMember(at, field, ['exact', 'glob', 'pattern'])
   const value = kind === 'glob' ? readGlob(field(kind)) : bounded(field(kind))
   return { kind, value }
 }
@@ -90,8 +89,13 @@ export function readGlob(at: Place): string {
 
 /** A text of 1 to 1,024 characters. */
 export function bounded(at: Place): string {
+  return textUpTo(at, maxText)
+}
+
+/** A text of 1 to `max` characters. */
+export function textUpTo(at: Place, max: number): string {
   const value = nonEmptyText(at)
-  return value.length > maxText ? refuse(at, `${value.length} characters`, { expected: `at most ${maxText}` }) : value
+  return value.length > max ? refuse(at, `${value.length} characters`, { expected: `at most ${max}` }) : value
 }
 
 /** The lists of a match; at least one image or file glob, or media type. */

@@ -1,8 +1,20 @@
 /** Reads the identities of a policy, and the keys of its revocation lists. */
 import { parseDigest } from '../digest.ts'
-import { entries, isAbsent, items, members, nonEmptyText, optional, optionalItems, refuse, text, type Place } from '../json/shape.ts'
+import {
+  entries,
+  isAbsent,
+  items,
+  members,
+  oneMember,
+  optional,
+  optionalItems,
+  refuse,
+  refuseTwice,
+  text,
+  type Place,
+} from '../json/shape.ts'
 import { extensionArcs } from './extensions.ts'
-import { bounded, isObject, readBoolean, readName, readNameMatch, readWindow } from './fields.ts'
+import { bounded, isObject, readBoolean, readName, readNameMatch, readWindow, textUpTo } from './fields.ts'
 import type { KeySource, PolicyIdentity, PolicyKey, RevocationSource } from './model.ts'
 import { readOwnCertificate } from './own-certificates.ts'
 
@@ -27,8 +39,7 @@ function readIdentity(name: string, at: Place): PolicyIdentity {
   const field = members(at, ['keys', 'certificate', 'x509', 'person', 'roles'])
   const person = optional(field('person'), readName)
   const roles = optionalItems(field('roles'), maxRoles).map(readName)
-  const [kind, more] = (['keys', 'certificate', 'x509'] as const).filter((each) => !isAbsent(field(each)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of keys, certificate and x509')
+  const kind = oneMember(at, field, ['keys', 'certificate', 'x509'])
   const place = field(kind)
   const signer =
     kind === 'keys' ? { kind, keys: readKeys(place) } : kind === 'certificate' ? readCertificateMatch(place) : readOwnCertificate(place)
@@ -42,26 +53,20 @@ function readKeys(at: Place): readonly PolicyKey[] {
 }
 
 function readKey(at: Place): PolicyKey {
-  if (!isObject(at)) return { source: { kind: 'pem', pem: readPem(at) }, path: at.path }
+  if (!isObject(at)) return { source: { kind: 'pem', pem: textUpTo(at, maxPem) }, path: at.path }
   const field = members(at, ['pem', 'name', 'fingerprint', 'validFrom', 'validUntil'])
-  const [kind, more] = (['pem', 'name', 'fingerprint'] as const).filter((each) => !isAbsent(field(each)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of pem, name and fingerprint')
+  const kind = oneMember(at, field, ['pem', 'name', 'fingerprint'])
   const validFor = readWindow(field('validFrom'), field('validUntil'))
   return { source: readSource(kind, field(kind)), ...(validFor === undefined ? {} : { validFor }), path: at.path }
 }
 
 function readSource(kind: KeySource['kind'], at: Place): KeySource {
-  if (kind === 'pem') return { kind, pem: readPem(at) }
+  if (kind === 'pem') return { kind, pem: textUpTo(at, maxPem) }
   if (kind === 'name') return { kind, name: bounded(at) }
   const fingerprint = text(at)
   return parseDigest(fingerprint)?.startsWith('sha256:') === true
     ? { kind, fingerprint }
     : refuse(at, 'not a fingerprint', { expected: 'sha256: and 64 lower-case hex digits of the SubjectPublicKeyInfo' })
-}
-
-function readPem(at: Place): string {
-  const pem = nonEmptyText(at)
-  return pem.length > maxPem ? refuse(at, `${pem.length} characters`, { expected: `at most ${maxPem}` }) : pem
 }
 
 function readCertificateMatch(at: Place): Extract<PolicyIdentity['signer'], { kind: 'certificate' }> {
@@ -101,8 +106,8 @@ export function readRevocations(at: Place): readonly RevocationSource[] {
     const minVersion = optional(field('minVersion'), readPositive) ?? 1
     return { name: readName(field('name')), keys, threshold, minVersion, required: readBoolean(field('required'), true), path: place.path }
   })
-  const twice = sources.find(({ name }, index) => sources.findIndex((other) => other.name === name) !== index)
-  return twice === undefined ? sources : refuse(at, `two lists are called ${twice.name}`)
+  refuseTwice(at, sources, 'lists')
+  return sources
 }
 
 /** An integer from 1 to 2^53-1. */

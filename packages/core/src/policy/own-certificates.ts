@@ -1,13 +1,13 @@
 /** Identities certified by an authority of one's own: read from a policy, and compiled into what a verification demands. */
 import { bytesToHex, utf8 } from '../bytes.ts'
 import { CountersignError } from '../failure.ts'
-import { isAbsent, items, members, nonEmptyText, optional, optionalItems, refuse, text, type Place } from '../json/shape.ts'
+import { isAbsent, items, members, oneMember, optional, optionalItems, refuse, text, type Place } from '../json/shape.ts'
 import { decodePem } from '../pem.ts'
 import type { Primitives } from '../primitives.ts'
 import type { NameMatch, OwnAuthority } from '../verify/policy.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { purposeOid } from '../x509/oids.ts'
-import { bounded, isObject, readNameMatch, readWindow } from './fields.ts'
+import { bounded, isObject, readNameMatch, readWindow, textUpTo } from './fields.ts'
 import type { CertificateSource, OwnCertificateMatch, PolicyIdentity } from './model.ts'
 import { compileName } from './name-match.ts'
 
@@ -52,15 +52,10 @@ export function readOwnCertificate(at: Place): OwnCertificateMatch {
 }
 
 function readSource(at: Place): CertificateSource {
-  if (!isObject(at)) return { kind: 'pem', pem: readPem(at) }
+  if (!isObject(at)) return { kind: 'pem', pem: textUpTo(at, maxPem) }
   const field = members(at, ['pem', 'file'])
-  if (isAbsent(field('pem')) === isAbsent(field('file'))) return refuse(at, 'expected one of pem and file')
-  return isAbsent(field('file')) ? { kind: 'pem', pem: readPem(field('pem')) } : { kind: 'file', file: bounded(field('file')) }
-}
-
-function readPem(at: Place): string {
-  const pem = nonEmptyText(at)
-  return pem.length > maxPem ? refuse(at, `${pem.length} characters`, { expected: `at most ${maxPem}` }) : pem
+  const kind = oneMember(at, field, ['pem', 'file'])
+  return kind === 'pem' ? { kind, pem: textUpTo(field(kind), maxPem) } : { kind, file: bounded(field(kind)) }
 }
 
 function readPurpose(at: Place): string {

@@ -9,7 +9,20 @@ import { unreachable } from '../failure.ts'
 import { compileGlob } from '../glob.ts'
 import type { JsonObject } from '../json/parse.ts'
 import { parseJsonAs } from '../json/parse.ts'
-import { count, documentPlace, isAbsent, items, members, nonEmptyText, oneOf, optional, refuse, text, type Place } from '../json/shape.ts'
+import {
+  count,
+  documentPlace,
+  isAbsent,
+  items,
+  members,
+  nonEmptyText,
+  oneMember,
+  oneOf,
+  optional,
+  refuse,
+  text,
+  type Place,
+} from '../json/shape.ts'
 import type { NameMatch } from '../verify/policy.ts'
 import { bounded, readMoment, readName, readNameMatch } from './fields.ts'
 
@@ -79,8 +92,7 @@ function readEntry(at: Place): RevocationEntry {
 
 function readTarget(at: Place): RevocationTarget {
   const field = members(at, ['key', 'certificate', 'logEntry', 'artifact', 'signature'])
-  const [kind, more] = (['key', 'certificate', 'logEntry', 'artifact', 'signature'] as const).filter((name) => !isAbsent(field(name)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of key, certificate, logEntry, artifact and signature')
+  const kind = oneMember(at, field, ['key', 'certificate', 'logEntry', 'artifact', 'signature'])
   const place = field(kind)
   if (kind === 'key') return { kind, fingerprint: readDigest(place) }
   if (kind === 'artifact') return { kind, digest: readDigest(place) }

@@ -1,5 +1,18 @@
 /** Reads the groups and rules of a policy. */
-import { entries, isAbsent, items, members, optional, optionalItems, refuse, text, textMap, type Place } from '../json/shape.ts'
+import {
+  entries,
+  isAbsent,
+  items,
+  members,
+  oneMember,
+  optional,
+  optionalItems,
+  refuse,
+  refuseTwice,
+  text,
+  textMap,
+  type Place,
+} from '../json/shape.ts'
 import { predicateTypeOf } from '../predicate/types.ts'
 import { signaturePredicateType } from '../statement/statement.ts'
 import { bounded, isObject, readBoolean, readDecision, readDuration, readMatch, readMoment, readName } from './fields.ts'
@@ -59,8 +72,7 @@ export function readParty(at: Place, names: Names, depth = 0): Party {
 function readGroup(at: Place, names: Names, depth: number): Extract<Party, { kind: 'group' }> {
   if (depth > maxDepth) return refuse(at, `groups inside each other deeper than ${maxDepth} levels, or in a circle`)
   const field = members(at, ['threshold', 'of', 'allOf', 'anyOf', 'distinct', 'roles'])
-  const [form, more] = (['of', 'allOf', 'anyOf'] as const).filter((name) => !isAbsent(field(name)))
-  if (form === undefined || more !== undefined) return refuse(at, 'expected one of of, allOf and anyOf')
+  const form = oneMember(at, field, ['of', 'allOf', 'anyOf'])
   const of = items(field(form), maxParties).map((place) => readParty(place, names, depth))
   if (of.length === 0) return refuse(field(form), 'nobody: such a group would be vacuous')
   const threshold = form === 'of' ? readPositive(field('threshold')) : form === 'allOf' ? of.length : 1
@@ -107,14 +119,13 @@ function readDistinct(at: Place): Distinct {
 export function readRules(at: Place, names: Names): readonly PolicyRule[] {
   const rules = items(at, maxRules).map((place) => readRule(place, names))
   if (rules.length === 0) return refuse(at, 'no rule: such a policy would allow everything')
-  const twice = rules.find(({ name }, index) => rules.findIndex((other) => other.name === name) !== index)
-  return twice === undefined ? rules : refuse(at, `two rules are called ${twice.name}`)
+  refuseTwice(at, rules, 'rules')
+  return rules
 }
 
 function readRule(at: Place, names: Names): PolicyRule {
   const field = members(at, ['name', 'match', 'signature', 'attestation', 'platforms', 'onMissing', 'onFail'])
-  const [kind, more] = (['signature', 'attestation', 'platforms'] as const).filter((each) => !isAbsent(field(each)))
-  if (kind === undefined || more !== undefined) return refuse(at, 'expected one of signature, attestation and platforms')
+  const kind = oneMember(at, field, ['signature', 'attestation', 'platforms'])
   const match = optional(field('match'), (place) => readMatch(place))
   return {
     name: readName(field('name')),
