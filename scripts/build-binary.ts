@@ -1,6 +1,6 @@
 /**
  * Builds the single-file executable for this platform into `dist/countersign`: Node itself, the command in pieces, and their compiled code
- * (see docs/adr/0010-single-file-executable.md).
+ * (see docs/adr/0009-single-file-executable.md).
  */
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'

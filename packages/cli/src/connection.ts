@@ -79,6 +79,11 @@ export function imagePlaces(invocation: Invocation, image: ImageReference): Imag
   return { image, ...signatureRepository(invocation.flags), connection: connectionFromFlags(invocation) }
 }
 
+/** An image as it was typed; with `--local-image` it is a layout. Throws `reference_malformed`. */
+export function typedImage(flags: FlagValues, subject: string): ImageReference {
+  return parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject)
+}
+
 /** The repository that keeps the signatures, when it is another than the image's. */
 export function signatureRepository(flags: FlagValues): { readonly signatureRepository?: ImageReference } {
   const name = flags.text('signature-repository')

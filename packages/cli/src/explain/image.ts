@@ -1,5 +1,4 @@
 /** Verifies an image as `verify` does, and listens. */
-import { parseReference } from '@countersign/core/oci/reference'
 import type { Evidence } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import type { Discovery } from '@countersign/sdk/discover/found'
@@ -11,7 +10,7 @@ import { verifyImageIn } from '@countersign/sdk/verify/image'
 import { countsFor } from '@countersign/sdk/verify/outcome'
 import type { FoundLayout, ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { connectionFromFlags, signatureRepository, typedImage } from '../connection.ts'
 import { namesNobody } from '../demands/accepting.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
 import { type Demands, demandsFromFlags } from '../demands/policy.ts'
@@ -31,7 +30,7 @@ const anybody = { kind: 'any_certified_signer_UNSAFE', reason: 'to say who signe
 /** Verifies an image and keeps what was seen on the way. Throws only what stands before the first request. */
 export async function explainImage(invocation: Invocation, subject: string, content: ContentDemand): Promise<Explained> {
   const { flags } = invocation
-  const image = parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject)
+  const image = typedImage(flags, subject)
   const log = createTraceLog()
   const run = createRegistryRun({ ...connectionFromFlags(invocation), trace: log.trace })
   let discovery: Discovery | undefined

@@ -1,7 +1,6 @@
 /** `--policy FILE` of the verbs that verify: each image or file has a verdict, with what was looked at and why. */
 import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
-import { parseReference } from '@countersign/core/oci/reference'
 import { gate } from '@countersign/sdk/discover/bounded'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
 import { openImageRepositories } from '@countersign/sdk/sign/repositories'
@@ -9,7 +8,7 @@ import { judgeImageIn, type ImageVerdict } from '@countersign/sdk/verify/by-poli
 import { type FileEvidence, type FileVerdict, judgeFile } from '@countersign/sdk/verify/file-by-policy'
 import type { JudgingRequest } from '@countersign/sdk/verify/judging'
 import type { Invocation } from '../command/invocation.ts'
-import { maxWorkers, signatureRepository, verifyingConnection } from '../connection.ts'
+import { maxWorkers, signatureRepository, verifyingConnection, typedImage } from '../connection.ts'
 import { evidenceBeside } from '../demands/evidence-beside.ts'
 import { failOnWarn } from '../demands/fail-on.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
@@ -29,7 +28,7 @@ export async function verifyImagesByPolicy(invocation: Invocation, path: string)
     subjects.map((subject) =>
       through(async (): Promise<ImageVerdict | CountersignError> => {
         try {
-          const image = parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject)
+          const image = typedImage(flags, subject)
           const repositories = await openImageRepositories(run, { image, ...signatureRepository(flags) })
           return await judgeImageIn(repositories, { image, ...request })
         } catch (thrown) {

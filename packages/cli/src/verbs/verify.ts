@@ -1,6 +1,6 @@
 /** `countersign verify` and `countersign verify-attestation`. */
 import { CountersignError } from '@countersign/core/failure'
-import { type ImageReference, parseReference } from '@countersign/core/oci/reference'
+import type { ImageReference } from '@countersign/core/oci/reference'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { createRegistryRun, type RegistryRun } from '@countersign/sdk/open-repository'
 import { gate } from '@countersign/sdk/discover/bounded'
@@ -9,7 +9,7 @@ import { nameWarning } from '@countersign/sdk/verify/bound-name'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
-import { maxWorkers, signatureRepository, verifyingConnection } from '../connection.ts'
+import { maxWorkers, signatureRepository, verifyingConnection, typedImage } from '../connection.ts'
 import { namesNobody } from '../demands/accepting.ts'
 import { annotationsFromFlags, type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
@@ -72,7 +72,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature')
   const images = subjects.map((subject) => ({
     subject,
-    image: parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject),
+    image: typedImage(flags, subject),
   }))
   const connection = verifyingConnection(invocation, images.length)
   const run = createRegistryRun(connection)

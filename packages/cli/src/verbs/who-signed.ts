@@ -1,13 +1,12 @@
 /** Keyless verification without an identity is refused; what is shown in its place is who signed, proven, and how to accept them. */
 import { CountersignError } from '@countersign/core/failure'
-import { parseReference } from '@countersign/core/oci/reference'
 import type { Evidence, Refusal, Verification } from '@countersign/core/verify/evidence'
 import type { ContentDemand } from '@countersign/core/verify/policy'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
 import { openImageRepositories } from '@countersign/sdk/sign/repositories'
 import { verifyImageIn } from '@countersign/sdk/verify/image'
 import type { Invocation } from '../command/invocation.ts'
-import { connectionFromFlags, signatureRepository } from '../connection.ts'
+import { connectionFromFlags, signatureRepository, typedImage } from '../connection.ts'
 import { acceptingLines } from '../demands/accepting.ts'
 import { type Demands, demandsFromFlags, type VerifiedThing } from '../demands/policy.ts'
 import { signerFromFlags } from '../demands/signers.ts'
@@ -31,7 +30,7 @@ const maxSigners = 20
 export function showImageSigners(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
   const { flags, terminal } = invocation
   return showSigners(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature', async (subject, demands) => {
-    const image = parseReference(flags.boolean('local-image', false) ? `oci:${subject}` : subject)
+    const image = typedImage(flags, subject)
     const run = createRegistryRun(connectionFromFlags(invocation))
     try {
       const repositories = await openImageRepositories(run, { image, ...signatureRepository(flags) })
