@@ -1,4 +1,5 @@
 /** From a command line to an exit code: finds the verb, reads its flags, runs its body, writes the report. */
+import { statSync } from 'node:fs'
 import { CountersignError, outcomeOf } from '@countersign/core/failure'
 import { type FlagValues, flagValues, type Layer } from './command/flag-values.ts'
 import type { Command, Verb } from './command/model.ts'
@@ -162,18 +163,31 @@ function checkSubjects(command: Command, parsed: ParsedArguments): void {
       hint: 'Check that the variable it comes from is set.',
     })
   }
+  if (/^IMAGE…?$/.test(command.subjects)) for (const subject of parsed.subjects) refuseFileAsImage(command, subject)
   const least = command.insteadOfSubjects !== undefined && parsed.given.has(command.insteadOfSubjects) ? 0 : command.least
   if (count >= least && count <= command.most) return
   throw new CountersignError(
     'usage',
     count < command.least
       ? `${command.name} needs ${command.subjects}`
-      : `${command.name} takes no more than ${command.most} of ${command.subjects || 'them'}`,
+      : command.most === 0
+        ? `${command.name} takes flags only`
+        : `${command.name} takes no more than ${command.most} of ${command.subjects}`,
     {
       found: count === 0 ? 'none' : `${count}`,
       hint: `For example: ${command.examples[0].line}`,
     },
   )
+}
+
+/** `verify app.tar.gz` would ask a public registry for an image of that name: nobody named a registry, and the file is here. */
+function refuseFileAsImage({ name }: Command, subject: string): void {
+  if (/[/:@]/.test(subject) || statSync(subject, { throwIfNoEntry: false })?.isFile() !== true) return
+  const forFiles = verbs.find((verb) => verb.name === name.replace(/^(sign|attest|verify)/, '$1-blob'))
+  const instead = forFiles === undefined || forFiles.name === name ? '' : `For the file: "countersign ${forFiles.name}". `
+  throw new CountersignError('usage', `${subject} is a file here, and ${name} takes images`, {
+    hint: `${instead}For the image of that name: docker.io/library/${subject}.`,
+  })
 }
 
 async function conclude(

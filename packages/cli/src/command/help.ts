@@ -56,5 +56,6 @@ function flagLines(flags: readonly Flag[]): string {
 
 function valueName(flag: Flag): string {
   if (flag.kind === 'boolean') return ''
+  if (flag.bare !== undefined) return `[=${flag.value ?? 'VALUE'}]`
   return ` ${flag.value ?? 'VALUE'}${flag.kind === 'list' || flag.kind === 'csv' ? '…' : ''}`
 }

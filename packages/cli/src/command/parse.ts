@@ -49,8 +49,10 @@ function readLong(word: string, next: string | undefined, flags: readonly Flag[]
   const flag = flags.find((candidate) => candidate.name === name)
   if (flag === undefined) throw unknownFlag(`--${name}`, flags)
   if (equals >= 0) record(flag, word.slice(equals + 1))
-  else if (flag.kind === 'boolean') record(flag, 'true')
-  else if (flag.bare !== undefined) record(flag, flag.bare)
+  else if (flag.kind === 'boolean') {
+    if (next === 'true' || next === 'false') throw detachedTruth(flag, next)
+    record(flag, 'true')
+  } else if (flag.bare !== undefined) record(flag, flag.bare)
   else if (next === undefined) throw missingValue(flag)
   else {
     record(flag, next)
@@ -138,6 +140,13 @@ function unknownFlag(typed: string, flags: readonly Flag[]): CountersignError {
 function missingValue(flag: Flag): CountersignError {
   return new CountersignError('usage', `flag --${flag.name} needs a value`, {
     hint: `Write --${flag.name}=${flag.value ?? 'VALUE'}.`,
+  })
+}
+
+/** `--upload false` would mean `--upload=true` and an image called "false": the opposite of what was meant. */
+function detachedTruth(flag: Flag, next: string): CountersignError {
+  return new CountersignError('usage', `--${flag.name} takes its value after "=", and "${next}" would be read as a name`, {
+    hint: `Write --${flag.name}=${next}.`,
   })
 }
 

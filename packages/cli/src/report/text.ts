@@ -2,6 +2,7 @@
 import { printable } from '../failure/message.ts'
 import type { Paint } from '../terminal/paint.ts'
 import { standingOf } from './items.ts'
+import { verdictIn, verdictTree } from './verdict.ts'
 import type { FailureReport, PolicyReport, Report, SignatureReport, SignerReport, SubjectReport } from './schema.ts'
 
 /** The whole report as text. */
@@ -25,7 +26,9 @@ export function subjectText(subject: SubjectReport, paint: Paint): string {
   }
   for (const file of subject.files ?? []) text += line('file', file)
   for (const place of subject.unreadable ?? []) text += line('unread', `${place.code}: ${place.detail}`)
-  if (subject.content !== undefined) text += `${JSON.stringify(subject.content, undefined, 2)}\n`
+  const verdict = verdictIn(subject.content)
+  if (verdict !== undefined) text += [line('policy', verdict.decision), ...verdictTree(verdict).map((each) => `    ${each}\n`)].join('')
+  else if (subject.content !== undefined) text += `${JSON.stringify(subject.content, undefined, 2)}\n`
   if (subject.skipped !== undefined) text += line('skipped', subject.skipped)
   if (subject.listedIn !== undefined) text += line('listed in', subject.listedIn)
   if (subject.failure !== undefined) text += failureLines(subject.failure, '  ')

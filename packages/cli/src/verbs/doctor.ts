@@ -58,7 +58,7 @@ type Target = { readonly digest: Digest; readonly exists: boolean }
 async function imagesOf(invocation: Invocation, repositories: ImageRepositories, image: ImageReference): Promise<readonly Target[]> {
   const { flags } = invocation
   const { images } = repositories
-  if (flags.boolean('all', false)) return namedByTags(repositories)
+  if (flags.boolean('all', false)) return namedByTags(invocation, repositories, formatPlace(image.place))
   const root = await resolveSubject(images, image).catch((thrown: unknown) => {
     if (image.digest !== undefined && thrown instanceof CountersignError && thrown.code === 'artifact_not_found') return undefined
     throw thrown
@@ -69,13 +69,27 @@ async function imagesOf(invocation: Invocation, repositories: ImageRepositories,
 }
 
 /** Every image that a tag of signatures names, whether or not it is there: signatures outlive images that were deleted. */
-async function namedByTags({ images, signatures }: ImageRepositories): Promise<readonly Target[]> {
+async function namedByTags(
+  { terminal }: Invocation,
+  { images, signatures }: ImageRepositories,
+  repository: string,
+): Promise<readonly Target[]> {
   const digests = new Set<Digest>()
+  let tags = 0
   for await (const tag of signatures.tags()) {
+    tags++
     const digest = parseDigest(/^sha(?:256|512)-[0-9a-f]{64,128}/.exec(tag)?.[0].replace('-', ':') ?? '')
     if (digest !== undefined) digests.add(digest)
     if (digests.size > maxImages) throw new CountersignError('limit_exceeded', `signatures of more than ${maxImages} images are there`)
   }
+  // Nothing to examine is not the same as healthy: the name may be misspelt.
+  if (tags === 0) {
+    throw new CountersignError('artifact_not_found', `${repository} does not exist, or holds no tag`, {
+      hint: 'Check the name of the repository, and that you may read it.',
+    })
+  }
+  if (digests.size === 0)
+    terminal.err(`${printable(repository)}: no tag names signatures, so that no image was examined; name images to examine them\n`)
   const targets: Target[] = []
   for (const digest of digests) targets.push({ digest, exists: (await images.resolve({ digest })) !== undefined })
   return targets

@@ -16,6 +16,9 @@ import { replaceFiles } from '../terminal/replace-files.ts'
 
 /** An image in a file, and the reference that is asked about: with its digest where that is to stay. */
 type Question = { readonly mention: ImageMention; readonly reference: string; readonly pinned: boolean }
+/** Takes what failed: a file, or an image at its place in one. */
+type Fail = (place: string | ImageMention, thrown: unknown) => void
+
 type Asked = { readonly manifest: ReadManifest; readonly questions: readonly Question[] }
 
 /** Pins, or with `--check` says what is not. */
@@ -23,7 +26,10 @@ export async function pin(invocation: Invocation): Promise<Conclusion> {
   const { flags, terminal } = invocation
   demandOneMeaning(invocation)
   const failed: SubjectReport[] = []
-  const fail = (subject: string, thrown: unknown): void => void failed.push(failedSubject(invocation, subject, thrown, subject))
+  const fail: Fail = (place, thrown) => {
+    const [subject, location] = typeof place === 'string' ? [place, undefined] : [mentionPlace(place), locationOf(place)]
+    failed.push({ ...failedSubject(invocation, subject, thrown, subject), ...(location === undefined ? {} : { location }) })
+  }
   const asked = await readAll(invocation, fail)
   const questions = asked.flatMap((file) => file.questions)
   const references = [...new Set(questions.map(({ reference }) => reference))]
@@ -67,7 +73,7 @@ function demandOneMeaning({ flags, subjects }: Invocation): void {
     throw new CountersignError('usage', 'stdin cannot be one of several files', { hint: 'Pin it alone.' })
 }
 
-async function readAll(invocation: Invocation, fail: (subject: string, thrown: unknown) => void): Promise<readonly Asked[]> {
+async function readAll(invocation: Invocation, fail: Fail): Promise<readonly Asked[]> {
   const asked: Asked[] = []
   for (const file of new Set(invocation.subjects)) {
     try {
@@ -84,7 +90,7 @@ async function readAll(invocation: Invocation, fail: (subject: string, thrown: u
 }
 
 /** What is asked about an image: by its digest when that stays, by its tag when it is to be found or moved. */
-function question({ flags }: Invocation, mention: ImageMention, fail: (subject: string, thrown: unknown) => void): readonly Question[] {
+function question({ flags }: Invocation, mention: ImageMention, fail: Fail): readonly Question[] {
   const { text, skip, unresolved, path } = mention
   if (skip !== undefined && unresolved !== true) return []
   if (path === 'syntax' && flags.boolean('insecure-ignore-frontend', false)) return []
@@ -97,7 +103,7 @@ function question({ flags }: Invocation, mention: ImageMention, fail: (subject: 
     const moves = pinned && image.tag !== undefined && flags.boolean('update', false)
     return [{ mention, reference: moves ? splitPin(text).name : text, pinned }]
   } catch (thrown) {
-    fail(mentionPlace(mention), thrown)
+    fail(mention, thrown)
     return []
   }
 }
@@ -111,21 +117,17 @@ async function unverified(invocation: Invocation, references: readonly string[])
 }
 
 /** What is not pinned, and pins whose tag means something else now. Whether it is verified was asked before. */
-async function check(
-  invocation: Invocation,
-  questions: readonly Question[],
-  fail: (subject: string, thrown: unknown) => void,
-): Promise<void> {
+async function check(invocation: Invocation, questions: readonly Question[], fail: Fail): Promise<void> {
   const tagged = (text: string): boolean => parseReference(text).tag !== undefined
   const tags = new Set(questions.flatMap(({ mention, pinned }) => (pinned && tagged(mention.text) ? [splitPin(mention.text).name] : [])))
   const now = await lookUp(invocation, [...tags])
   for (const { mention, pinned } of questions) {
     const { name, digest } = splitPin(mention.text)
     const current = now.get(name)
-    if (!pinned) fail(mentionPlace(mention), new CountersignError('image_unpinned', `${mention.text} is not pinned to a digest`))
-    else if (current instanceof CountersignError) fail(mentionPlace(mention), current)
+    if (!pinned) fail(mention, new CountersignError('image_unpinned', `${mention.text} is not pinned to a digest`))
+    else if (current instanceof CountersignError) fail(mention, current)
     else if (current !== undefined && current !== digest)
-      fail(mentionPlace(mention), new CountersignError('image_moved', `${name} has moved`, { expected: digest ?? '', found: current }))
+      fail(mention, new CountersignError('image_moved', `${name} has moved`, { expected: digest ?? '', found: current }))
   }
 }
 
@@ -141,7 +143,8 @@ async function write(
     if (manifest.file === '-') terminal.out(result.text)
   }
   const images = files.reduce((sum, { result }) => sum + result.changes.length, 0)
-  terminal.err(`Pinned ${count(images, 'image')} in ${count(changed.length, 'file')}.\n`)
+  const piped = files.some(({ manifest }) => manifest.file === '-')
+  terminal.err(`Pinned ${count(images, 'image')} in ${piped ? 'what came from stdin' : count(changed.length, 'file')}.\n`)
 }
 
 function count(number: number, what: string): string {
@@ -150,7 +153,13 @@ function count(number: number, what: string): string {
 
 function withMentions(report: SubjectReport, questions: readonly Question[]): SubjectReport {
   const own = questions.filter(({ reference }) => reference === report.subject)
-  return { ...report, mentions: own.map(({ mention: { file, line, column, path } }) => ({ file, line, column, path })) }
+  const [first] = own
+  const location = first === undefined ? {} : { location: locationOf(first.mention) }
+  return { ...location, ...report, mentions: own.map(({ mention }) => locationOf(mention)) }
+}
+
+function locationOf({ file, line, column, path }: ImageMention): { file: string; line: number; column: number; path: string } {
+  return { file, line, column, path }
 }
 
 function fileReport({ file }: ReadManifest, { changes }: PinnedFile): SubjectReport {

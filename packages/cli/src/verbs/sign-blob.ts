@@ -90,6 +90,9 @@ async function writeSignature({ flags, terminal }: Invocation, signed: SignedBlo
     terminal.err(`Wrote signature to file ${path}\n`)
     return [path]
   }
-  if (print) terminal.out(base64 ? `${text}\n` : signed.signature)
+  if (!print) return []
+  terminal.out(base64 ? `${text}\n` : signed.signature)
+  if (flags.text('bundle') === undefined && flags.text('new-bundle-format') !== 'false')
+    terminal.err('Only the signature was made; --bundle FILE.sigstore.json writes a bundle, which verify-blob finds beside FILE\n')
   return []
 }

@@ -29,7 +29,8 @@ describe('a command line is read as cobra reads it', () => {
     expect(given('--yes')).toEqual({ yes: ['true'] })
     expect(given('--yes=false')).toEqual({ yes: ['false'] })
     expect(given('--yes=F')).toEqual({ yes: ['false'] })
-    expect(parseArguments(['--no-upload', 'true'], flags)).toMatchObject({ subjects: ['true'] })
+    expect(() => given('--yes', 'false')).toThrow(expect.objectContaining({ code: 'usage', hint: 'Write --yes=false.' }))
+    expect(parseArguments(['--yes', '--', 'true'], flags)).toMatchObject({ subjects: ['true'] })
   })
 
   it('reads short flags together, with the value attached or after', () => {

@@ -113,8 +113,7 @@ function checked({ isAlias, visit }: Yaml, read: () => readonly Document.Parsed[
   const at = (offset: number): string => `${name}:${position(offset).line}:${position(offset).column}`
   for (const document of documents) {
     const [problem] = [...document.errors, ...document.warnings]
-    if (problem !== undefined)
-      throw new CountersignError(code, `${at(problem.pos[0])}: ${problem.message.split('\n', 1)[0] ?? 'malformed YAML'}`)
+    if (problem !== undefined) throw new CountersignError(code, `${at(problem.pos[0])}: ${problemText(problem)}`)
     visit(document, {
       Node: (_key, node) => {
         // An alias can make a small file a great value, and lets one place of a document change another.
@@ -124,6 +123,12 @@ function checked({ isAlias, visit }: Yaml, read: () => readonly Document.Parsed[
     })
   }
   return documents.map((document) => ({ document, position }))
+}
+
+/** The reader's own words, unless they are meant for programmers. */
+function problemText({ code, message }: { readonly code: string; readonly message: string }): string {
+  if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and the file may hold one'
+  return message.split('\n', 1)[0] ?? 'malformed YAML'
 }
 
 function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText | undefined): SourceDocument {

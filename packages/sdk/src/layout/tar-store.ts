@@ -88,7 +88,10 @@ async function indexEntries(file: string, name: string): Promise<ReadonlyMap<str
     }
   } catch (cause) {
     if (cause instanceof CountersignError) throw cause
-    throw new CountersignError('layout_malformed', `${name} is no tar file`, { cause, hint: 'Decompress it first if it is compressed.' })
+    throw new CountersignError('layout_malformed', `${name} is no tar file`, {
+      cause,
+      hint: 'Decompress it first if it is compressed, or fetch it again: it may be cut off.',
+    })
   } finally {
     source.destroy()
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { base64ToBytes } from '@countersign/core/base64'
 import { CountersignError } from '@countersign/core/failure'
+import type { JsonValue } from '@countersign/core/json/parse'
 import { documentPlace, openMembers, text } from '@countersign/core/json/shape'
 import { isLoopbackHost } from '../http/address.ts'
 import { readBoundedFile } from '../keys/node-key-io.ts'
@@ -30,17 +31,26 @@ export type InitialRoot = { readonly bytes: Uint8Array; readonly source: 'named'
  * the mirror would otherwise be trusted for good. Throws `usage`, `content_altered`, `tuf_malformed`, `trust_missing`.
  */
 export async function initialRoot(mirror: MirrorReader, url: string, mirrorFolder: string, source: RootSource): Promise<InitialRoot> {
+  const checksum = source.checksum === undefined ? undefined : readChecksum(source.checksum)
   const found = await find(mirror, url, mirrorFolder, source)
-  if (source.checksum !== undefined) checkDigest(found.bytes, source.checksum)
-  const { value } = parseRole(found.bytes, 'the TUF root')
-  const type = openMembers(openMembers(documentPlace(value, 'tuf_malformed'))('signed'))('_type').value
-  if (type !== 'root') {
-    throw new CountersignError('tuf_malformed', 'the TUF root is no root metadata', {
-      found: JSON.stringify(type ?? null).slice(0, 60),
-      hint: 'Name the root.json of the mirror with --root.',
-    })
-  }
+  if (checksum !== undefined) checkDigest(found.bytes, checksum)
+  demandRootMetadata(found.bytes)
   return found
+}
+
+function demandRootMetadata(bytes: Uint8Array): void {
+  const hint = 'Name the root.json of the mirror with --root.'
+  let type: JsonValue | undefined
+  try {
+    const { value } = parseRole(bytes, 'the TUF root')
+    type = openMembers(openMembers(documentPlace(value, 'tuf_malformed'))('signed'))('_type').value
+  } catch (cause) {
+    if (!(cause instanceof CountersignError)) throw cause
+    throw new CountersignError('tuf_malformed', `the TUF root is no root metadata: ${cause.message}`, { cause, hint })
+  }
+  if (type === 'root') return
+  const found = JSON.stringify(type ?? null).slice(0, 60)
+  throw new CountersignError('tuf_malformed', 'the TUF root is no root metadata', { found, hint })
 }
 
 async function find(mirror: MirrorReader, url: string, mirrorFolder: string, { root, checksum }: RootSource): Promise<InitialRoot> {
@@ -75,7 +85,9 @@ function demandChecksum(url: string, checksum: string | undefined): void {
   })
 }
 
-function checkDigest(bytes: Uint8Array, checksum: string): void {
+type Checksum = { readonly algorithm: string; readonly hex: string }
+
+function readChecksum(checksum: string): Checksum {
   const match = /^(?:(sha256):)?([0-9a-f]{64})$/i.exec(checksum) ?? /^(sha512):([0-9a-f]{128})$/i.exec(checksum)
   if (match === null) {
     throw new CountersignError('usage', '--root-checksum is no checksum', {
@@ -83,11 +95,14 @@ function checkDigest(bytes: Uint8Array, checksum: string): void {
       found: JSON.stringify(checksum.slice(0, 40)),
     })
   }
-  const algorithm = match[1]?.toLowerCase() ?? 'sha256'
+  return { algorithm: match[1]?.toLowerCase() ?? 'sha256', hex: match[2]?.toLowerCase() ?? '' }
+}
+
+function checkDigest(bytes: Uint8Array, { algorithm, hex }: Checksum): void {
   const found = createHash(algorithm).update(bytes).digest('hex')
-  if (found === match[2]?.toLowerCase()) return
+  if (found === hex) return
   throw new CountersignError('content_altered', 'the TUF root is not the one whose checksum was given', {
-    expected: `${algorithm}:${match[2]?.toLowerCase() ?? ''}`,
+    expected: `${algorithm}:${hex}`,
     found: `${algorithm}:${found}`,
     hint: 'Do not use it. Get the root and its checksum again from whoever runs the mirror.',
   })
