@@ -62,8 +62,10 @@ export function causeChain(error: unknown): string {
   return text
 }
 
-/** Text from outside on one line of a terminal: control characters would move the cursor or forge lines. */
+/**
+ * Text from outside on one line of a terminal: control characters would move the cursor or forge lines, and what is not seen (Unicode's format
+ * characters: marks of direction, joiners, soft hyphens, tags) would make two names look like one.
+ */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
 }

@@ -1,5 +1,5 @@
 /** Copies an image with everything that signs or describes it. */
-import { CountersignError } from '@countersign/core/failure'
+import type { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { ImageReference } from '@countersign/core/oci/reference'
 import type { Repository } from '../registry/repository.ts'

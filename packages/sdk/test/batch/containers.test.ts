@@ -218,11 +218,10 @@ describe('an index', () => {
 
   it('verifies what it lists though one of it is not there: that one alone fails', async () => {
     const repository = memoryRepository({})
-    const [there, gone] = await pushPlatforms(repository, 'v1', ['linux/amd64', 'linux/arm64'])
+    const [, gone] = await pushPlatforms(repository, 'v1', ['linux/amd64', 'linux/arm64'])
     await sign(repository, `${name}:v1`, 'bundle', true)
     repository.manifests.delete(gone?.digest ?? sha256Digest(utf8('')))
     const items = await expandContainer(repository, item(`${name}:v1`), all)
-    expect(there).toBeDefined()
     expect(await Promise.all(items.map(async (one) => (one.kind === 'container' ? verdict(repository, one) : one.kind)))).toEqual([
       'ok',
       'ok',
