@@ -1,15 +1,11 @@
 /** Everything that came beside a file that a policy judges: a quorum takes more than one bundle. */
-import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
-import { indexEvidence } from '@countersign/sdk/batch/evidence'
+import { evidenceIn, maxBeside } from '@countersign/sdk/batch/evidence'
 import type { FileEvidence } from '@countersign/sdk/verify/file-by-policy'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure } from '../failure/message.ts'
 import { readBlobEvidence } from './blob-evidence.ts'
-
-/** Most bundles beside one file. */
-const maxBeside = 64
 
 /** What was found, and what was found and could not be read. */
 export type EvidenceBeside = { readonly evidence: readonly FileEvidence[]; readonly unreadable: readonly CountersignError[] }
@@ -48,12 +44,6 @@ async function bundlesBeside(file: string | undefined): Promise<readonly string[
     throw new CountersignError('usage', 'it is not said where the signatures are', { hint: 'Name the bundles with --bundle.' })
   }
   const [folder, name] = [dirname(file), basename(file)]
-  const names = await readdir(folder).catch((cause: unknown) => {
-    const failure = asFailure(cause)
-    // Without the folder there is no file either, which is what will be said.
-    if (failure.code === 'file_not_found') return []
-    throw failure
-  })
-  const beside = indexEvidence(new Set(names)).get(name) ?? []
+  const beside = (await evidenceIn(folder)).get(name) ?? []
   return [...beside].sort().map((one) => join(folder, one))
 }

@@ -1,4 +1,5 @@
 /** What is suspicious in a policy that is well formed: what accepts everybody, can never be satisfied, or demands nothing. */
+import { strangerNames } from '../verify/identity.ts'
 import { timeText } from '../verify/time.ts'
 import type { CompiledIdentity, CompiledParty, CompiledPolicy, CompiledRule } from './compile.ts'
 import type { Condition } from './condition.ts'
@@ -129,16 +130,14 @@ function acceptsAnybodyText({ signer }: PolicyIdentity): string {
     : 'issuer or subject matches every name: it proves nothing about who signed'
 }
 
-/** Names that no identity that means somebody has in common. */
-const strangers = ['x', 'https://stranger.example/a/b.yml@refs/heads/main', 'somebody@stranger.example', 'https://other.example']
-
 function acceptsAnybody({ signer }: PolicyIdentity, { names, authority }: CompiledIdentity): boolean {
-  if (signer.kind === 'certificate') return names !== undefined && [names.issuer, names.subject].some((accepts) => strangers.every(accepts))
+  if (signer.kind === 'certificate')
+    return names !== undefined && [names.issuer, names.subject].some((accepts) => strangerNames.every(accepts))
   if (signer.kind !== 'x509' || authority === undefined) return false
   // The issuer of a certificate says nothing about whose it is.
   if (signer.subject === undefined && signer.commonName === undefined) return true
   const issuer = signer.issuer?.kind === 'exact' ? signer.issuer.value : 'CN=x'
-  return strangers.every((name) => authority.accepts({ issuer, commonName: name, alternativeNames: [name] }))
+  return strangerNames.every((name) => authority.accepts({ issuer, commonName: name, alternativeNames: [name] }))
 }
 
 function windowsOf({ signer, path }: PolicyIdentity): readonly { readonly path: string; readonly end: number }[] {

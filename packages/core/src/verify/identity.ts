@@ -15,6 +15,15 @@ export type CertifiedNames = {
 /** Longest pattern, characters. RE2 takes time linear in the text, but its program grows with the pattern. */
 export const maxPatternLength = 1024
 
+/** Names that no demand has in common which means somebody: what matches all of them matches everybody. */
+export const strangerNames: readonly string[] = [
+  'x',
+  'https://stranger.example/a/b.yml@refs/heads/main',
+  'https://other.example',
+  'somebody@stranger.example',
+  'spiffe://stranger.example/ns',
+]
+
 /**
  * Proves that one of the identities matches: issuer, subject and every extension named. Refuses with `identity_mismatch`, or
  * `pattern_malformed` when a pattern of the verifier's does not compile, whatever else matches.

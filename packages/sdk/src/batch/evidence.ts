@@ -11,7 +11,7 @@ import { once, type Once } from './once.ts'
 /** What is appended to a file's name, in the order in which it is tried. */
 const suffixes = ['.sigstore.json', '.bundle', '.sigstore', '.sig'] as const
 /** Most signatures beside one file. */
-const maxBeside = 64
+export const maxBeside = 64
 
 /** Which files of a folder are signatures of which others, by name. */
 export type EvidenceIndex = ReadonlyMap<string, readonly string[]>
@@ -52,7 +52,7 @@ function withoutExtension(name: string): string {
 export async function findEvidence(path: string, source: EvidenceSource, memory: Once = once()): Promise<readonly string[]> {
   if (source.kind === 'files') return source.paths
   const folder = dirname(path)
-  const index = await memory(JSON.stringify(['folder', folder]), () => readIndex(folder))
+  const index = await memory(JSON.stringify(['folder', folder]), () => evidenceIn(folder))
   const names = index.get(basename(path)) ?? []
   if (names.length > maxBeside)
     throw new CountersignError('limit_exceeded', `${names.length} signatures lie beside ${path}`, { expected: `at most ${maxBeside}` })
@@ -63,7 +63,8 @@ export async function findEvidence(path: string, source: EvidenceSource, memory:
   })
 }
 
-async function readIndex(folder: string): Promise<EvidenceIndex> {
+/** The index of a folder; empty where there is none. Throws `io_failed`. */
+export async function evidenceIn(folder: string): Promise<EvidenceIndex> {
   try {
     return indexEvidence(new Set(await readdir(folder)))
   } catch (cause) {

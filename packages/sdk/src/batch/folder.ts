@@ -27,8 +27,8 @@ type Reading = {
 
 /**
  * Every file below a folder in the order of its names, the signatures left out. Links are not followed: one that leads out of the folder is a
- * failed item, as is one to a signature; one that stays in it is skipped, for what it leads to is verified itself. Throws `limit_exceeded` beyond 100,000 files or 64
- * levels, `file_not_found`, `io_failed`.
+ * failed item, as is one to a signature; one that stays in it is skipped, for what it leads to is verified itself. Throws `limit_exceeded`
+ * beyond 100,000 files or 64 levels, `file_not_found`, `io_failed`.
  */
 export async function readFolder(folder: string, options: FolderOptions = {}): Promise<readonly BatchItem[]> {
   const root = await realpath(folder).catch((cause: unknown) => {

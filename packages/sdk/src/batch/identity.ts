@@ -1,16 +1,6 @@
 /** Identities that accept everybody. */
-import { nameMatches } from '@countersign/core/verify/identity'
+import { nameMatches, strangerNames } from '@countersign/core/verify/identity'
 import type { NameMatch, SignerDemand } from '@countersign/core/verify/policy'
-
-/** Names that nothing has in common which an identity could mean. */
-const strangers = [
-  'x',
-  'somebody@stranger.example',
-  'https://stranger.example/a/b/.github/workflows/c.yml@refs/heads/main',
-  'spiffe://elsewhere.example/ns/1',
-  'https://issuer.elsewhere.example',
-  'ZZ 0 %',
-]
 
 /** Whether a demand takes any subject, or any issuer: `.*` and all that comes to the same. Throws `pattern_malformed`. */
 export async function acceptsAnybody(signer: SignerDemand): Promise<boolean> {
@@ -23,6 +13,6 @@ export async function acceptsAnybody(signer: SignerDemand): Promise<boolean> {
 
 async function acceptsEveryName(match: NameMatch): Promise<boolean> {
   if (match.kind === 'exact') return false
-  for (const name of strangers) if (!(await nameMatches(name, match))) return false
+  for (const name of strangerNames) if (!(await nameMatches(name, match))) return false
   return true
 }
