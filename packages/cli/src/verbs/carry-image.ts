@@ -149,5 +149,8 @@ export function savedPlace(flags: FlagValues, archiveFlag: 'input' | 'output'): 
   if ((directory === undefined) === (file === undefined)) {
     throw new CountersignError('usage', `give one of --dir and --${archiveFlag}`, { hint: `For example: --dir ./image` })
   }
+  if (file === '-' || directory === '-') {
+    throw new CountersignError('usage', 'an archive is a file: it is not read from stdin, nor written to stdout', { hint: 'Name a file.' })
+  }
   return parseReference(directory === undefined ? `oci-archive:${file}` : `oci:${directory}`)
 }

@@ -1,7 +1,7 @@
 /** Which platforms an image is for. */
 import { CountersignError } from '@countersign/core/failure'
 import { parseJsonAs } from '@countersign/core/json/parse'
-import { documentPlace, nonEmptyText, openMembers, optional, text } from '@countersign/core/json/shape'
+import { documentPlace, openMembers, optional, text } from '@countersign/core/json/shape'
 import { mediaTypes } from '@countersign/core/oci/layouts'
 import type { Descriptor } from '@countersign/core/oci/model'
 import { formatPlatform, isPlatform } from '@countersign/core/oci/platform'
@@ -16,7 +16,7 @@ const configMediaTypes: ReadonlySet<string> = new Set([mediaTypes.ociConfig, 'ap
 
 /**
  * `os/architecture[/variant]` of what an index lists, or of the one image that a manifest is, which its configuration says
- * (image-spec config.md); `undefined` for what is neither, such as a chart. The digests of both are covered by that of the subject.
+ * (image-spec config.md); `undefined` for what is neither, such as a chart, and where the configuration says nothing. The digests of both are covered by that of the subject.
  * Throws `manifest_malformed`, and what the repository throws.
  */
 export async function platformsOf(
@@ -33,7 +33,10 @@ export async function platformsOf(
   const code = 'manifest_malformed'
   const field = openMembers(documentPlace(parseJsonAs(code, 'the configuration of the image', bytes).value, code))
   const variant = optional(field('variant'), text)
-  const platform = { os: nonEmptyText(field('os')), architecture: nonEmptyText(field('architecture')) }
+  const [os, architecture] = [optional(field('os'), text) ?? '', optional(field('architecture'), text) ?? '']
+  // Tools write empty ones for what runs nowhere, such as `crane append` without a base.
+  if (os === '' || architecture === '') return undefined
+  const platform = { os, architecture }
   return [formatPlatform(variant === undefined || variant === '' ? platform : { ...platform, variant })]
 }
 

@@ -120,6 +120,17 @@ describe('an image judged by a policy', () => {
     expect(await ofIndex(await rule('linux/amd64'))).toMatchObject({ ok: false, failure: { code: 'policy_denied' } })
   })
 
+  it('of which the configuration says no platform is for none, and not called altered', async () => {
+    const repository = memoryRepository({ referrersApi: true })
+    await pushImage(repository, 'hello', 'v1')
+    async function* silent(): AsyncGenerator<Uint8Array> {
+      yield utf8('{"os":"","architecture":""}')
+    }
+    const policy = await policyOf([{ name: 'platforms', platforms: ['linux/amd64'] }])
+    const verdict = await judge({ ...repository, blob: silent }, policy)
+    expect(verdict).toMatchObject({ ok: false, failure: { code: 'policy_input_missing' } })
+  })
+
   it('of which the configuration cannot be read is could not tell where platforms are asked for', async () => {
     const repository = memoryRepository({ referrersApi: true })
     await pushImage(repository, 'hello', 'v1')
