@@ -24,19 +24,22 @@ export async function itemsFromFlags(invocation: Invocation, kind: 'container' |
   const items: BatchItem[] = []
   for (const [at, subject] of subjects.entries()) {
     if (kind === 'container') items.push(imageItem(subject, flags.boolean('local-image', false)))
-    else items.push(...(await fileItems(subject, bundlesOf(bundles, at, subjects.length, files.length))))
+    else items.push(...demandSome(subject, await fileItems(subject, bundlesOf(bundles, at, subjects.length, files.length))))
   }
   for (const file of files) {
-    const listed = await itemsOfFile(invocation, file, bundles)
-    if (listed.length === 0)
-      throw new CountersignError('batch_malformed', `${file} names no artifact: nothing would be verified`, {
-        hint: 'Check that it is the file that you mean, or say what it is with --file-kind.',
-      })
-    items.push(...listed)
+    items.push(...demandSome(file, await itemsOfFile(invocation, file, bundles)))
   }
   if (items.length > maxBatchItems)
     throw new CountersignError('limit_exceeded', `${items.length} artifacts in one run`, { expected: `at most ${maxBatchItems}` })
   return items
+}
+
+/** Nothing to verify is no success: whoever empties a folder or a list must not have it pass. */
+function demandSome(from: string, items: readonly BatchItem[]): readonly BatchItem[] {
+  if (items.length > 0) return items
+  throw new CountersignError('batch_malformed', `${from} names no artifact: nothing would be verified`, {
+    hint: 'Check that it is the file that you mean, or say what it is with --file-kind.',
+  })
 }
 
 function kindFromFlags(word: string | undefined): BatchFileKind | undefined {

@@ -61,8 +61,8 @@ export async function verifyMany(invocation: Invocation, request: BatchRequest):
     if (request.form === 'lines') {
       terminal.err(hintLines(subjects))
       terminal.err(summaryLine(sortedItems(subjects).summary, verifyingMs))
-      if (subjects.every(({ skipped }) => skipped !== undefined)) terminal.warn('WARNING: nothing was verified')
     }
+    if (subjects.every(({ skipped }) => skipped !== undefined)) terminal.warn('WARNING: nothing was verified')
     return { subjects, policy, ...failOn, timings: { readingMs, verifyingMs } }
   } finally {
     clearTimeout(timer)

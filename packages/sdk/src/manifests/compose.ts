@@ -38,6 +38,7 @@ function takeService(source: ManifestText, collect: Collector, given: Given, ser
   // whoever registers the name chooses what runs, unless `pull_policy` says to build.
   const built = build !== undefined && (image === undefined || ['build', 'never'].includes(memberText(service, 'pull_policy') ?? ''))
   if (built) {
+    takeInlineBuild(source, collect, build, path)
     const named = image ?? build
     collect.add({
       ...elsewhere(source, named, `${path}.${image === undefined ? 'build' : 'image'}`),
@@ -50,6 +51,29 @@ function takeService(source: ManifestText, collect: Collector, given: Given, ser
       skip: 'it extends a service of another file, which is not read',
       unresolved: true,
     })
+}
+
+/** What a build takes its images from in this very file: no Dockerfile that somebody verifies names them. */
+function takeInlineBuild(source: ManifestText, collect: Collector, build: Tree, path: string): void {
+  const inline = member(build, 'dockerfile_inline')
+  if (inline !== undefined)
+    collect.add({
+      ...elsewhere(source, inline, `${path}.build.dockerfile_inline`),
+      skip: 'a Dockerfile inside of this file is not read: put it into a file of its own, and verify that',
+      unresolved: true,
+    })
+  const contexts = member(build, 'additional_contexts')
+  const entries = contexts?.kind === 'map' ? [...contexts.entries] : contexts?.kind === 'list' ? [...contexts.items.entries()] : []
+  for (const [name, context] of entries) {
+    const written = context.kind === 'text' ? context.text : ''
+    // By a variable it may be one.
+    if (!written.includes('docker-image://') && !written.includes('$')) continue
+    collect.add({
+      ...elsewhere(source, context, `${path}.build.additional_contexts.${name}`),
+      skip: 'an image that stands in the place of one of the Dockerfile is not read',
+      unresolved: true,
+    })
+  }
 }
 
 function elsewhere({ text }: ManifestText, tree: Tree, path: string): { text: string; start: number; end: number; path: string } {

@@ -135,7 +135,10 @@ function stageOrImage(stages: readonly Stage[], { mention, stage }: Reading['use
   const { text } = mention
   if (text.includes('$') || text === '') return { ...mention, skip: 'builders expand no variable here', unresolved: true }
   if (text === 'scratch') return { ...mention, skip: 'scratch is no image' }
-  if (/^\d+$/.test(text)) return { ...mention, skip: `the build stage ${text}` }
+  if (/^\d+$/.test(text))
+    return mention.path === 'RUN --mount'
+      ? { ...mention, skip: `builders differ in whether ${text} is a build stage or an image`, unresolved: true }
+      : { ...mention, skip: `the build stage ${text}` }
   const found = stages.findIndex(({ name }) => name === text.toLowerCase())
   if (found === -1) return mention
   if (found < stage) return { ...mention, skip: `the build stage ${text}` }

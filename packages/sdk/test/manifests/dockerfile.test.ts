@@ -178,3 +178,8 @@ describe('a Dockerfile is refused', () => {
     expect((await mentioned('FROM a\nCOPY --from=alpine / /\nFROM b AS alpine\n', 'Dockerfile'))[1]).toMatch(/a later build stage.*\?$/)
   })
 })
+
+it('attack: a number in RUN --mount is an image called so to BuildKit, and is not passed over as a build stage', async () => {
+  const { images } = await findImages('FROM a:1\nRUN --mount=type=bind,from=0,target=/x true\nCOPY --from=0 /a /b\n', 'Dockerfile')
+  expect(images.filter(({ unresolved }) => unresolved).map(({ text, path }) => `${path} ${text}`)).toEqual(['RUN --mount 0'])
+})

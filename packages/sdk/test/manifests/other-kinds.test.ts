@@ -5,6 +5,18 @@ import { array, assert, asyncProperty, constantFrom } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mentioned, refusalOf } from './mentioned.ts'
 
+it('attack: a Compose file that brings the images of a build itself does not hide them behind the build', async () => {
+  const build = `{ dockerfile_inline: "FROM evil.example/a", additional_contexts: { base: "docker-image://evil.example/b", src: ./c } }`
+  expect(await mentioned(`services: { a: { build: ${build} } }`, 'compose.yaml')).toEqual([
+    expect.stringMatching(/^services\.a\.build .*\(it is built here; verify its Dockerfile\)$/),
+    expect.stringMatching(/^services\.a\.build\.dockerfile_inline FROM evil\.example\/a \(a Dockerfile inside/),
+    expect.stringMatching(/^services\.a\.build\.additional_contexts\.base docker-image:\/\/evil\.example\/b \(an image/),
+  ])
+  const listed = `{ context: ., additional_contexts: ["base=docker-image://evil.example/b"] }`
+  const { images } = await findImages(`services: { a: { build: ${listed} } }`, 'compose.yaml')
+  expect(images.filter(({ unresolved }) => unresolved).map(({ text }) => text)).toEqual(['base=docker-image://evil.example/b'])
+})
+
 it('attack: an image list of empty lines takes no more time than reading it', async () => {
   const begun = performance.now()
   const { images } = await findImages(`r.example/a:1${'\n'.repeat(1_000_000)}`, 'images.txt')
