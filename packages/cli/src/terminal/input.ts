@@ -1,7 +1,7 @@
 /** Small inputs read whole: files, and stdin as `-`. */
 import { access } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
-import { readBoundedFile } from '@countersign/sdk/keys/node-key-io'
+import { readBoundedFile } from '@countersign/sdk/bounded-file'
 
 /** Whether there is a file, folder or pipe of this name. */
 export function fileExists(path: string): Promise<boolean> {

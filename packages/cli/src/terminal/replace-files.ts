@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { open, realpath, rename, rm } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
 import { unwritableFile } from '@countersign/sdk/file-failure'
-import { readBoundedFile } from '@countersign/sdk/keys/node-key-io'
+import { readBoundedFile } from '@countersign/sdk/bounded-file'
 
 /** A file with the bytes that it must still have, and those that it gets. */
 export type Replacement = { readonly path: string; readonly before: Uint8Array; readonly after: Uint8Array }

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { maxDocumentBytes } from '@countersign/core/json/parse'
 import { systemCode, unreadableFile } from '../file-failure.ts'
-import { readBoundedFile } from '../keys/node-key-io.ts'
+import { readBoundedFile } from '../bounded-file.ts'
 import type { EvidenceSource } from './model.ts'
 import { once, type Once } from './once.ts'
 

@@ -1,8 +1,6 @@
 /** The IO of keys on a machine: its files, and https. */
-import { open } from 'node:fs/promises'
-import { joinBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
-import { unreadableFile } from '../file-failure.ts'
+import { readBoundedFile } from '../bounded-file.ts'
 import type { HttpClient } from '../http/client.ts'
 import type { HttpRequest } from '../http/message.ts'
 import type { KeyIo } from './key-reference.ts'
@@ -13,26 +11,6 @@ const downloadTimeoutMs = 30_000
 /** Files of this machine, the environment given, and https (through the proxies that the environment names). */
 export function nodeKeyIo(environment: Readonly<Record<string, string | undefined>>): KeyIo {
   return { environment, readFile: readBoundedFile, download: (url, maxBytes) => download(url, maxBytes, environment) }
-}
-
-/**
- * A file whole. It is read as it comes and not by its size: `/dev/stdin` and `<(…)` are files too, and some have no end. Throws `file_not_found`,
- * `io_failed`, `limit_exceeded` beyond `maxBytes`.
- */
-export async function readBoundedFile(path: string, maxBytes: number): Promise<Uint8Array> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  try {
-    await using file = await open(path, 'r')
-    for await (const part of file.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
-      length += part.length
-      if (length > maxBytes) throw new CountersignError('limit_exceeded', `${path} is longer than ${maxBytes} bytes`)
-      parts.push(part)
-    }
-  } catch (cause) {
-    throw unreadableFile(path, cause)
-  }
-  return joinBytes(parts)
 }
 
 async function download(url: URL, maxBytes: number, environment: Readonly<Record<string, string | undefined>>): Promise<Uint8Array> {

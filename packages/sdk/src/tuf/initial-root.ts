@@ -6,9 +6,9 @@ import { CountersignError } from '@countersign/core/failure'
 import type { JsonValue } from '@countersign/core/json/parse'
 import { documentPlace, openMembers, text } from '@countersign/core/json/shape'
 import { isLoopbackHost } from '../http/address.ts'
-import { readBoundedFile } from '../keys/node-key-io.ts'
+import { readBoundedFile, readFileIfThere } from '../bounded-file.ts'
 import { type MirrorReader, parseMirrorUrl } from './mirror.ts'
-import { parseRole, readStored, tufLimits } from './store.ts'
+import { parseRole, tufLimits } from './store.ts'
 
 /** The mirror that `cosign initialize` without flags uses. */
 export const publicGoodMirror = 'https://tuf-repo-cdn.sigstore.dev'
@@ -55,7 +55,7 @@ function demandRootMetadata(bytes: Uint8Array): void {
 
 async function find(mirror: MirrorReader, url: string, mirrorFolder: string, { root, checksum }: RootSource): Promise<InitialRoot> {
   if (root !== undefined) return { bytes: await readNamed(mirror, root, checksum), source: 'named' }
-  const stored = await readStored(join(mirrorFolder, 'root.json'), tufLimits.root)
+  const stored = await readFileIfThere(join(mirrorFolder, 'root.json'), tufLimits.root)
   if (stored !== undefined) return { bytes: stored, source: 'stored' }
   const shipped = await shippedRoot(url)
   if (shipped !== undefined) return { bytes: shipped, source: 'shipped' }

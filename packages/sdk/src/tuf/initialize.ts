@@ -13,12 +13,13 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
+import { readFileIfThere } from '../bounded-file.ts'
 import { writeDurably } from '../layout/durable-file.ts'
 import { withLock } from '../layout/layout-lock.ts'
 import { fetchMetadata } from './fetch-metadata.ts'
 import { initialRoot, type InitialRoot, type RootSource } from './initial-root.ts'
 import { type MirrorOptions, openMirror, parseMirrorUrl } from './mirror.ts'
-import { lastTimestampJson, mirrorFolderName, readRole, readStored, storedFreshness, type TufRole, tufLimits, tufRoles } from './store.ts'
+import { lastTimestampJson, mirrorFolderName, readRole, storedFreshness, type TufRole, tufLimits, tufRoles } from './store.ts'
 
 /** What to initialize. */
 export type InitializeRequest = RootSource & {
@@ -82,7 +83,7 @@ export async function initializeStore(request: InitializeRequest, options: Mirro
 async function prepare(staging: string, mirrorFolder: string, root: Uint8Array): Promise<void> {
   await mkdir(join(staging, 'targets'), { recursive: true })
   for (const role of tufRoles) {
-    const known = role === 'root' ? root : await readStored(join(mirrorFolder, `${role}.json`), tufLimits[role])
+    const known = role === 'root' ? root : await readFileIfThere(join(mirrorFolder, `${role}.json`), tufLimits[role])
     if (known !== undefined) await writeFile(join(staging, `${role}.json`), known)
   }
 }

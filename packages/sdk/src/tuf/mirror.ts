@@ -4,7 +4,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { isLoopbackHost } from '../http/address.ts'
 import type { HttpClient } from '../http/client.ts'
 import type { HttpRequest } from '../http/message.ts'
-import { readBoundedFile } from '../keys/node-key-io.ts'
+import { readBoundedFile } from '../bounded-file.ts'
 
 /** Reads from a mirror. */
 export type MirrorReader = {

@@ -5,13 +5,12 @@
  * distributes, `<mirror>.json` when that was last looked at.
  */
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { type JsonValue, parseJsonAs } from '@countersign/core/json/parse'
 import { documentPlace, entries, isAbsent, openMembers, text, textMap } from '@countersign/core/json/shape'
 import { parseTime } from '@countersign/core/trust/time-range'
-import { systemCode, unreadableFile } from '../file-failure.ts'
+import { readFileIfThere } from '../bounded-file.ts'
 
 /** The four top-level roles of TUF, in the order in which a client trusts them. */
 export const tufRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
@@ -50,7 +49,7 @@ export function mirrorFolderName(mirror: string): string | undefined {
 
 /** The mirror that `remote.json` names; `undefined` when there is no such file. Throws `tuf_malformed`. */
 export async function mirrorInUse(folder: string): Promise<string | undefined> {
-  const bytes = await readStored(join(folder, 'remote.json'), 65_536)
+  const bytes = await readFileIfThere(join(folder, 'remote.json'), 65_536)
   if (bytes === undefined) return undefined
   const { value } = parseJsonAs('tuf_malformed', join(folder, 'remote.json'), bytes)
   const mirror = typeof value === 'object' && value !== null && 'mirror' in value ? value['mirror'] : undefined
@@ -60,7 +59,7 @@ export async function mirrorInUse(folder: string): Promise<string | undefined> {
 /** Stored metadata of one role; `undefined` when there is none. Throws `tuf_malformed`. */
 export async function readRole(mirrorFolder: string, role: TufRole): Promise<StoredRole | undefined> {
   const path = join(mirrorFolder, `${role}.json`)
-  const bytes = await readStored(path, tufLimits[role])
+  const bytes = await readFileIfThere(path, tufLimits[role])
   return bytes === undefined ? undefined : parseRole(bytes, path)
 }
 
@@ -107,7 +106,7 @@ export async function storedFreshness(
  */
 export async function readTarget(mirrorFolder: string, name: string, targets: StoredRole | undefined): Promise<Uint8Array | undefined> {
   const path = join(mirrorFolder, 'targets', name)
-  const bytes = await readStored(path, tufLimits.target)
+  const bytes = await readFileIfThere(path, tufLimits.target)
   if (bytes === undefined || targets === undefined) return bytes
   const named = targetHashes(targets).get(name)
   if (named === undefined && hasDelegations(targets)) return bytes
@@ -119,19 +118,6 @@ export async function readTarget(mirrorFolder: string, name: string, targets: St
     found: `${algorithm}:${found}`,
     hint: 'Fetch it again with "countersign trusted-root refresh".',
   })
-}
-
-/** A file of the store, whole; `undefined` when it is not there. Throws `limit_exceeded`, `io_failed`. */
-export async function readStored(path: string, maxBytes: number): Promise<Uint8Array | undefined> {
-  try {
-    const { size } = await stat(path)
-    if (size > maxBytes) throw new CountersignError('limit_exceeded', `${path} is longer than ${maxBytes} bytes`)
-    return await readFile(path)
-  } catch (cause) {
-    const code = systemCode(cause)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw unreadableFile(path, cause)
-  }
 }
 
 /** When the mirror was last looked at, as sigstore-go writes it. */
