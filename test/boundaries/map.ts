@@ -48,11 +48,13 @@ export function violations(map: ArchitectureMap, tree: ReadonlyMap<string, strin
     ...map.rooms.filter((room) => !existing.has(room)).map((room) => `room ${room} is in the table and does not exist`),
     ...unknownNames(map),
   ]
+  const followed = new Set<string>()
   for (const [path, text] of tree) {
     const from = roomOf(path)
     if (from === undefined) continue
     for (const target of localImports(path, text)) {
       const to = roomOf(target)
+      followed.add(`${from} to ${to ?? ''}`)
       if (to === undefined) found.push(`${path} imports ${target}, which is in no room`)
       else if (isPublicDoor(target)) found.push(`${path} imports ${target}: the public door is for other people`)
       else if (isPublicDoor(path) ? !covers(`${from}/*`, to) : to !== from && !allowed(map, from, to))
@@ -66,7 +68,17 @@ export function violations(map: ArchitectureMap, tree: ReadonlyMap<string, strin
       )
     }
   }
-  return found
+  return [...found, ...unfollowed(map, followed)]
+}
+
+/** An arrow that nothing follows is an invitation; those of whole packages say what is allowed, not what is. */
+function unfollowed(map: ArchitectureMap, followed: ReadonlySet<string>): string[] {
+  const arrows = [...map.arrows].flatMap(([from, targets]) => targets.map((to) => ({ from, to })))
+  return arrows
+    .filter(({ from, to }) => !from.endsWith('/*') && !to.endsWith('/*') && map.rooms.includes(from) && map.rooms.includes(to))
+    .map(({ from, to }) => `${from} to ${to}`)
+    .filter((arrow) => !followed.has(arrow))
+    .map((arrow) => `nothing follows the arrow from ${arrow}`)
 }
 
 function unknownNames(map: ArchitectureMap): string[] {
