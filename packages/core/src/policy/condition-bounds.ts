@@ -16,6 +16,20 @@ const maxNodes = 1000
 const maxDepth = 48
 const maxLoops = 2
 
+/** Brackets open at once. The parser tries each of several readings again at every level, so that the text is bounded before it is parsed. */
+const maxOpenBrackets = 48
+
+/** Bounds the text of an expression. Brackets inside of strings count as well. Throws `limit_exceeded`. */
+export function boundText(expression: string): void {
+  let open = 0
+  for (const character of expression) {
+    if ('([{'.includes(character)) open += 1
+    else if (')]}'.includes(character)) open -= 1
+    if (open > maxOpenBrackets)
+      throw new CountersignError('limit_exceeded', `the condition opens more than ${maxOpenBrackets} brackets at once`)
+  }
+}
+
 const inputs: ReadonlySet<string> = new Set(['predicate', 'artifact'])
 const types: ReadonlySet<string> = new Set(['bool', 'bytes', 'double', 'int', 'list', 'map', 'null_type', 'string', 'uint', 'type'])
 

@@ -8,7 +8,7 @@
 import type { CelInput, CelResult } from '@bufbuild/cel'
 import { CountersignError } from '../failure.ts'
 import type { JsonValue } from '../json/parse.ts'
-import { boundExpression } from './condition-bounds.ts'
+import { boundExpression, boundText } from './condition-bounds.ts'
 
 /** What a condition is evaluated over, by name. */
 export type ConditionInputs = { readonly predicate: JsonValue; readonly artifact: JsonValue }
@@ -54,6 +54,7 @@ export async function compileCondition(expression: string, path: string): Promis
   ]
   let run: (inputs: Record<string, CelInput>) => CelResult
   try {
+    boundText(expression)
     const parsed = parse(expression)
     boundExpression(parsed.expr)
     run = plan(celEnv({ funcs }), parsed)

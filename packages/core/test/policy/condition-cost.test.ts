@@ -30,7 +30,7 @@ describe('a condition is bounded:', () => {
   })
 
   it('48 levels', async () => {
-    const nested = (depth: number): string => `${'['.repeat(depth)}1${']'.repeat(depth)}`
+    const nested = (depth: number): string => `predicate${'.a'.repeat(depth)}`
     const last = 48
     expect(await failureOf(nested(last))).toBe('compiled')
     expect(await failureOf(nested(last + 1))).toBe('policy_malformed $.here: the condition nests deeper than 48 levels')
@@ -205,5 +205,19 @@ describe('what grows with its input is paid for', () => {
     const condition = await compileCondition('predicate.a.all(i, !predicate.s.contains("y"))', '$')
     for (let time = 0; time < 3; time++)
       expect(condition({ predicate: { a: numbers(60), s: text }, artifact: null })).toEqual({ kind: 'holds' })
+  })
+})
+
+describe('the text of a condition', () => {
+  it.each(['(', '[', '{1:', '!(', '[('])('attack: %s, opened without end, is refused before it is parsed', async (opening) => {
+    const brackets = opening.match(/[([{]/g)?.length ?? 0
+    const most = Math.floor(48 / brackets)
+    expect(await failureOf(opening.repeat(most + 1))).toBe('policy_malformed $.here: the condition opens more than 48 brackets at once')
+    expect(await failureOf(opening.repeat(most))).not.toContain('brackets at once')
+  })
+
+  it('may open 48 brackets at once, and more one after another', async () => {
+    expect(await failureOf(`${'('.repeat(48)}true${')'.repeat(48)}`)).toBe('compiled')
+    expect(await failureOf(Array.from({ length: 40 }, () => '(true)').join(' && '))).toBe('compiled')
   })
 })
