@@ -52,7 +52,7 @@ function imagesOf(at: Place, log: LossLog): readonly string[] {
   const images = optionalItems(at, maxItems).flatMap((place) => {
     const field = openMembers(place)
     const globs = isAbsent(field('glob')) ? undefined : fromKyvernoImage(text(field('glob')))
-    if (globs === undefined) log.stricter(place.path, 'images that an expression or a digest chooses are not matched here')
+    if (globs === undefined) log.dropped(place.path, 'images that an expression or a digest chooses are not matched here')
     return globs ?? []
   })
   return images.length === 0 ? ['**'] : images

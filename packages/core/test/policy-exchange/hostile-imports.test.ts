@@ -70,6 +70,20 @@ describe('attack: an import accepts more than its source, unnoticed', () => {
     expect(await losses([document], 'allow')).toContain(`weaker ${path}`)
   })
 
+  it('by images that an expression chooses, of which no rule speaks here, where such images are admitted', async () => {
+    const attestors = [{ name: 'team', cosign: { key: { data: pem } } }]
+    const expression = 'images.containers.map(image, verifyImageSignatures(image, [attestors.team])).all(e, e > 0)'
+    const matchImageReferences = [{ glob: 'r.example/a:*' }, { expression: 'x' }]
+    const document = {
+      apiVersion: 'policies.kyverno.io/v1',
+      kind: 'ImageValidatingPolicy',
+      metadata: {},
+      spec: { matchImageReferences, attestors, validations: [{ expression }] },
+    }
+    expect(await losses([document])).toContain('stricter $.spec.matchImageReferences[1]')
+    expect(await losses([document], 'allow')).toContain('weaker $.spec.matchImageReferences[1]')
+  })
+
   it('by a document that admits what another one refuses', async () => {
     const only = { pattern: { spec: { containers: [{ image: 'r.example/*' }] } } }
     const restriction = { apiVersion: 'kyverno.io/v1', kind: 'ClusterPolicy', spec: { rules: [{ name: 'only', validate: only }] } }

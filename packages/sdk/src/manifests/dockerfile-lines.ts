@@ -95,6 +95,17 @@ class Logical {
     return continued
   }
 
+  /** The last part that begins at or before an index: by halves, since a line may have a hundred thousand parts and flags. */
+  #partAt(index: number): { readonly at: number; readonly start: number } | undefined {
+    let low = 0
+    for (let high = this.#parts.length - 1; low < high;) {
+      const middle = (low + high + 1) >> 1
+      if ((this.#parts[middle]?.at ?? 0) <= index) low = middle
+      else high = middle - 1
+    }
+    return this.#parts[low]
+  }
+
   instruction(): Instruction | undefined {
     const text = this.#text
     const keyword = /^\S+/.exec(text)?.[0]
@@ -102,7 +113,7 @@ class Logical {
     const after = text.slice(keyword.length)
     const skipped = keyword.length + after.length - after.trimStart().length
     const offsetOf = (index: number): number => {
-      const part = this.#parts.findLast(({ at }) => at <= index + skipped)
+      const part = this.#partAt(index + skipped)
       return part === undefined ? 0 : part.start + index + skipped - part.at
     }
     return { keyword: keyword.toLowerCase(), rest: after.trim(), offsetOf }

@@ -3,8 +3,8 @@ import type { Collector, FoundMention } from './collector.ts'
 import { type Instruction, readDockerfileLines } from './dockerfile-lines.ts'
 import { builderFlags, skipFlags, type Word, wordsOf } from './dockerfile-words.ts'
 import { mountSource } from './mount.ts'
-import type { Given } from './model.ts'
-import { malformedAt, type ManifestText } from './text-place.ts'
+import { type Given, maxMentions } from './model.ts'
+import { beyondLimit, malformedAt, type ManifestText } from './text-place.ts'
 import { expand, wholeVariable } from './variables.ts'
 
 type Argument = { readonly value: string; readonly start: number; readonly end: number }
@@ -39,6 +39,8 @@ function finalBase(stages: readonly Stage[]): FoundMention | undefined {
 
 function readInstruction(reading: Reading, instruction: Instruction): void {
   const { keyword, rest, offsetOf } = instruction
+  // Hostile: each stage and each use is looked up among all stages.
+  if (reading.stages.length > maxMentions) throw beyondLimit(reading.source, 'it names too many images', `at most ${maxMentions}`)
   switch (keyword) {
     case 'arg':
       // Only what stands before the first stage can be in a FROM.
@@ -126,6 +128,7 @@ function placeOf({ text }: ManifestText, offsetOf: Instruction['offsetOf'], word
 }
 
 function use({ stages, uses, source }: Reading, text: string, start: number, end: number, path: string): void {
+  if (uses.length > maxMentions) throw beyondLimit(source, 'it names too many images', `at most ${maxMentions}`)
   const quoted = source.text.slice(start + 1, end - 1) === text
   uses.push({ mention: { text, start: quoted ? start + 1 : start, end: quoted ? end - 1 : end, path }, stage: stages.length })
 }

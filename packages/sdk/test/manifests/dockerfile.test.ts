@@ -183,3 +183,10 @@ it('attack: a number in RUN --mount is an image called so to BuildKit, and is no
   const { images } = await findImages('FROM a:1\nRUN --mount=type=bind,from=0,target=/x true\nCOPY --from=0 /a /b\n', 'Dockerfile')
   expect(images.filter(({ unresolved }) => unresolved).map(({ text, path }) => `${path} ${text}`)).toEqual(['RUN --mount 0'])
 })
+
+it('attack: an instruction of a hundred thousand lines and flags takes no more time than reading it', async () => {
+  const begun = performance.now()
+  const text = `FROM a:1\nRUN ${'--mount=type=bind,from=b:1 \\\n'.repeat(60_000)} x\n`
+  await expect(findImages(text, 'Dockerfile')).rejects.toMatchObject({ code: 'limit_exceeded' })
+  expect(performance.now() - begun).toBeLessThan(8_000)
+})
