@@ -19,7 +19,7 @@ import { type SelectedTrust, selectTrust } from '../trust/select.ts'
 type KnownJudge = { readonly judge: Judge; readonly report: PolicyReport }
 
 /** What is verified: images or files, signatures or attestations. */
-export type BatchSubject = { readonly content: ContentDemand; readonly what: VerifiedThing }
+export type BatchSubject = { readonly content: ContentDemand; readonly of: VerifiedThing }
 
 /** Finds the judge of an item; the same demands have the same one. Fails as the readers of flags do, and with `usage` for identities that accept everybody. */
 export type Judges = (demands: ItemDemands, kind: 'container' | 'file') => Promise<KnownJudge>
@@ -55,12 +55,12 @@ async function judgeByDemands(
   derived: Invocation,
   id: string,
   { identity }: ItemDemands,
-  { content, what }: BatchSubject,
+  { content, of }: BatchSubject,
   trust: (keyed: boolean) => Promise<SelectedTrust | undefined>,
 ): Promise<KnownJudge> {
   const signer = identity === undefined ? {} : { signer: identitySigner(identity, derived.flags) }
   if (signer.signer !== undefined) await demandSomebody(derived, signer.signer)
-  const { policy, trustedRoot, report } = await demandsFromFlags(derived, content, what, { ...signer, trust })
+  const { policy, trustedRoot, report } = await demandsFromFlags(derived, content, of, { ...signer, trust })
   if (signer.signer === undefined) await demandSomebody(derived, policy.signer)
   return { judge: { kind: 'demands', id, policy, ...(await anchored(trustedRoot)) }, report }
 }

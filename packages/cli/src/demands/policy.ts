@@ -14,8 +14,8 @@ export type Demands = {
   readonly report: PolicyReport
 }
 
-/** What is verified, in cosign's words. */
-export type VerifiedThing = 'signature' | 'attestation' | 'blob' | 'blob attestation'
+/** What signatures are about. */
+export type VerifiedThing = 'image' | 'file'
 
 const notDemanded: Demand = { kind: 'not_demanded' }
 const required: Demand = { kind: 'required' }
@@ -27,7 +27,7 @@ export type GivenDemands = { readonly signer?: SignerDemand; readonly trust?: (k
 export async function demandsFromFlags(
   invocation: Invocation,
   content: ContentDemand,
-  what: VerifiedThing,
+  of: VerifiedThing,
   given: GivenDemands = {},
 ): Promise<Demands> {
   const { flags, terminal } = invocation
@@ -47,7 +47,7 @@ export async function demandsFromFlags(
   }
   if (ignoreLog)
     terminal.warn(
-      `WARNING: Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the ${what}.`,
+      `WARNING: Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the ${cosignWord(content, of)}.`,
     )
   const policy: VerifyPolicy = {
     signer,
@@ -71,6 +71,16 @@ export async function demandsFromFlags(
       ...(trust === undefined ? {} : { trust: trust.report }),
     },
   }
+}
+
+/** What is demanded, in a word. */
+export function contentWord({ kind }: ContentDemand): 'signature' | 'attestation' {
+  return kind === 'attestation' ? 'attestation' : 'signature'
+}
+
+function cosignWord(content: ContentDemand, of: VerifiedThing): string {
+  if (of === 'image') return contentWord(content)
+  return content.kind === 'attestation' ? 'blob attestation' : 'blob'
 }
 
 function demandText(demand: Demand): string {

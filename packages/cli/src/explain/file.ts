@@ -25,7 +25,7 @@ export async function explainFile(invocation: Invocation, subject: string, conte
 async function byFlags(invocation: Invocation, subject: string, content: ContentDemand): Promise<Explained> {
   const { flags, terminal } = invocation
   const signer = namesNobody(flags) ? { signer: anybody } : {}
-  const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'blob attestation' : 'blob', signer)
+  const demands = await demandsFromFlags(invocation, content, 'file', signer)
   const beside = await readBlobEvidence(invocation, subject, flags.list('bundle')[0])
   const request = {
     ...beside.parts,

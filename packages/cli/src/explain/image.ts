@@ -13,7 +13,7 @@ import type { Invocation } from '../command/invocation.ts'
 import { connectionFromFlags, signatureRepository, typedImage } from '../connection.ts'
 import { namesNobody } from '../demands/accepting.ts'
 import { judgingFromFlags } from '../demands/judging.ts'
-import { type Demands, demandsFromFlags } from '../demands/policy.ts'
+import { contentWord, type Demands, demandsFromFlags } from '../demands/policy.ts'
 import type { Explained, ExplainedLayout } from './explained.ts'
 
 const layouts: readonly FoundLayout[] = [
@@ -50,7 +50,7 @@ export async function explainImage(invocation: Invocation, subject: string, cont
       }
     }
     const signer = namesNobody(flags) ? { signer: anybody } : {}
-    const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature', signer)
+    const demands = await demandsFromFlags(invocation, content, 'image', signer)
     const request = { image, policy: demands.policy, ...trustOf(demands), nowMs }
     const repositories = await open()
     const result = await verifyImageIn(repositories, request, options)
@@ -80,7 +80,7 @@ function explained(
 ): Omit<Explained, 'demands' | 'proven'> {
   return {
     kind: 'image',
-    content: content.kind === 'attestation' ? 'attestation' : 'signature',
+    content: contentWord(content),
     events: [...log.events],
     dropped: log.dropped(),
     ...(result.reference === undefined ? {} : { reference: result.reference }),

@@ -64,7 +64,7 @@ async function provenBy(invocation: Invocation, type: string | undefined): Promi
     return { policy: report, verify: (repositories, image) => judgeImageIn(repositories, { image, ...request }) }
   }
   const content = { kind: 'attestation', ...(type === undefined ? {} : { predicateType: type }) } as const
-  const { policy, trustedRoot, report } = await demandsFromFlags(invocation, content, 'attestation')
+  const { policy, trustedRoot, report } = await demandsFromFlags(invocation, content, 'image')
   const trust = trustedRoot === undefined ? {} : { trustedRoot }
   return { policy: report, verify: (repositories, image) => verifyImageIn(repositories, { image, policy, ...trust, nowMs }) }
 }

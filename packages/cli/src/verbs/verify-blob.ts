@@ -54,7 +54,7 @@ async function verifyMany(invocation: Invocation, content: ContentDemand): Promi
     throw new CountersignError('usage', `--${part} belongs to one file`, { hint: 'Name it in a batch manifest, beside its file.' })
   const run = await import('../batch/run.ts')
   const form = flags.list('file').length > 0 || flags.text('policy') !== undefined ? 'lines' : 'files'
-  return run.verifyMany(invocation, { kind: 'file', form, content, what: content.kind === 'attestation' ? 'blob attestation' : 'blob' })
+  return run.verifyMany(invocation, { kind: 'file', form, content, of: 'file' })
 }
 
 function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {
@@ -79,7 +79,7 @@ function digestFromFlags({ flags, subjects }: Invocation): Digest | undefined {
 async function verifyAll(invocation: Invocation, content: ContentDemand, digest: Digest | undefined): Promise<Conclusion> {
   const { flags, subjects } = invocation
   if (namesNobody(flags) && subjects.length === 1) return showSignersOfFile(invocation, content)
-  const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'blob attestation' : 'blob')
+  const demands = await demandsFromFlags(invocation, content, 'file')
   const bundles = flags.list('bundle')
   if (bundles.length > 1 && bundles.length !== subjects.length) {
     throw new CountersignError('usage', 'there are not as many bundles as files', {
@@ -102,7 +102,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand, digest:
 async function showSignersOfFile(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
   const { showSigners, shownBy } = await import('./who-signed.ts')
   const bundle = invocation.flags.list('bundle')[0]
-  return showSigners(invocation, content, content.kind === 'attestation' ? 'blob attestation' : 'blob', async (subject, demands) => {
+  return showSigners(invocation, content, 'file', async (subject, demands) => {
     const beside = await readBlobEvidence(invocation, subject, bundle)
     return shownBy(await judge(invocation, { artifact: subject, bundle, given: true }, beside, demands))
   })

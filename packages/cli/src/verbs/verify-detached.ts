@@ -30,7 +30,7 @@ export async function verifyDetached(invocation: Invocation, content: ContentDem
     })
   }
   if (second !== undefined) throw new CountersignError('usage', '--signature belongs to one image', { hint: 'Verify one image at a time.' })
-  const demands = await demandsFromFlags(invocation, content, 'signature')
+  const demands = await demandsFromFlags(invocation, content, 'image')
   const reference = parseReference(subject)
   const digest = reference.digest ?? (await resolveImage(reference, connectionFromFlags(invocation))).digest
   const payloadFile = flags.text('payload')

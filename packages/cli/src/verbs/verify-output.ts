@@ -2,7 +2,7 @@
 import type { Check, CheckName } from '@countersign/core/verify/evidence'
 import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
-import type { Demands } from '../demands/policy.ts'
+import { contentWord, type Demands } from '../demands/policy.ts'
 import { printable } from '../failure/message.ts'
 import { cosignEnvelope, cosignPayload } from '../report/cosign.ts'
 import type { SubjectReport } from '../report/schema.ts'
@@ -72,7 +72,7 @@ function checksText(typed: string, verification: ImageVerification, demands: Dem
     text += '  - No entry in a transparency log was demanded\n'
   }
   const others = verification.rejected.length
-  const what = demands.policy.content.kind === 'attestation' ? 'attestation' : 'signature'
+  const what = contentWord(demands.policy.content)
   if (others > 0) text += `${others} other ${what}${others === 1 ? ' was' : 's were'} not accepted; --report text says why.\n`
   return text
 }

@@ -11,7 +11,7 @@ import type { ImageVerification } from '@countersign/sdk/verify/requests'
 import type { Invocation } from '../command/invocation.ts'
 import { maxWorkers, signatureRepository, verifyingConnection, typedImage } from '../connection.ts'
 import { namesNobody } from '../demands/accepting.ts'
-import { annotationsFromFlags, type Demands, demandsFromFlags } from '../demands/policy.ts'
+import { annotationsFromFlags, contentWord, type Demands, demandsFromFlags } from '../demands/policy.ts'
 import { attestationDemand } from '../demands/predicate-type.ts'
 import { asFailure, causeChain, failureMessage, failureText } from '../failure/message.ts'
 import { type Conclusion, failureReport } from '../report/conclusion.ts'
@@ -61,7 +61,7 @@ async function verifyMany(invocation: Invocation, content: ContentDemand): Promi
     kind: 'container',
     form: 'lines',
     content,
-    what: content.kind === 'attestation' ? 'attestation' : 'signature',
+    of: 'image',
   })
 }
 
@@ -69,7 +69,7 @@ async function verifyAll(invocation: Invocation, content: ContentDemand): Promis
   const { flags, subjects, terminal } = invocation
   if (namesNobody(flags)) return (await import('./who-signed.ts')).showImageSigners(invocation, content)
   const form = outputForm(invocation)
-  const demands = await demandsFromFlags(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature')
+  const demands = await demandsFromFlags(invocation, content, 'image')
   const images = subjects.map((subject) => ({
     subject,
     image: typedImage(flags, subject),
@@ -161,7 +161,7 @@ async function concludeImage(invocation: Invocation, result: Settled, { demands,
   if (failure !== undefined) {
     say(failureMessage(failure, subject))
     if (form !== 'readable' && !invocation.reportOnStdout && verification !== undefined)
-      say(othersLine(verification, demands.policy.content.kind === 'attestation' ? 'attestation' : 'signature'))
+      say(othersLine(verification, contentWord(demands.policy.content)))
   } else
     for (const error of verification?.unreadable ?? []) terminal.warn(`WARNING: ${subject}: not everything could be read: ${error.message}`)
   if (verbose) say([result.thrown, ...(verification?.unreadable ?? [])].map(causeChain).join(''))

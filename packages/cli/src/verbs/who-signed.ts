@@ -29,7 +29,7 @@ const maxSigners = 20
 /** Images of a registry or layout. */
 export function showImageSigners(invocation: Invocation, content: ContentDemand): Promise<Conclusion> {
   const { flags, terminal } = invocation
-  return showSigners(invocation, content, content.kind === 'attestation' ? 'attestation' : 'signature', async (subject, demands) => {
+  return showSigners(invocation, content, 'image', async (subject, demands) => {
     const image = typedImage(flags, subject)
     const run = createRegistryRun(connectionFromFlags(invocation))
     try {
@@ -58,13 +58,13 @@ export function shownBy(verification: Verification): Shown {
 export async function showSigners(
   invocation: Invocation,
   content: ContentDemand,
-  what: VerifiedThing,
+  of: VerifiedThing,
   look: (subject: string, demands: Demands) => Promise<Shown>,
 ): Promise<Conclusion> {
   const { subjects, terminal } = invocation
   const refusal = await nobodyNamed(invocation)
   const signer = { kind: 'any_certified_signer_UNSAFE', reason: 'to show who signed; the run is refused' } as const
-  const demands = await demandsFromFlags(invocation, content, what, { signer }).catch((thrown: unknown) => asFailure(thrown))
+  const demands = await demandsFromFlags(invocation, content, of, { signer }).catch((thrown: unknown) => asFailure(thrown))
   if (demands instanceof CountersignError) throw refusal
   const reports: SubjectReport[] = []
   for (const [at, subject] of subjects.entries()) {

@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const demands = async (...argv: string[]): Promise<Demands> =>
-  demandsFromFlags(invocationOf(verifyCommand, argv, { HOME: folder }).invocation, { kind: 'signature' }, 'signature')
+  demandsFromFlags(invocationOf(verifyCommand, argv, { HOME: folder }).invocation, { kind: 'signature' }, 'image')
 const keyless = (): string[] => [
   '--certificate-identity',
   'dev@example.org',
@@ -119,7 +119,7 @@ describe('with an identity', () => {
 
   it.for(['.*', '^.*$', '.+', '(.*)'])('warns that %s accepts everybody', async (pattern) => {
     const { invocation, said } = invocationOf(verifyCommand, ['--certificate-identity-regexp', pattern, ...keyless().slice(2)])
-    await demandsFromFlags(invocation, { kind: 'signature' }, 'signature')
+    await demandsFromFlags(invocation, { kind: 'signature' }, 'image')
     expect(said.join('\n')).toContain('accepts everybody')
   })
 
