@@ -96,7 +96,7 @@ async function keyResolver({ primitives, keys = new Map() }: CompileOptions): Pr
     if (key === undefined) {
       const wanted = source.kind === 'name' ? source.name : source.kind === 'fingerprint' ? source.fingerprint : ''
       throw new CountersignError('trust_missing', `${path}: the policy asks for key ${wanted}, which was not given`, {
-        hint: 'Give its file, of that name, with --key, or write the key into the policy as pem.',
+        hint: `Give its file${source.kind === 'name' ? ', of that name,' : ''} with --key, or write the key into the policy as pem.`,
       })
     }
     const fingerprint = await keyFingerprint(key, primitives)
