@@ -45,8 +45,22 @@ async function carryBlob(blob: Descriptor, from: RepositoryReader, destination: 
     await destination.putBlob(await readAll(from.blob(blob), maxWholeBytes, blob.digest, () => undefined))
     return 'sent'
   }
-  if (await carrier.hasBlob(blob)) return 'there'
+  if (await carrier.hasBlob(blob)) {
+    if (isMedium(from)) await readThrough(from, blob)
+    return 'there'
+  }
   if ((await carrier.mount?.(blob, from.name)) === true) return 'mounted'
   await carrier.putStream(blob, () => from.blob(blob))
   return 'sent'
+}
+
+/** Whether it is read from files: a folder or an archive, which somebody carried here. */
+function isMedium({ soleImage }: RepositoryReader): boolean {
+  return soleImage !== undefined
+}
+
+/** Hostile: a medium that was altered on its way. What the destination has already is read too: whoever loads it must hear of it. */
+async function readThrough(from: RepositoryReader, blob: Descriptor): Promise<void> {
+  // Each part is dropped: the stream throws where digest or size differ.
+  for await (const part of from.blob(blob)) void part.length
 }
