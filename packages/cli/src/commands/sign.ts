@@ -20,7 +20,7 @@ export const signCommand: Command = {
     { text: 'Sign for readers of the older form too', line: 'countersign sign --key cosign.key --layout both registry.example/app:1.2' },
     {
       text: 'Sign for 90 days, and for this repository and its mirrors alone',
-      line: 'countersign sign --key cosign.key --expires 90d --bind-name registry.example/app:1.2',
+      line: 'countersign sign --key cosign.key --bind-name --expires 90d registry.example/app:1.2',
     },
     { text: 'Take the key from the environment', line: 'countersign sign --key env://SIGNING_KEY registry.example/app:1.2' },
   ],
@@ -39,7 +39,7 @@ export const signCommand: Command = {
       kind: 'text',
       value: 'NAME',
       bare: '*',
-      help: 'sign the name of the repository too, or another one: --bind-name=REGISTRY/REPOSITORY',
+      help: 'sign the name of the repository too; of several images each its own: --bind-name=own; another one: --bind-name=REGISTRY/REPOSITORY',
     },
     { name: 'recursive', short: 'r', kind: 'boolean', help: 'sign every manifest of an index too' },
     {
