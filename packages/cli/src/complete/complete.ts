@@ -31,7 +31,9 @@ async function profileHere(words: readonly string[]): Promise<Profile | undefine
   const file = typed === undefined || /^[\w-]*$/.test(typed) ? undefined : typed.replace(/#.*$/, '')
   try {
     const found = await findProfile(file, process.cwd(), process.env)
-    return found === undefined ? undefined : await readProfile(found)
+    if (found === undefined) return undefined
+    const [here, account] = [await readProfile(found), found.account === undefined ? undefined : await readProfile(found.account)]
+    return { ...here, names: [...here.names, ...(account?.names ?? [])], images: [...here.images, ...(account?.images ?? [])] }
   } catch {
     return undefined
   }

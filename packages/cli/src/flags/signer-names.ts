@@ -4,3 +4,12 @@
 export function namesSigner(flag: string): boolean {
   return flag === 'key' || flag.startsWith('certificate-')
 }
+
+/** What decides whether a certificate holds, when something was signed, and which revocations were seen before. */
+export const trustFlags: readonly string[] = [
+  'trusted-root',
+  'ca-roots',
+  'ca-intermediates',
+  'timestamp-certificate-chain',
+  'revocation-state',
+]

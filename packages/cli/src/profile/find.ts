@@ -1,4 +1,4 @@
-/** Finds the profile: the one that was named, the one of the working folder, or the one of the account. */
+/** Finds the profile: the one that was named, the one of the working folder, and the one of the account. */
 import { statSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -14,12 +14,16 @@ export type ProfileFile = {
   readonly unasked?: true
   /** The part of it that was asked for by name. */
   readonly name?: string
+  /** The part of that name may be in another profile alone. */
+  readonly mayLackName?: true
+  /** The profile of the account below this one, which nobody named either. */
+  readonly account?: ProfileFile
 }
 
 const maxBytes = 65_536
 
 /**
- * Reads the profile; `undefined` when there is none or `none` was asked for. `named` is a file, a name in the profile that is found anyway,
+ * Reads the profile, with that of the account below the one of the working folder; `undefined` when there is none or `none` was asked for. `named` is a file, a name in the profile that is found anyway,
  * or `FILE#NAME`. What was asked for must exist.
  */
 export async function findProfile(
@@ -37,7 +41,8 @@ export async function findProfile(
     return { ...found, ...withName }
   }
   const found = await usual(workingFolder, environment)
-  if (found !== undefined) return { ...found, ...withName }
+  if (found !== undefined)
+    return { ...found, ...withName, ...(found.account === undefined ? {} : { account: { ...found.account, ...withName } }) }
   if (name === undefined) return undefined
   throw new CountersignError('file_not_found', `there is no profile to look up "${name.slice(0, 100)}" in`, {
     expected: 'countersign.yaml, or countersign/config.yaml in the folder of your configuration',
@@ -56,12 +61,13 @@ function asked(named: string | undefined, workingFolder: string): readonly [file
   return [named, undefined]
 }
 
+/** Hostile: a file in a checkout, be it empty, in the place of what the owner of the account demands everywhere. Both are read. */
 async function usual(workingFolder: string, environment: Readonly<Record<string, string | undefined>>): Promise<ProfileFile | undefined> {
   const home = environment['XDG_CONFIG_HOME'] ?? (environment['HOME'] === undefined ? undefined : join(environment['HOME'], '.config'))
   const here = await read(join(workingFolder, 'countersign.yaml'))
-  if (here !== undefined) return { ...here, unasked: true }
-  if (home === undefined || home === '') return undefined
-  return read(join(home, 'countersign', 'config.yaml'))
+  const account = home === undefined || home === '' ? undefined : await read(join(home, 'countersign', 'config.yaml'))
+  if (here === undefined) return account
+  return { ...here, unasked: true, ...(account === undefined ? {} : { account }) }
 }
 
 async function read(path: string): Promise<ProfileFile | undefined> {

@@ -4,17 +4,17 @@
  * that is typed wins, then one that is a variable of the environment.
  *
  * Hostile: a profile in the working folder may come with a checkout. It therefore cannot weaken a check (`insecure-*`), carry a secret,
- * or replace a signer that was typed, and stderr says that it is in use.
+ * or replace a signer that was typed, and stderr says that it is in use. Where the account has a profile too, `layers.ts` says which decides.
  */
 import { resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import type { Layer, LayeredValues } from '../command/flag-values.ts'
 import type { Command, Flag } from '../command/model.ts'
 import { globalFlags } from '../flags/global.ts'
-import { namesSigner } from '../flags/signer-names.ts'
+import { namesSigner, trustFlags } from '../flags/signer-names.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { findProfile, type ProfileFile } from './find.ts'
-import type { ProfileSetting } from './schema.ts'
+import type { ProfileSetting, ReadFile } from './schema.ts'
 import { sectionsOf } from './sections.ts'
 
 const none: Layer = { values: new Map(), places: new Map() }
@@ -27,13 +27,18 @@ export async function profileLayer(command: Command, given: LayeredValues, termi
   const file = await profileInForce(given, terminal)
   if (file === undefined) return none
   const { readProfile } = await import('./schema.ts')
-  const { settings } = await readProfile(file)
-  const { values, places } = layerOf(command, given, file, settings)
+  if (file.account === undefined) return layerOfFile(command, given, { file, profile: await readProfile(file) }, terminal)
+  const { layeredProfiles } = await import('./layers.ts')
+  return layeredProfiles({ command, given, terminal, read: layerOfFile }, file, file.account)
+}
+
+function layerOfFile(command: Command, given: LayeredValues, { file, profile }: ReadFile, terminal: Terminal): Layer {
+  const { values, places } = layerOf(command, given, file, profile.settings)
   refuseReplacedSigner(given, values, file)
   refuseReplacedTrust(given, values, file)
   const used = [...values.keys()].filter((name) => !given.has(name))
   if (used.length > 0) {
-    const name = file.name === undefined ? '' : ` (${file.name})`
+    const name = file.name === undefined || !profile.names.includes(file.name) ? '' : ` (${file.name})`
     terminal.warn(`Using profile ${file.path}${name} for ${used.map((flag) => `--${flag}`).join(', ')}`)
   }
   return { values, places }
@@ -74,9 +79,6 @@ function refuseReplacedSigner(given: LayeredValues, values: LayeredValues, file:
     hint: 'Type the policy too (--policy FILE), or give --profile none to do without it.',
   })
 }
-
-/** What decides whether a certificate holds, when something was signed, and which revocations were seen before. */
-const trustFlags = ['trusted-root', 'ca-roots', 'ca-intermediates', 'timestamp-certificate-chain', 'revocation-state']
 
 /**
  * Hostile: whoever chooses the authorities has every identity certified that somebody types. A profile that nobody named chooses none for them;

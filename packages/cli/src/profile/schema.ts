@@ -29,6 +29,9 @@ export type Profile = {
   readonly images: readonly string[]
 }
 
+/** A profile, and what is in it. */
+export type ReadFile = { readonly file: ProfileFile; readonly profile: Profile }
+
 type Fail = (offset: number, what: string, hint: string) => never
 
 /** What a mapping of the document is read with. */
@@ -64,7 +67,7 @@ export async function readProfile(file: ProfileFile): Promise<Profile> {
     if (name === file.name) settings.push(...own.map((setting) => ({ ...setting, profile: name })))
   }
   const names = named.map((entry) => entry.name)
-  if (file.name !== undefined && !names.includes(file.name)) throw noSuchName(file, names)
+  if (file.name !== undefined && file.mayLackName !== true && !names.includes(file.name)) throw noSuchName(file, names)
   return { settings, names, images: whole.filter((entry) => entry.name === 'images').flatMap((entry) => imagesIn(reading, entry)) }
 }
 

@@ -5,8 +5,10 @@ import { closest } from '../command/suggestion.ts'
 import { verbs } from '../command/table.ts'
 import { printable } from '../failure/message.ts'
 import { concealed, type FlagInForce, flagsInForce } from '../profile/in-force.ts'
+import type { ProfileFile } from '../profile/find.ts'
+import { bothProfiles } from '../profile/layers.ts'
 import { profileInForce } from '../profile/profile.ts'
-import { readProfile } from '../profile/schema.ts'
+import { type ReadFile, readProfile } from '../profile/schema.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 
 /** Shows what a verb would use, or everything that is set. */
@@ -49,22 +51,38 @@ function originText({ source, place }: FlagInForce): string {
 async function everything({ terminal, flags, reportOnStdout }: Invocation): Promise<Conclusion> {
   const named = flags.text('profile')
   const file = await profileInForce(new Map(named === undefined ? [] : [['profile', [named]]]), terminal)
-  const profile = file === undefined ? undefined : await readProfile(file)
-  const settings = (profile?.settings ?? []).map(({ section, profile: name, flag, values, line }) => ({
-    section: name === undefined ? section : `${name}: ${section}`,
-    flag,
-    values: concealed(flag, values),
-    place: `${file?.path ?? ''}:${line}`,
-  }))
+  const read = await profilesRead(file)
+  const settings = read.flatMap(({ file: { path }, profile }) =>
+    profile.settings.map(({ section, profile: name, flag, values, line }) => ({
+      section: name === undefined ? section : `${name}: ${section}`,
+      flag,
+      values: concealed(flag, values),
+      place: `${path}:${line}`,
+    })),
+  )
   const variables = await variablesSet(terminal.environment)
   if (!reportOnStdout) {
-    const names = profile === undefined || profile.names.length === 0 ? '' : ` (names in it: ${profile.names.join(', ')})`
-    terminal.out(printable(file === undefined ? 'There is no profile here.' : `Profile ${file.path}${names}`) + '\n')
+    if (read.length === 0) terminal.out('There is no profile here.\n')
+    for (const {
+      file: { path },
+      profile,
+    } of read) {
+      const names = profile.names.length === 0 ? '' : ` (names in it: ${profile.names.join(', ')})`
+      terminal.out(printable(`Profile ${path}${names}`) + '\n')
+    }
     terminal.out(rows(settings.map((one) => [one.section, `--${one.flag}`, one.values.join(', '), one.place])))
     terminal.out(rows(variables.map((one) => ['environment', `--${one.flag}`, one.values.join(', '), one.place])))
   }
-  const content = { ...(file === undefined ? {} : { profile: file.path, names: profile?.names ?? [] }), settings, variables }
+  const names = [...new Set(read.flatMap(({ profile }) => profile.names))]
+  const account = file?.account === undefined ? {} : { account: file.account.path }
+  const content = { ...(file === undefined ? {} : { profile: file.path, ...account, names }), settings, variables }
   return { subjects: [{ subject: file?.path ?? 'environment', ok: true, content }] }
+}
+
+/** The one of the account first, as that of the folder is laid over it. */
+async function profilesRead(file: ProfileFile | undefined): Promise<readonly ReadFile[]> {
+  if (file === undefined) return []
+  return file.account === undefined ? [{ file, profile: await readProfile(file) }] : bothProfiles(file, file.account)
 }
 
 type Variable = { readonly flag: string; readonly values: readonly string[]; readonly place: string }
