@@ -37,12 +37,28 @@ export async function verifyFile(run: FileRun, item: FileItem, judge: Judge): Pr
   if (listed === undefined) return verifySigned(run, item, judge, fileBlobSource(path))
   await demandInside(item.path, listed.list.path)
   if (listed.list.evidence !== undefined) return verifyListed(run, item, listed.digest, listed.list, judge)
-  const tapped = tapDigest(fileBlobSource(item.path), listed.digest)
-  const result = await verifySigned(run, item, judge, tapped.source)
-  const found = tapped.found()
-  return result.ok && found !== listed.digest
-    ? refused(notListed(item, listed.digest, found), found === undefined ? {} : { digest: found })
-    : result
+  return verifyUnsignedList(run, item, listed.digest, listed.list, judge)
+}
+
+/** The list is not signed: each file needs a signature of its own, and must be the one that is listed besides. */
+async function verifyUnsignedList(run: FileRun, item: FileItem, expected: Digest, list: ChecksumList, judge: Judge): Promise<ItemVerdict> {
+  const tapped = tapDigest(fileBlobSource(item.path), expected)
+  const result = await verifySigned(run, item, judge, tapped.source).catch((cause: unknown) => {
+    if (cause instanceof CountersignError && cause.code === 'no_signature') return cause
+    throw cause
+  })
+  const unsigned = result instanceof CountersignError
+  // Without a signature nobody has read it; that it is altered says more than that it is not signed.
+  const found =
+    tapped.found() ?? (unsigned || !result.ok ? await hashSource(fileBlobSource(item.path), digestAlgorithm(expected)) : undefined)
+  if (found !== expected) return refused(notListed(item, expected, found), found === undefined ? {} : { digest: found })
+  if (!unsigned) return result
+  const { message, expected: names } = result
+  throw new CountersignError('no_signature', message, {
+    cause: result,
+    ...(names === undefined ? {} : { expected: names }),
+    hint: `Sign each file, or the list itself: ${list.path}.sigstore.json beside it vouches for all that it lists.`,
+  })
 }
 
 async function verifySigned(run: FileRun, item: FileItem, judge: Judge, source: BlobSource): Promise<ItemVerdict> {
