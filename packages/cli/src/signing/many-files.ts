@@ -1,7 +1,7 @@
 /** Several files and folders as what one statement names: each file by a relative path. */
 import { isAbsolute, relative, resolve, sep } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
-import { readFolder } from '@countersign/sdk/batch/folder'
+import { besideReason, readFolder } from '@countersign/sdk/batch/folder'
 import type { NamedFile } from '@countersign/sdk/blob/sign-files'
 import { fileBlobSource } from '@countersign/sdk/blob/source'
 import type { Invocation } from '../command/invocation.ts'
@@ -20,14 +20,20 @@ export async function namedFiles(invocation: Invocation, written: readonly strin
   return files
 }
 
-/** What is neither a file nor a link inside the folder cannot be signed. */
+/** What is neither a file nor a link inside the folder cannot be signed; what `verify-blob` takes for the signature of a file is not. */
 async function filesIn({ terminal }: Invocation, folder: string, written: readonly string[]): Promise<readonly NamedFile[]> {
   const files: NamedFile[] = []
+  let signatures = 0
   for (const item of await readFolder(folder, { evidence: written })) {
     if (item.kind === 'failed') throw item.failure
-    if (item.kind === 'skipped') terminal.warn(`${item.subject} is not signed: ${item.reason}`)
+    if (item.kind === 'skipped' && item.reason === besideReason) signatures++
+    else if (item.kind === 'skipped') terminal.warn(`${item.subject} is not signed: ${item.reason}`)
     if (item.kind === 'file') files.push({ name: nameOf(terminal.workingFolder, item.path, folder), source: fileBlobSource(item.path) })
   }
+  if (signatures > 0)
+    terminal.warn(
+      `${signatures} signature${signatures === 1 ? '' : 's'} beside files in ${folder} ${signatures === 1 ? 'is' : 'are'} not signed`,
+    )
   return files
 }
 

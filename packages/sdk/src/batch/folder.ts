@@ -10,6 +10,9 @@ import { once, type Once } from './once.ts'
 
 const maxDepth = 64
 
+/** Why a signature of one file is skipped where another signature vouches for all. */
+export const besideReason = 'a signature of the file beside it'
+
 /** How a folder is read. */
 export type FolderOptions = {
   /** The signatures of all files together; without them each file has its own beside it. */
@@ -26,7 +29,8 @@ type Reading = {
 }
 
 /**
- * Every file below a folder in the order of its names, the signatures left out. Links are not followed: one that leads out of the folder is a
+ * Every file below a folder in the order of its names, the signatures left out; where one signature vouches for all files, those beside single
+ * files are skipped items. Signing a folder leaves out the same. Links are not followed: one that leads out of the folder is a
  * failed item, as is one to a signature; one that stays in it is skipped, for what it leads to is verified itself. Throws `limit_exceeded`
  * beyond 100,000 files or 64 levels, `file_not_found`, `io_failed`.
  */
@@ -54,8 +58,9 @@ async function readLevel(reading: Reading, path: string, real: string, depth: nu
   for (const entry of entries) {
     if (entry.isDirectory()) await readLevel(reading, join(path, entry.name), join(real, entry.name), depth + 1)
     else if (items.length >= maxBatchItems) throw new CountersignError('limit_exceeded', `${folder} holds more than ${maxBatchItems} files`)
-    else if (reading.shared !== undefined || !signatures.has(entry.name))
-      await readEntry(reading, entry, join(path, entry.name), join(real, entry.name), index)
+    else if (!signatures.has(entry.name)) await readEntry(reading, entry, join(path, entry.name), join(real, entry.name), index)
+    else if (reading.shared !== undefined && !reading.apart.has(join(real, entry.name)))
+      items.push({ kind: 'skipped', type: 'file', subject: join(path, entry.name), demands: {}, reason: besideReason })
   }
 }
 
@@ -87,7 +92,7 @@ async function linkItem(reading: Reading, path: string): Promise<BatchItem> {
   }
   const found = await stat(target)
   const to = relative(root, target) || '.'
-  if (found.isFile() && !isSignatureName(reading, path) && (await isLeftOut(reading, target))) {
+  if (found.isFile() && (await isLeftOut(reading, path, target))) {
     const failure = new CountersignError('no_signature', `${path} is a link to the signature ${to}, which nobody signed`, {
       hint: 'Put the file itself into the folder, and its signature beside it.',
     })
@@ -99,17 +104,14 @@ async function linkItem(reading: Reading, path: string): Promise<BatchItem> {
 }
 
 /** Hostile: under the name of a signature of a file lies what nobody verifies unless that file is. A link must not make a program of it. */
-async function isLeftOut({ shared, apart, memory }: Reading, target: string): Promise<boolean> {
-  if (shared !== undefined) return apart.has(target)
+async function isLeftOut({ apart, memory }: Reading, path: string, target: string): Promise<boolean> {
+  if (apart.has(target)) return true
+  // A link beside a link to the file that is signed is read by nobody but verifiers: `latest.sigstore.json`.
+  if (isEvidenceName(basename(path))) return false
   const folder = dirname(target)
   const left = await memory(folder, async () => {
     const entries = await readdir(folder, { withFileTypes: true })
     return new Set([...indexEvidence(new Set(entries.filter((entry) => entry.isFile()).map(({ name }) => name))).values()].flat())
   })
   return left.has(basename(target))
-}
-
-/** A link beside a link to the file that is signed is read by nobody but verifiers: `latest.sigstore.json`. */
-function isSignatureName({ shared }: Reading, path: string): boolean {
-  return shared === undefined && isEvidenceName(basename(path))
 }
