@@ -7,6 +7,8 @@ import { readBatchFile } from '@countersign/sdk/batch/read'
 import type { Invocation } from '../command/invocation.ts'
 import { asFailure } from '../failure/message.ts'
 import { inFile } from '../failure/in-file.ts'
+import { trustFlags } from '../flags/signer-names.ts'
+import { signerFlags } from '../flags/verifying.ts'
 import { givenFor } from '../images/mentioned.ts'
 import { isFolder } from '../signing/blob-source.ts'
 import { readInput } from '../terminal/input.ts'
@@ -27,19 +29,40 @@ export async function itemsFromFlags(invocation: Invocation, kind: 'container' |
     else items.push(...demandSome(subject, await fileItems(subject, bundlesOf(bundles, at, subjects.length, files.length))))
   }
   for (const file of files) {
-    items.push(...demandSome(file, await itemsOfFile(invocation, file, bundles)))
+    const listed = demandSome(file, await itemsOfFile(invocation, file, bundles))
+    warnOfOwnTrust(invocation, file, listed)
+    items.push(...listed)
   }
   if (items.length > maxBatchItems)
     throw new CountersignError('limit_exceeded', `${items.length} artifacts in one run`, { expected: `at most ${maxBatchItems}` })
   return items
 }
 
-/** Nothing to verify is no success: whoever empties a folder or a list must not have it pass. */
+/** Nothing to verify is no success: whoever empties a folder or a list, or leaves in it what is skipped alone, must not have it pass. */
 function demandSome(from: string, items: readonly BatchItem[]): readonly BatchItem[] {
-  if (items.length > 0) return items
+  const skipped = items.filter((item) => item.kind === 'skipped')
+  if (skipped.length < items.length) return items
+  const [first] = skipped
+  if (first !== undefined) {
+    throw new CountersignError('images_missing', `${from} names nothing to verify`, {
+      found: `${skipped.length} skipped, the first of them ${JSON.stringify(first.subject.slice(0, 100))}: ${first.reason}`,
+    })
+  }
   throw new CountersignError('batch_malformed', `${from} names no artifact: nothing would be verified`, {
     hint: 'Check that it is the file that you mean, or say what it is with --file-kind.',
   })
+}
+
+/** Hostile: a list that brings signers of its own, given to somebody who typed whom to trust and reads "verified". */
+function warnOfOwnTrust({ flags, terminal }: Invocation, file: string, items: readonly BatchItem[]): void {
+  const own = items.filter(({ demands }) => Object.keys(demands).length > 0).length
+  if (own === 0) return
+  const typed = ['policy', ...signerFlags.map(({ name }) => name), ...trustFlags].filter((name) =>
+    ['flag', 'environment'].includes(flags.source(name) ?? ''),
+  )
+  if (typed.length === 0) return
+  const names = [...new Set(typed)].map((name) => `--${name}`).join(', ')
+  terminal.warn(`WARNING: ${file}: ${own} of ${items.length} artifacts name their own signers or trust, which count before ${names}`)
 }
 
 function kindFromFlags(word: string | undefined): BatchFileKind | undefined {

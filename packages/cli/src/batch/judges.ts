@@ -39,6 +39,11 @@ export function createJudges(invocation: Invocation, subject: BatchSubject): Jud
     return memory(id, async () => {
       if (policy !== undefined && demands.identity !== undefined)
         throw new CountersignError('usage', 'a policy and an identity contradict each other', { hint: 'Say it in the policy.' })
+      // Hostile: a policy that came with a checkout in the place of the keys that an entry names.
+      if (policy !== undefined && derived.flags.source('policy') === 'profile' && derived.flags.source('key') === 'flag')
+        throw new CountersignError('usage', 'a profile names a policy, and the entry names keys beside it', {
+          hint: 'Name the policy in the entry or with --policy FILE, or give --profile none to do without it.',
+        })
       if (policy !== undefined) return judgeByPolicy(derived, id, policy, kind)
       return judgeByDemands(derived, id, demands, subject, (keyed) => trustOf(derived, keyed))
     })
@@ -96,11 +101,15 @@ function withDemands(invocation: Invocation, demands: ItemDemands): Invocation {
   return over.size === 0 ? invocation : { ...invocation, flags: layered(invocation.flags, over) }
 }
 
+/** What an item says counts as if it had been typed, and contradicts what a typed flag would. */
 function layered(flags: FlagValues, over: ReadonlyMap<string, readonly string[]>): FlagValues {
   return {
     ...flags,
     text: (name) => (over.has(name) ? over.get(name)?.at(-1) : flags.text(name)),
     list: (name) => over.get(name) ?? flags.list(name),
-    source: (name) => (over.has(name) ? undefined : flags.source(name)),
+    source: (name) => {
+      const own = over.get(name)
+      return own === undefined ? flags.source(name) : own.length > 0 ? 'flag' : undefined
+    },
   }
 }
