@@ -59,6 +59,7 @@ export async function pin(invocation: Invocation): Promise<Conclusion> {
     return { ...answers, subjects: subjects() }
   }
   await write(invocation, pinned)
+  await tellMoved(invocation, questions)
   return { ...answers, subjects: [...subjects(), ...pinned.map(({ manifest, result }) => fileReport(manifest, result))] }
 }
 
@@ -118,9 +119,7 @@ async function unverified(invocation: Invocation, references: readonly string[])
 
 /** What is not pinned, and pins whose tag means something else now. Whether it is verified was asked before. */
 async function check(invocation: Invocation, questions: readonly Question[], fail: Fail): Promise<void> {
-  const tagged = (text: string): boolean => parseReference(text).tag !== undefined
-  const tags = new Set(questions.flatMap(({ mention, pinned }) => (pinned && tagged(mention.text) ? [splitPin(mention.text).name] : [])))
-  const now = await lookUp(invocation, [...tags])
+  const now = await tagsNow(invocation, questions)
   for (const { mention, pinned } of questions) {
     const { name, digest } = splitPin(mention.text)
     const current = now.get(name)
@@ -129,6 +128,30 @@ async function check(invocation: Invocation, questions: readonly Question[], fai
     else if (current !== undefined && current !== digest)
       fail(mention, new CountersignError('image_moved', `${name} has moved`, { expected: digest ?? '', found: current }))
   }
+}
+
+/** What the tags of pinned images mean now. */
+function tagsNow(invocation: Invocation, questions: readonly Question[]): ReturnType<typeof lookUp> {
+  const tagged = (text: string): boolean => parseReference(text).tag !== undefined
+  const tags = new Set(questions.flatMap(({ mention, pinned }) => (pinned && tagged(mention.text) ? [splitPin(mention.text).name] : [])))
+  return lookUp(invocation, [...tags])
+}
+
+/** A pin stays as it is until it is asked to move; whoever believes that a tag was followed must see that it was not. */
+async function tellMoved(invocation: Invocation, questions: readonly Question[]): Promise<void> {
+  if (invocation.flags.boolean('update', false)) return
+  const now = await tagsNow(invocation, questions)
+  const moved = questions.filter(({ mention, pinned }) => {
+    const { name, digest } = splitPin(mention.text)
+    const current = now.get(name)
+    return pinned && typeof current === 'string' && current !== digest
+  }).length
+  if (moved === 0) return
+  const what =
+    moved === 1
+      ? '1 image is pinned to another digest than its tag has'
+      : `${moved} images are pinned to other digests than their tags have`
+  invocation.terminal.err(`${what} now; --update moves ${moved === 1 ? 'it' : 'them'}.\n`)
 }
 
 async function write(
