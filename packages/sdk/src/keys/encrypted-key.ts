@@ -49,16 +49,21 @@ export async function encryptPrivateKey(pkcs8: Uint8Array, password: Uint8Array)
  * Decrypts a private key file; gives PKCS#8, DER, which the caller wipes after use.
  *
  * Throws `pem_malformed`, `key_malformed`, `key_unsupported` (another label, another cipher, scrypt costs outside cosign's list),
- * `key_password_wrong`. 65,536 needs 64 MiB and an eighth of a second, on the thread pool.
+ * `key_password_wrong`; `key_password_missing` where an empty password does not open it. 65,536 needs 64 MiB and an eighth of a second, on the thread pool.
  */
 export async function decryptPrivateKey(pem: string, password: Uint8Array): Promise<Uint8Array> {
   const box = readBox(pem)
   const [key] = await Promise.all([deriveKey(password, box.salt, box.cost), loadSecretbox()])
   const pkcs8 = await openSecretbox(key, box.nonce, box.ciphertext)
   key.fill(0)
+  if (pkcs8 === undefined && password.length === 0) {
+    throw new CountersignError('key_password_missing', 'the private key does not open without a password, and none was given', {
+      hint: 'Set COUNTERSIGN_PASSWORD or COSIGN_PASSWORD, or run on a terminal to be asked.',
+    })
+  }
   if (pkcs8 === undefined) {
     throw new CountersignError('key_password_wrong', 'the password does not open the private key, or the file was changed', {
-      hint: 'Check COUNTERSIGN_PASSWORD and COSIGN_PASSWORD, or unset them to be asked.',
+      hint: 'Check COUNTERSIGN_PASSWORD or COSIGN_PASSWORD; on a terminal, without them, you are asked.',
     })
   }
   return pkcs8

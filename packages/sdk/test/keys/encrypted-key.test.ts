@@ -124,9 +124,14 @@ describe('an encrypted private key', () => {
     expect(() => checkEncryptedKey(file(change))).toThrow(refusal(code))
   })
 
+  it('needs a password where an empty one does not open it', async () => {
+    const pem = await encryptPrivateKey(new Uint8Array(64), utf8('pw'))
+    await expect(decryptPrivateKey(pem, utf8(''))).rejects.toThrow(refusal('key_password_missing'))
+  })
+
   it('shorter than its tag stays shut', async () => {
     const pem = file((document) => (document.ciphertext = 'AAAA'))
-    await expect(decryptPrivateKey(pem, utf8(''))).rejects.toThrow(refusal('key_password_wrong'))
+    await expect(decryptPrivateKey(pem, utf8('pw'))).rejects.toThrow(refusal('key_password_wrong'))
   })
 
   it('is not what a plain private key is, nor a public one; the failure says what to do', () => {
