@@ -15,7 +15,7 @@ import { type Conclusion, conclusionOutcome } from './report/conclusion.ts'
 import { type ReportTarget, reportTarget, reportTargets } from './report/target.ts'
 import { profileLayer } from './profile/profile.ts'
 import { standardStream } from './terminal/streams.ts'
-import { processTerminal, type Terminal } from './terminal/terminal.ts'
+import { processTerminal, type Terminal, withoutWarnings } from './terminal/terminal.ts'
 
 /** Runs one command line; answers the exit code. Throws only what stands before any verb: an unknown verb or flag. */
 export async function run(argv: readonly string[]): Promise<number> {
@@ -151,7 +151,9 @@ async function parseOrReport(command: Command, argv: readonly string[]): Promise
 }
 
 async function readFlags(command: Command, parsed: ParsedArguments, environment: Layer, terminal: Terminal): Promise<FlagValues> {
-  const profile = await profileLayer(command, new Map([...environment.values, ...parsed.given]), terminal)
+  // What a profile says to a verb that judges and signs nothing changes nothing that somebody must know of.
+  const told = verbs.find(({ name }) => name === command.name)?.group === 'other' ? withoutWarnings(terminal) : terminal
+  const profile = await profileLayer(command, new Map([...environment.values, ...parsed.given]), told)
   return flagValues(parsed, environment.values, profile.values)
 }
 

@@ -30,6 +30,11 @@ export type Terminal = {
   readonly nowMs: number
 }
 
+/** The same terminal, to which warnings are not said. Its streams stay unopened. */
+export function withoutWarnings(terminal: Terminal): Terminal {
+  return Object.create(terminal, { warn: { value: () => undefined } }) as Terminal
+}
+
 /** What `--output-file` and `--report` decide about stdout. */
 export type TerminalOptions = { readonly outputFile?: string | undefined; readonly silent: boolean }
 

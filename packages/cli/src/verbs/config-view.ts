@@ -10,6 +10,7 @@ import { bothProfiles } from '../profile/layers.ts'
 import { profileInForce } from '../profile/profile.ts'
 import { type ReadFile, readProfile } from '../profile/schema.ts'
 import type { Conclusion } from '../report/conclusion.ts'
+import { withoutWarnings } from '../terminal/terminal.ts'
 
 /** Shows what a verb would use, or everything that is set. */
 export async function configView(invocation: Invocation): Promise<Conclusion> {
@@ -34,7 +35,7 @@ async function ofVerb({ terminal, flags, reportOnStdout }: Invocation, name: str
   if (command === undefined) throw new CountersignError('internal', `no verb ${name}`)
   const named = flags.text('profile')
   const argv = named === undefined ? rest : [`--profile=${named}`, ...rest]
-  const inForce = await flagsInForce(command, argv, terminal)
+  const inForce = await flagsInForce(command, argv, withoutWarnings(terminal))
   if (!reportOnStdout) terminal.out(rows(inForce.map((one) => [`--${one.flag}`, valueText(one), originText(one)])))
   return { subjects: [{ subject: name, ok: true, content: { verb: name, flags: inForce } }] }
 }
