@@ -114,7 +114,7 @@ describe('loading a signer', () => {
   })
 
   it('tells a wrong password from none', async () => {
-    await expect(loadSigner('env://KEY', { io, password: passwordSource({ COSIGN_PASSWORD: '' }) })).rejects.toThrow(
+    await expect(loadSigner('env://KEY', { io, password: passwordSource({ COSIGN_PASSWORD: 'other' }) })).rejects.toThrow(
       refusal('key_password_wrong'),
     )
     await expect(loadSigner('env://KEY', { io, password: passwordSource({}) })).rejects.toThrow(refusal('key_password_missing'))
