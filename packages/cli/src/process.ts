@@ -9,8 +9,8 @@ import { openedStreams, standardStream } from './terminal/streams.ts'
 /** Runs a command line in this process and ends it with the exit code. */
 export async function runCommandLine(argv: readonly string[], body: typeof run = run): Promise<void> {
   // Work that can tell what it knows so far ends by itself; a second signal ends it at once.
-  process.on('SIGINT', () => (interrupt() ? undefined : process.exit(130)))
-  process.on('SIGTERM', () => (interrupt() ? undefined : process.exit(143)))
+  process.on('SIGINT', () => (interrupt() ? undefined : endInterrupted(argv, 130)))
+  process.on('SIGTERM', () => (interrupt() ? undefined : endInterrupted(argv, 143)))
   process.once('uncaughtException', (thrown) => process.exit(reportThrown(thrown, argv)))
   // Node ends a run that waits for nothing any more with 13, which here is "policy denied".
   process.once('beforeExit', () => process.exit(reportThrown(endedEarly(), argv)))
@@ -23,6 +23,22 @@ export async function runCommandLine(argv: readonly string[], body: typeof run =
   await drained()
   // Idle connections of the pool and an open stdin would keep the process alive.
   process.exit(code)
+}
+
+/** Says what an interruption leaves: a signature may have reached its place without our knowing. */
+function endInterrupted(argv: readonly string[], code: number): never {
+  const stderr = standardStream('stderr')
+  // A terminal shows what was typed, and perhaps progress, on the same line.
+  stderr.write(`${stderr.isTTY ? '\n' : ''}countersign: interrupted; ${leftBy(argv)}\n`)
+  process.exit(code)
+}
+
+function leftBy(argv: readonly string[]): string {
+  const [first = '', second = ''] = argv.filter((word) => !word.startsWith('-'))
+  if (first.startsWith('verify') || (second === 'verify' && /^(?:manifest|dockerfile)$/.test(first)))
+    return 'nothing was verified but what is reported'
+  if (/^(?:sign|attest)(?:-blob)?$/.test(first)) return 'nothing was signed but what is reported, or was on its way; run again'
+  return 'what was not reported is not done, or in part'
 }
 
 function endedEarly(): CountersignError {

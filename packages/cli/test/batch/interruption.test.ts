@@ -93,3 +93,20 @@ describe('a run that does not come to its end', () => {
     expect(skipped.map((item) => item.code)).toEqual(['deadline_exceeded', 'deadline_exceeded', 'deadline_exceeded'])
   })
 })
+
+describe('a run over one image', () => {
+  it.each([
+    ['verify', 'cosign.pub', 'nothing was verified but what is reported'],
+    ['sign', 'cosign.key', 'nothing was signed but what is reported, or was on its way; run again'],
+  ])('that is interrupted in %s says so in one line', { timeout: 60_000 }, async (verb, key, left) => {
+    const { port } = silent.address() as AddressInfo
+    const args = [verb, '--key', key, `127.0.0.1:${port}/team/app:1`]
+    const env = { ...process.env, COUNTERSIGN_PASSWORD: 'x' }
+    const child = spawn(process.execPath, [...node, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
+    silent.once('connection', () => child.kill('SIGINT'))
+    let stderr = ''
+    child.stderr.on('data', (text: Buffer) => (stderr += text.toString('utf8')))
+    const { stdout, code } = await ended(child)
+    expect({ stdout, stderr, code }).toEqual({ stdout: '', stderr: `countersign: interrupted; ${left}\n`, code: 130 })
+  })
+})
