@@ -19,12 +19,20 @@ export type Draft = {
   readonly identities: Map<string, JsonObject>
   readonly rules: DraftRule[]
   readonly mirrors: JsonObject[]
+  /** What was said of the texts of all images, to be held against the rules when all are known. */
+  readonly restrictions: Restriction[]
   unmatched?: Decision
+}
+
+/** Which of these globs speak of images that are refused there, and what says so. */
+export type Restriction = {
+  readonly refusedOf: (globs: readonly string[]) => readonly string[]
+  readonly lost: (globs: readonly string[]) => void
 }
 
 /** Nothing yet. What no rule speaks of is denied where nothing says otherwise. */
 export function newDraft(): Draft {
-  return { identities: new Map(), rules: [], mirrors: [] }
+  return { identities: new Map(), rules: [], mirrors: [], restrictions: [] }
 }
 
 /** What images come to that no rule speaks of; of several documents the gravest, since each of them decides. */
@@ -62,6 +70,15 @@ export function partyOf(parties: readonly JsonValue[], threshold: number): JsonV
   if (distinct.length === 1 && only !== undefined) return only
   if (needed === 1) return { anyOf: distinct }
   return needed === distinct.length ? { allOf: distinct } : { threshold: needed, of: distinct }
+}
+
+/** Says of each restriction which rules admit what it refuses: here a signature suffices. */
+export function settleRestrictions({ restrictions, rules }: Draft): void {
+  const globs = [...new Set(rules.flatMap((rule) => rule.images))]
+  for (const { refusedOf, lost } of restrictions) {
+    const wider = refusedOf(globs)
+    if (wider.length > 0) lost(wider)
+  }
 }
 
 /** The policy document. Throws `policy_malformed` when nothing demands a signature. */

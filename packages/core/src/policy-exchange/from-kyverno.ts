@@ -5,6 +5,7 @@ import type { Decision } from '../policy/model.ts'
 import { kyvernoCondition } from './cel.ts'
 import { addRule, type Draft, type DraftRule, setUnmatched } from './draft.ts'
 import { fromKyvernoImage } from './image-globs.ts'
+import { refusedByPattern } from './kyverno-pattern.ts'
 import { kyvernoAttestors, type KyvernoDemand } from './kyverno-attestors.ts'
 import { proofFields } from './proof.ts'
 import type { LossLog } from './losses.ts'
@@ -39,6 +40,12 @@ function fromOtherRule(field: Members, at: Place, draft: Draft, log: LossLog): v
     Array.isArray(containers) && containers.length === 1 ? readPath((containers as readonly JsonValue[])[0], ['image']) : undefined
   if (typeof image === 'string') {
     setUnmatched(draft, isAudit({ ...at, value: readPath(field('validate').value, ['failureAction']) }) ? 'warn' : 'deny')
+    draft.restrictions.push({
+      refusedOf: (globs) => refusedByPattern(image, globs),
+      lost: ([glob = '']) =>
+        log.weaker(field('validate').path, `not all images of ${glob.slice(0, 200)} are allowed there; here those that are signed are`),
+    })
+    surroundings(field, log)
     return
   }
   log.note(at.path, 'the rule does not verify images')

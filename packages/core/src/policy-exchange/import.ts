@@ -3,7 +3,7 @@ import { CountersignError } from '../failure.ts'
 import type { JsonObject, JsonValue } from '../json/parse.ts'
 import { documentPlace, isAbsent, type Members, openMembers, type Place } from '../json/shape.ts'
 import type { Decision } from '../policy/model.ts'
-import { type Draft, finishDraft, newDraft, setUnmatched } from './draft.ts'
+import { type Draft, finishDraft, newDraft, settleRestrictions, setUnmatched } from './draft.ts'
 import { fromClusterImagePolicy, fromControllerConfig } from './from-cluster-image-policy.ts'
 import { fromContainersPolicy, isContainersPolicy } from './from-containers-policy.ts'
 import { fromCosign } from './from-cosign.ts'
@@ -36,6 +36,7 @@ export async function importPolicies(documents: readonly JsonValue[], options: I
     logs.push(log.all)
   }
   if (options.unmatched !== undefined) draft.unmatched = options.unmatched
+  settleRestrictions(draft)
   // Only now: a later document may say what images come to that no rule speaks of.
   const unmatched = draft.unmatched ?? 'deny'
   const losses = logs.flatMap((log, document) => settleLosses(log, unmatched).map((loss) => ({ ...loss, document })))

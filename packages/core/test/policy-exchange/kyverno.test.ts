@@ -156,6 +156,28 @@ describe('a ClusterPolicy with verifyImages', () => {
   })
 
   it.each([
+    '!*:latest',
+    '*:1.0',
+    'registry.example/acme/app*',
+    'other.example/*',
+    'registry.example/* & !*:latest',
+    '*/acme/*/x*',
+    'registry.example/acme',
+    '?*:?*',
+  ])('attack: a rule that allows images of "%s" alone is never dropped in silence where the rest admits more', async (image) => {
+    const rule = `    - { name: texts, match: { any: [{ resources: { kinds: [Pod] } }] }, validate: { pattern: { spec: { containers: [{ image: "${image}" }] } } } }`
+    expect((await imported(`${one}${rule}`)).losses).toContain('weaker $.spec.rules[1].validate')
+  })
+
+  it.each(['*', 'registry.example/acme/*', 'reg*', '!*:latest | registry.example/*', 'other.example/* | registry.example/acme/*'])(
+    'loses nothing of a rule that allows images of "%s", which are those that the others speak of',
+    async (image) => {
+      const rule = `    - { name: texts, match: { any: [{ resources: { kinds: [Pod] } }] }, validate: { pattern: { spec: { containers: [{ image: "${image}" }] } } } }`
+      expect((await imported(`${one}${rule}`)).losses).toEqual([note])
+    },
+  )
+
+  it.each([
     [
       'what it leaves out',
       one.replace('mutateDigest: true', 'skipImageReferences: ["registry.example/acme/x*"]'),
