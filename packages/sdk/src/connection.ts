@@ -1,5 +1,6 @@
 /** How to reach registries; the `--registry-*` flags as a value. */
 
+import type { Digest } from '@countersign/core/digest'
 import type { Trace } from './trace.ts'
 
 /** Everything that a registry client may need to know; nothing is read from the process behind the caller's back. */
@@ -22,6 +23,8 @@ export type Connection = {
    * again for each. A refusal is always judged on new answers. Absent: every image asks for itself.
    */
   readonly listingAgeMs?: number
+  /** The digest of `index.json` in every archive of the run: one that was checked before, and must be the same when it is read again. */
+  readonly archiveIndex?: Digest
   /** Accept any server certificate. */
   readonly allowInsecure?: boolean
   /** Requests at the same time per host; default 32. */

@@ -46,7 +46,10 @@ export function createRegistryRun(connection: Connection, tuning: RunTuning = {}
       case 'layout':
         return traced(connection, await (await import('./layout/layout-repository.ts')).openLayoutRepository(place.directory))
       case 'archive':
-        return traced(connection, await (await import('./layout/archive-repository.ts')).openArchiveRepository(place.file))
+        return traced(
+          connection,
+          await (await import('./layout/archive-repository.ts')).openArchiveRepository(place.file, connection.archiveIndex),
+        )
       default:
         return unreachable(place)
     }

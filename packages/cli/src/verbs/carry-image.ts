@@ -1,4 +1,5 @@
 /** What `copy`, `save` and `load` have in common: verify if asked to, copy, say what was carried. */
+import type { Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import { formatPlace, type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
@@ -27,6 +28,8 @@ export type Carriage = {
   readonly verifyFlags?: FlagValues
   /** The name under which a policy judges the image; the default is that of the source, or of the destination where the source is in files. */
   readonly judgedAs?: ImageReference
+  /** Of an archive that was looked into before, the digest of its index. */
+  readonly archiveIndex?: Digest
 }
 
 /** What a verb adds to the summary. */
@@ -38,9 +41,10 @@ const defaultDeadlineMs = 24 * 60 * 60 * 1_000
 /** Copies one image. */
 export async function carryImage(invocation: Invocation, carriage: Carriage): Promise<Conclusion> {
   const { flags, terminal } = invocation
-  const { source, destination, only } = carriage
+  const { source, destination, only, archiveIndex } = carriage
   const connection = connectionFromFlags(invocation)
-  const run = createRegistryRun({ ...connection, deadlineMs: connection.deadlineMs ?? defaultDeadlineMs })
+  const same = archiveIndex === undefined ? {} : { archiveIndex }
+  const run = createRegistryRun({ ...connection, deadlineMs: connection.deadlineMs ?? defaultDeadlineMs, ...same })
   const progress = beginProgress(terminal, 'copying', undefined, 'bytes')
   let opened: Destination | undefined
   let verified: SubjectReport | undefined

@@ -28,13 +28,14 @@ export async function load(invocation: Invocation): Promise<Conclusion> {
     terminal.warn(`The archive brings trust of its own (${names}). It is not used.`)
   }
   if (extracted !== undefined && content !== undefined) await writeTrust(content, extracted)
-  if (!trusting || content === undefined) return carryImage(invocation, { subject, source, destination })
+  const carriage = { subject, source, destination, ...(content === undefined ? {} : { archiveIndex: content.index }) }
+  if (!trusting || content === undefined) return carryImage(invocation, carriage)
   const folder = await mkdtemp(join(tmpdir(), 'countersign-trust-'))
   try {
     await writeTrust(content, folder)
     const [named] = content.images
     const judgedAs = named === undefined || named.name === '' ? {} : { judgedAs: parseReference(named.name) }
-    return await carryImage(invocation, { subject, source, destination, verifyFlags: flagsWith(flags, content, folder), ...judgedAs })
+    return await carryImage(invocation, { ...carriage, verifyFlags: flagsWith(flags, content, folder), ...judgedAs })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -28,6 +28,8 @@ export type ArchivedImage = { readonly name: string; readonly digest: Digest }
 export type ArchiveContent = {
   /** SHA-256 of the list. */
   readonly fingerprint: Digest
+  /** SHA-256 of `index.json`, which must be the same when the archive is opened again to be carried (`Connection.archiveIndex`). */
+  readonly index: Digest
   readonly images: readonly ArchivedImage[]
   readonly trust: readonly TrustFile[]
 }
@@ -94,15 +96,18 @@ export async function readArchiveContent(file: string, fingerprint?: Digest): Pr
   if (fingerprint !== undefined) checkDigest(list, fingerprint, `the list of content in ${store.name}`)
   const { images, files } = parseList(list)
   const trust: TrustFile[] = []
+  let index: Digest | undefined
   for (const { path, role, digest, size } of files) {
     const bytes = role === 'index' ? await store.index() : await store.beside(path)
     if (bytes === undefined)
       throw new CountersignError('content_altered', `${store.name} lacks ${path}, which its list names`, { expected: digest })
     if (bytes.length !== size) throw altered(`${path} in ${store.name}`, `${size} bytes`, `${bytes.length} bytes`)
     checkDigest(bytes, digest, `${path} in ${store.name}`)
-    if (role !== 'index') trust.push({ role, name: path.slice(archiveTrustFolder.length), bytes })
+    if (role === 'index') index = sha256Digest(bytes)
+    else trust.push({ role, name: path.slice(archiveTrustFolder.length), bytes })
   }
-  return { fingerprint: sha256Digest(list), images, trust }
+  if (index === undefined) throw new CountersignError('internal', 'a list without index.json was accepted')
+  return { fingerprint: sha256Digest(list), index, images, trust }
 }
 
 function parseList(list: Uint8Array): { readonly images: readonly ArchivedImage[]; readonly files: readonly ListedFile[] } {

@@ -68,6 +68,7 @@ describe('an archive', () => {
     const content = await readArchiveContent(file)
     expect(content).toStrictEqual({
       fingerprint,
+      index: expect.stringMatching(/^sha256:/),
       images: [{ name: 'registry.example/app:v1', digest: sample.index.digest }],
       trust,
     })
@@ -93,6 +94,26 @@ describe('an archive', () => {
     const copy = copyImage({ images, signatures: images }, async () => destination, { image: {}, tag: 'v1' })
     await expect(copy).rejects.toMatchObject({ code: 'content_altered' })
     expect(destination.tagged.has('v1')).toBe(false)
+  })
+
+  it('attack: a medium that hands out another archive once the fingerprint was checked has nothing of it carried', async () => {
+    const checked = await readArchiveContent(file, fingerprint)
+    const swapped = join(folder, 'swapped.tar')
+    await writeFile(swapped, await readFile(file))
+    const images = await createRegistryRun({ environment: {}, archiveIndex: checked?.index as Digest }).open({
+      kind: 'archive',
+      file: swapped,
+    })
+    await expectSample(images, 'v1', sample)
+    await writeFile(swapped, await readFile(await tar(layout)))
+    const other = await createRegistryRun({ environment: {}, archiveIndex: checked?.index as Digest }).open({
+      kind: 'archive',
+      file: swapped,
+    })
+    const destination = memoryRepository({})
+    const copy = copyImage({ images: other, signatures: other }, async () => destination, { image: { tag: 'v1' }, tag: 'v1' })
+    await expect(copy).rejects.toMatchObject({ code: 'content_altered' })
+    expect(destination.tagged.size).toBe(0)
   })
 
   it('attack: trust changed inside the archive, or swapped with its list, does not have the fingerprint', async () => {
