@@ -36,6 +36,12 @@ function detachedEntity(bytes: Uint8Array, parts: DetachedParts): SignedEntity {
       hint: 'Name the bundle or signature file, not the artifact.',
     })
   }
+  const [, label] = /^\s{0,16}-----BEGIN ([A-Z0-9 ]{1,40})-----/.exec(new TextDecoder('latin1').decode(bytes.subarray(0, 80))) ?? []
+  if (label !== undefined) {
+    throw new CountersignError('bundle_malformed', `a PEM block of type ${label} is neither a bundle nor a signature`, {
+      hint: `Name the bundle or signature file${label.endsWith('KEY') ? '; a public key is given with --key' : ''}.`,
+    })
+  }
   const content = { kind: 'message', signature: readDetachedSignature(bytes) } as const
   return { material: materialOf(parts), logEntries: [], timestamps: parts.timestamps ?? [], content }
 }

@@ -136,10 +136,20 @@ function urlReference(reference: string): KeyReference {
 }
 
 async function readText(reference: KeyReference, io: KeyIo): Promise<string> {
-  if (reference.kind === 'file') return fromUtf8(await io.readFile(reference.path, maxBytes))
+  if (reference.kind === 'file')
+    return fromUtf8(await io.readFile(reference.path, maxBytes).catch((cause: unknown) => commaIn(reference.path, cause)))
   if (reference.kind === 'url') return fromUtf8(await io.download(reference.url, maxBytes))
   const value = io.environment[reference.variable]
   if (value === undefined)
     throw new CountersignError('usage', `the variable ${reference.variable} is not set`, { hint: 'Put the PEM text into it.' })
   return value
+}
+
+/** Other flags take lists with commas; a path may hold one, so only where there is no such file is a list meant. */
+function commaIn(path: string, cause: unknown): never {
+  if (!path.includes(',') || !(cause instanceof CountersignError) || cause.code !== 'file_not_found') throw cause
+  throw new CountersignError('file_not_found', cause.message, {
+    cause,
+    hint: 'Check the path. Several keys are given one by one: --key a.pub --key b.pub.',
+  })
 }
