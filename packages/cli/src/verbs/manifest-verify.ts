@@ -3,10 +3,12 @@ import { CountersignError } from '@countersign/core/failure'
 import { parseReference } from '@countersign/core/oci/reference'
 import type { ImageMention, ManifestKind } from '@countersign/sdk/manifests/model'
 import type { Invocation } from '../command/invocation.ts'
+import { summaryLine } from '../batch/lines.ts'
 import { printable } from '../failure/message.ts'
 import { mentionPlace, readManifest } from '../images/mentioned.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { failedSubject } from '../report/failed-subject.ts'
+import { sortedItems } from '../report/items.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { verifyImages } from './verify.ts'
 
@@ -39,6 +41,7 @@ async function verifyMentioned(
   kind: ManifestKind | undefined,
   counts: (mention: ImageMention) => boolean,
 ): Promise<Conclusion> {
+  const beganMs = performance.now()
   const gathered: Gathered = { images: new Map(), failed: [], skipped: [] }
   for (const file of invocation.subjects) {
     try {
@@ -56,10 +59,11 @@ async function verifyMentioned(
       for (const mention of images.get(subject) ?? [])
         invocation.terminal.err(`  ${printable(`${subject} is in ${mentionPlace(mention)}`)}\n`)
   }
-  return {
-    ...verified,
-    subjects: [...verified.subjects.map((report) => placed(report, images.get(report.subject) ?? [])), ...failed, ...skipped],
-  }
+  const subjects = [...verified.subjects.map((report) => placed(report, images.get(report.subject) ?? [])), ...failed, ...skipped]
+  // A run over indexes has counted already.
+  if (subjects.length > 1 && verified.timings === undefined)
+    invocation.terminal.err(summaryLine(sortedItems(subjects).summary, Math.round(performance.now() - beganMs)))
+  return { ...verified, subjects }
 }
 
 /** A file in which nothing is verified is a failure: "all images of nothing are signed" is true and says nothing. */
