@@ -14,7 +14,7 @@ import type { ProfileFile } from './find.ts'
 import { type ReadFile, readProfile } from './schema.ts'
 
 /** What the values are for, and how one profile gives them. */
-export type Layering = {
+type Layering = {
   readonly command: Command
   readonly given: LayeredValues
   readonly terminal: Terminal
@@ -53,7 +53,7 @@ function merged<Value>(
 }
 
 /** The account's and the folder's. A name that was asked for is in one of them at least; throws `usage` when it is in neither. */
-export async function bothProfiles(folder: ProfileFile, account: ProfileFile): Promise<readonly [account: ReadFile, folder: ReadFile]> {
+async function bothProfiles(folder: ProfileFile, account: ProfileFile): Promise<readonly [account: ReadFile, folder: ReadFile]> {
   const lower = await readProfile({ ...account, mayLackName: true })
   const named = folder.name !== undefined && lower.names.includes(folder.name)
   const upper = await readProfile(named ? { ...folder, mayLackName: true } : folder)
@@ -61,4 +61,9 @@ export async function bothProfiles(folder: ProfileFile, account: ProfileFile): P
     { file: account, profile: lower },
     { file: folder, profile: upper },
   ]
+}
+
+/** A profile, and before it the one of the account that it is laid over. Fails as reading each does. */
+export async function readProfiles(file: ProfileFile): Promise<readonly ReadFile[]> {
+  return file.account === undefined ? [{ file, profile: await readProfile(file) }] : bothProfiles(file, file.account)
 }

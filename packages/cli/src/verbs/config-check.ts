@@ -6,6 +6,7 @@ import type { Invocation } from '../command/invocation.ts'
 import { verbs } from '../command/table.ts'
 import { printable } from '../failure/message.ts'
 import { findProfile, type ProfileFile } from '../profile/find.ts'
+import { readProfiles } from '../profile/layers.ts'
 import { profileInForce } from '../profile/profile.ts'
 import { readProfile } from '../profile/schema.ts'
 import type { Conclusion } from '../report/conclusion.ts'
@@ -23,8 +24,10 @@ export async function configCheck({ subjects, flags, terminal, reportOnStdout }:
       hint: 'Name a file: countersign config check FILE.',
     })
   }
-  const { names, images } = await readProfile(file)
-  const missing = await missingFiles(file, names)
+  const read = await readProfiles(file)
+  const names = [...new Set(read.flatMap(({ profile }) => profile.names))]
+  const images = read.flatMap(({ profile }) => profile.images)
+  const missing = (await Promise.all(read.map((one) => missingFiles(one.file, one.profile.names)))).flat()
   for (const text of missing) terminal.err(`${printable(text)}\n`)
   const content = { names, images, missing }
   if (missing.length > 0) {
@@ -37,7 +40,11 @@ export async function configCheck({ subjects, flags, terminal, reportOnStdout }:
     )
   }
   if (!reportOnStdout)
-    terminal.out(printable(`${file.path}: nothing is wrong${names.length === 0 ? '' : `; names in it: ${names.join(', ')}`}`) + '\n')
+    terminal.out(
+      printable(
+        `${read.map((one) => one.file.path).join(', ')}: nothing is wrong${names.length === 0 ? '' : `; names in it: ${names.join(', ')}`}`,
+      ) + '\n',
+    )
   return { subjects: [{ subject: file.path, ok: true, content }] }
 }
 

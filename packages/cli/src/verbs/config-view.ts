@@ -5,10 +5,8 @@ import { closest } from '../command/suggestion.ts'
 import { verbs } from '../command/table.ts'
 import { printable } from '../failure/message.ts'
 import { concealed, type FlagInForce, flagsInForce } from '../profile/in-force.ts'
-import type { ProfileFile } from '../profile/find.ts'
-import { bothProfiles } from '../profile/layers.ts'
+import { readProfiles } from '../profile/layers.ts'
 import { profileInForce } from '../profile/profile.ts'
-import { type ReadFile, readProfile } from '../profile/schema.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { withoutWarnings } from '../terminal/terminal.ts'
 
@@ -52,7 +50,7 @@ function originText({ source, place }: FlagInForce): string {
 async function everything({ terminal, flags, reportOnStdout }: Invocation): Promise<Conclusion> {
   const named = flags.text('profile')
   const file = await profileInForce(new Map(named === undefined ? [] : [['profile', [named]]]), terminal)
-  const read = await profilesRead(file)
+  const read = file === undefined ? [] : await readProfiles(file)
   const settings = read.flatMap(({ file: { path }, profile }) =>
     profile.settings.map(({ section, profile: name, flag, values, line }) => ({
       section: name === undefined ? section : `${name}: ${section}`,
@@ -78,12 +76,6 @@ async function everything({ terminal, flags, reportOnStdout }: Invocation): Prom
   const account = file?.account === undefined ? {} : { account: file.account.path }
   const content = { ...(file === undefined ? {} : { profile: file.path, ...account, names }), settings, variables }
   return { subjects: [{ subject: file?.path ?? 'environment', ok: true, content }] }
-}
-
-/** The one of the account first, as that of the folder is laid over it. */
-async function profilesRead(file: ProfileFile | undefined): Promise<readonly ReadFile[]> {
-  if (file === undefined) return []
-  return file.account === undefined ? [{ file, profile: await readProfile(file) }] : bothProfiles(file, file.account)
 }
 
 type Variable = { readonly flag: string; readonly values: readonly string[]; readonly place: string }
