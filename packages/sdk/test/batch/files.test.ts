@@ -131,6 +131,15 @@ describe('a folder of files', () => {
     expect(read).toEqual(['app ok', 'bin/run no_signature', 'latest skipped', 'latest.sigstore.json skipped'])
   })
 
+  it('attack: a program under the name of a signature is skipped and named beside a bundle for all, and a link to it refused', async () => {
+    put('app', 'app')
+    put('app.sig', 'a program')
+    symlinkSync('app.sig', join(folder, 'run'))
+    const items = await readFolder(folder, { evidence: ['all.sigstore.json'] })
+    const named = items.map(({ subject, kind }) => `${subject.replace(`${folder}/`, '')} ${kind}`)
+    expect(named).toEqual(['app file', 'app.sig skipped', 'run failed'])
+  })
+
   it('attack: nor does a link to the signature of all files together', async () => {
     put('sub/a', 'a')
     const evidence = [put('all.sigstore.json', 'a program')]

@@ -6,8 +6,10 @@ import { utf8 } from '@countersign/core/bytes'
 import { parseDigest, type Digest } from '@countersign/core/digest'
 import { createArchive } from '@countersign/sdk/layout/archive-writer'
 import { createRegistryRun } from '@countersign/sdk/open-repository'
+import type { Repository } from '@countersign/sdk/registry/repository'
 import { finishArchive, readArchiveContent, type TrustFile } from '@countersign/sdk/transport/archive'
 import { copyImage } from '@countersign/sdk/transport/copy'
+import { openDestination } from '@countersign/sdk/transport/destination'
 import { memoryRepository } from '@countersign/testkit/memory-repository'
 import { pack } from 'tar-stream'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -114,6 +116,23 @@ describe('an archive', () => {
     const copy = copyImage({ images: other, signatures: other }, async () => destination, { image: { tag: 'v1' }, tag: 'v1' })
     await expect(copy).rejects.toMatchObject({ code: 'content_altered' })
     expect(destination.tagged.size).toBe(0)
+  })
+
+  it('attack: it is content_altered also where the destination has what the blob was before', async () => {
+    const bytes = await readFile(file)
+    const at = bytes.indexOf('arm64')
+    const run = createRegistryRun({ environment: {} })
+    const place = { kind: 'layout', directory: join(folder, 'full') } as const
+    const into = async (): Promise<Repository> => (await openDestination(run, place, false)).repository
+    const whole = await run.open({ kind: 'archive', file })
+    await copyImage({ images: whole, signatures: whole }, into, { image: {}, tag: 'v1' })
+    bytes[at] = (bytes[at] as number) ^ 1
+    const path = join(folder, 'flipped-later.tar')
+    await writeFile(path, bytes)
+    const images = await run.open({ kind: 'archive', file: path })
+    const copy = copyImage({ images, signatures: images }, into, { image: {}, tag: 'v1' })
+    await expect(copy).rejects.toMatchObject({ code: 'content_altered' })
+    run.close()
   })
 
   it('attack: trust changed inside the archive, or swapped with its list, does not have the fingerprint', async () => {
