@@ -1,5 +1,5 @@
 /** Base64 of RFC 4648 §4, canonical: padded, no line breaks, unused bits zero. */
-import { fromUtf8, utf8 } from './bytes.ts'
+import { fromUtf8 } from './bytes.ts'
 import { CountersignError } from './failure.ts'
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
@@ -35,25 +35,23 @@ export function bytesToBase64(bytes: Uint8Array): string {
 export function base64ToBytes(text: string): Uint8Array {
   const padded = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   const bytes = new Uint8Array(Math.max(0, (text.length >> 2) * 3 - padded))
-  // Characters beyond ASCII become bytes that are no letters; the lengths differ then too.
-  const codes = utf8(text)
-  if (text.length % 4 !== 0 || codes.length !== text.length || !decodeInto(bytes, codes, text.length - padded)) {
+  if (text.length % 4 !== 0 || !decodeInto(bytes, text, text.length - padded)) {
     throw new CountersignError('base64_malformed', `${text.length} characters are not canonical base64 (RFC 4648 §4)`)
   }
   return bytes
 }
 
-/** Decodes the first `length` characters; false when one is not of the alphabet, or a bit that no byte uses is set (RFC 4648 §3.5). */
-function decodeInto(bytes: Uint8Array, codes: Uint8Array, length: number): boolean {
+/** Decodes the first `length` characters of the text itself, which is not encoded to bytes first; false when one is not of the alphabet, or a bit that no byte uses is set (RFC 4648 §3.5). */
+function decodeInto(bytes: Uint8Array, text: string, length: number): boolean {
   const whole = length - (length % 4)
   let at = 0
   // What is not of the alphabet is remembered, not acted upon at once: one test at the end costs less than four for each group.
   let wrong = 0
   for (let i = 0; i < whole; i += 4) {
-    const a = values[codes[i] as number] as number
-    const b = values[codes[i + 1] as number] as number
-    const c = values[codes[i + 2] as number] as number
-    const d = values[codes[i + 3] as number] as number
+    const a = values[text.charCodeAt(i)] ?? noValue
+    const b = values[text.charCodeAt(i + 1)] ?? noValue
+    const c = values[text.charCodeAt(i + 2)] ?? noValue
+    const d = values[text.charCodeAt(i + 3)] ?? noValue
     wrong |= a | b | c | d
     const group = (a << 18) | (b << 12) | (c << 6) | d
     bytes[at++] = group >> 16
@@ -61,9 +59,9 @@ function decodeInto(bytes: Uint8Array, codes: Uint8Array, length: number): boole
     bytes[at++] = group
   }
   if (whole < length) {
-    const a = values[codes[whole] as number] as number
-    const b = values[codes[whole + 1] as number] as number
-    const c = whole + 2 < length ? (values[codes[whole + 2] as number] as number) : 0
+    const a = values[text.charCodeAt(whole)] ?? noValue
+    const b = values[text.charCodeAt(whole + 1)] ?? noValue
+    const c = whole + 2 < length ? (values[text.charCodeAt(whole + 2)] ?? noValue) : 0
     // Two or three characters stand for one or two bytes; other bits than theirs could carry a second spelling of the same bytes.
     wrong |= a | b | c | ((length - whole === 2 ? b & 0b1111 : c & 0b11) === 0 ? 0 : noValue)
     bytes[at++] = (a << 2) | (b >> 4)

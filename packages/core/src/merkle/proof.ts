@@ -12,7 +12,7 @@ export const hashBytes = 32
 
 const maxHashes = 64
 const leafPrefix = Uint8Array.of(0)
-const nodePrefix = Uint8Array.of(1)
+const nodePrefix = 1
 
 type Hashing = Pick<Primitives, 'hash'>
 
@@ -23,7 +23,11 @@ export async function leafHash(primitives: Hashing, entry: Uint8Array): Promise<
 
 /** The hash of a node (RFC 9162 §2.1.1): SHA-256 of a one byte and both children. */
 export async function nodeHash(primitives: Hashing, left: Uint8Array, right: Uint8Array): Promise<Uint8Array> {
-  return primitives.hash('sha256', concatBytes(nodePrefix, left, right))
+  const node = new Uint8Array(1 + left.length + right.length)
+  node[0] = nodePrefix
+  node.set(left, 1)
+  node.set(right, 1 + left.length)
+  return primitives.hash('sha256', node)
 }
 
 /** A claim that a leaf is in a tree. */
