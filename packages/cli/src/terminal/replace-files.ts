@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { open, realpath, rename, rm } from 'node:fs/promises'
 import { CountersignError } from '@countersign/core/failure'
+import { dirname } from 'node:path'
 import { unwritableFile } from '@countersign/sdk/file-failure'
 import { readBoundedFile } from '@countersign/sdk/bounded-file'
+import { syncFolder } from '@countersign/sdk/layout/durable-file'
 
 /** A file with the bytes that it must still have, and those that it gets. */
 export type Replacement = { readonly path: string; readonly before: Uint8Array; readonly after: Uint8Array }
@@ -17,6 +19,7 @@ type Staged = Replacement & { readonly target: string; readonly temporary: strin
  * 1. Writes each new content beside its file, with the file's mode and owner, synced. A crash here leaves the files as they were.
  * 2. Checks that no file has changed since it was read.
  * 3. Renames one after another; when one fails, those before it get their old content back. Each is whole at any moment.
+ * 4. Syncs their folders: what was reported is there after a power loss.
  *
  * A link stays a link: what it leads to is replaced. Throws `io_failed`, also when somebody else wrote in between.
  */
@@ -26,6 +29,7 @@ export async function replaceFiles(files: readonly Replacement[], move: Move = r
     for (const file of files) staged.push(await stage(file, file.after))
     for (const file of staged) await demandUnchanged(file)
     await renameAll(staged, move)
+    for (const folder of new Set(staged.map(({ target }) => dirname(target)))) await syncFolder(folder)
   } finally {
     for (const { temporary } of staged) await rm(temporary, { force: true }).catch(() => undefined)
   }

@@ -24,20 +24,17 @@ type Entry = { readonly parties: readonly JsonValue[]; readonly annotations: Rea
 export function kyvernoAttestors(at: Place, draft: Draft, log: LossLog): KyvernoDemand | undefined {
   const sets = optionalItems(at, maxSets).map((place) => readSet(place, draft, log, 0))
   if (sets.length === 0) return undefined
-  const annotations = sets.map((set) => set.annotations)
-  const [first = {}] = annotations
-  const same = annotations.every((each) => JSON.stringify(each) === JSON.stringify(first))
-  if (!same) log.weaker(at.path, 'annotations that only some of the attestors must have signed')
   const parties = sets.flatMap((set) => set.parties)
-  return {
-    by: partyOf(parties, parties.length),
-    annotations: same ? first : {},
-    proof: proofTogether(
-      sets.map(({ proof }) => proof),
-      at.path,
-      log,
-    ),
-  }
+  return { by: partyOf(parties, parties.length), ...demandedTogether(sets, at, log) }
+}
+
+/** What several ask for beside the signer: one rule has annotations and proof of its own, for all of its parties. */
+function demandedTogether(entries: readonly Entry[], at: Place, log: LossLog): Omit<Entry, 'parties'> {
+  const [first] = entries
+  const same = entries.every((entry) => JSON.stringify(entry.annotations) === JSON.stringify(first?.annotations))
+  if (!same) log.weaker(at.path, 'annotations that only some of the attestors must have signed')
+  const proofs = entries.map(({ proof }) => proof)
+  return { annotations: same ? (first?.annotations ?? {}) : {}, proof: proofTogether(proofs, at.path, log) }
 }
 
 function readSet(at: Place, draft: Draft, log: LossLog, depth: number): Entry {
@@ -48,18 +45,7 @@ function readSet(at: Place, draft: Draft, log: LossLog, depth: number): Entry {
   const threshold = isAbsent(field('count')) ? parties.length : count(field('count'))
   if (new Set(parties.map((party) => JSON.stringify(party))).size < parties.length)
     log.stricter(at.path, 'the same attestor twice counts once here')
-  const [first] = entries
-  const same = entries.every((entry) => JSON.stringify(entry.annotations) === JSON.stringify(first?.annotations))
-  if (!same) log.weaker(at.path, 'annotations that only some of the attestors must have signed')
-  return {
-    parties: parties.length === 0 ? [] : [partyOf(parties, Math.max(threshold, 1))],
-    annotations: same ? (first?.annotations ?? {}) : {},
-    proof: proofTogether(
-      entries.map(({ proof }) => proof),
-      at.path,
-      log,
-    ),
-  }
+  return { parties: parties.length === 0 ? [] : [partyOf(parties, Math.max(threshold, 1))], ...demandedTogether(entries, at, log) }
 }
 
 function readEntry(at: Place, draft: Draft, log: LossLog, depth: number): Entry {

@@ -6,6 +6,7 @@ import { compilePolicy, type CompiledPolicy } from '../../src/policy/compile.ts'
 import { parsePolicy } from '../../src/policy/document.ts'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
 import { readSourceDocuments } from '../../../sdk/src/document/source.ts'
+import { digest, judge, type proven } from '../policy/fixture.ts'
 import { newTestKey } from '../verify/forge.ts'
 
 /** Losses as lines, shortest form. */
@@ -37,4 +38,14 @@ export function imageOf(reference: string): Extract<Parameters<CompiledPolicy['m
 /** Indents every line but the first: a block of PEM in YAML. */
 export function indented(text: string, blanks: number): string {
   return text.trim().replaceAll('\n', `\n${' '.repeat(blanks)}`)
+}
+
+/** What an imported policy decides of an image with this evidence. */
+export async function decide(
+  text: string,
+  evidence: readonly ReturnType<typeof proven>[],
+  reference = 'registry.example/acme/app:1',
+): Promise<string> {
+  const { policy } = await imported(text)
+  return judge(policy, await Promise.all(evidence), { artifact: { ...imageOf(reference), digests: [digest] } }).decision
 }

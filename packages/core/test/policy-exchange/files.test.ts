@@ -5,21 +5,12 @@ import type { JsonValue } from '../../src/json/parse.ts'
 import { importCosign } from '../../src/policy-exchange/import.ts'
 import { words } from '../../src/policy-exchange/from-cosign.ts'
 import { fromSearch } from '../../src/policy-exchange/names.ts'
-import { certified, digest, judge, now, proven, somebody } from '../policy/fixture.ts'
-import { compileDocument, imageOf, imported, indented } from './exchange.ts'
+import { certified, now, proven, somebody } from '../policy/fixture.ts'
+import { compileDocument, decide, imported, indented } from './exchange.ts'
 
 const [alice, bob] = [await somebody('alice'), await somebody('bob')]
 const issuer = 'https://token.actions.githubusercontent.com'
 const subject = 'https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main'
-
-async function decide(
-  text: string,
-  evidence: readonly ReturnType<typeof proven>[],
-  reference = 'registry.example/acme/app:1',
-): Promise<string> {
-  const { policy } = await imported(text)
-  return judge(policy, await Promise.all(evidence), { artifact: { ...imageOf(reference), digests: [digest] } }).decision
-}
 
 describe('a ClusterImagePolicy', () => {
   const policy = (authorities: string, spec = ''): string => `

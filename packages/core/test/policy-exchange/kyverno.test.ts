@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { CountersignError } from '../../src/failure.ts'
-import { certified, digest, judge, now, proven, somebody } from '../policy/fixture.ts'
-import { imageOf, imported, indented } from './exchange.ts'
+import { certified, now, proven, somebody } from '../policy/fixture.ts'
+import { decide, imported, indented } from './exchange.ts'
 
 const [alice, bob, carol] = [await somebody('alice'), await somebody('bob'), await somebody('carol')]
 const issuer = 'https://token.actions.githubusercontent.com'
@@ -25,15 +25,6 @@ ${rest}`
 const keys = (pem: string, indent: number): string => `publicKeys: |-\n${' '.repeat(indent)}${indented(pem, indent)}`
 const stricter = 'stricter $'
 const note = 'none $.spec.rules[0].verifyImages[0].mutateDigest'
-
-async function decide(
-  text: string,
-  evidence: readonly ReturnType<typeof proven>[],
-  reference = 'registry.example/acme/app:1',
-): Promise<string> {
-  const { policy } = await imported(text)
-  return judge(policy, await Promise.all(evidence), { artifact: { ...imageOf(reference), digests: [digest] }, nowMs: now }).decision
-}
 
 describe('a ClusterPolicy with verifyImages', () => {
   const one = clusterPolicy(`          attestors:
