@@ -30,6 +30,7 @@ const byCode: { readonly [code in FailureCode]?: string } = {
   key_unsupported: 'Use a key of a supported type: ECDSA P-256, P-384, P-521, RSA 2048 to 4096, Ed25519.',
   pem_malformed: 'Give a PEM file: "countersign inspect FILE" says what a file is.',
   key_malformed: 'Give a PEM file: "countersign inspect FILE" says what a file is.',
+  utf8_malformed: 'Give a text file: "countersign inspect FILE" says what a file is.',
   predicate_malformed: 'Give JSON; for the types custom and spdx any text will do.',
   policy_malformed: 'Correct the policy; docs/schema/artifact-policy.schema.json says what it may hold.',
   policy_case_failed: 'Correct the policy or the case, whichever is wrong.',
