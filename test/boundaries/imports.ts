@@ -57,9 +57,12 @@ export function importCycles(graph: ReadonlyMap<string, readonly string[]>): str
 
 /** The room of a production file: `core` for files at a package's top, `core/x509` for those in its folder `x509`, at any depth. */
 export function roomOf(path: string): string | undefined {
-  const match = /^packages\/([^/]+)\/src\/(?:([^/]+)\/)?.*$/.exec(path)
-  if (match === null) return undefined
-  return match[2] === undefined ? match[1] : `${match[1]}/${match[2]}`
+  const [, name, folders] = /^packages\/([^/]+)\/src\/((?:[^/]+\/)*)[^/]+$/.exec(path) ?? []
+  if (name === undefined || folders === undefined) return undefined
+  const [room, chamber] = folders.split('/').filter((folder) => folder !== '')
+  if (room === undefined) return name
+  // The server's rooms are services, large enough to have chambers.
+  return name === 'server' && chamber !== undefined ? `${name}/${room}/${chamber}` : `${name}/${room}`
 }
 
 /** A package's public door, which passes on names of every room of its package. */
