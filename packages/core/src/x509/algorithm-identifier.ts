@@ -1,7 +1,9 @@
 /** AlgorithmIdentifier (RFC 5280 §4.1.1.2) and the signature algorithm that one means together with a key. */
 import { derMalformed } from '../der/element.ts'
 import { derTag, parseDer, readExplicit, readOid, readSequence, readSmallInteger, type DerNode } from '../der/reader.ts'
+import { derNull, derOid, derSequence } from '../der/writer.ts'
 import { hashLength, type HashAlgorithm } from '../digest.ts'
+import { CountersignError } from '../failure.ts'
 import { algorithmFor, defaultAlgorithm, type SignatureAlgorithm, type SignatureScheme } from '../keys/algorithm.ts'
 import type { PublicKey } from '../keys/public-key.ts'
 import { algorithmOid } from './oids.ts'
@@ -60,6 +62,23 @@ export function signatureAlgorithmOf(identifier: AlgorithmIdentifier, key: Publi
   const allowed = found.scheme === 'rsa-pkcs1v15' ? hasNoParameters(identifier) : identifier.parameters === undefined
   return allowed ? algorithmOfScheme(key, found.scheme, found.hash) : undefined
 }
+
+/**
+ * The AlgorithmIdentifier of a signature, DER: no parameters for ECDSA and Ed25519 (RFC 5758 §3.2, RFC 8410 §3), NULL for RSA PKCS#1 v1.5
+ * (RFC 4055 §5). Throws `algorithm_unsupported` for others. The same bytes for the same algorithm: not to be changed.
+ */
+export function encodeAlgorithmIdentifier({ scheme, hash }: Pick<SignatureAlgorithm, 'scheme' | 'hash'>): Uint8Array {
+  const name = `${scheme} ${hash}`
+  const known = written.get(name)
+  if (known !== undefined) return known
+  const found = Object.entries(signatures).find(([, row]) => row.scheme === scheme && row.hash === hash)
+  if (found === undefined) throw new CountersignError('algorithm_unsupported', `certificates are not signed with ${name} here`)
+  const encoded = scheme === 'rsa-pkcs1v15' ? derSequence(derOid(found[0]), derNull()) : derSequence(derOid(found[0]))
+  written.set(name, encoded)
+  return encoded
+}
+
+const written = new Map<string, Uint8Array>()
 
 /** The algorithm of a scheme and hash under a key; `undefined` when the key is of another kind. */
 export function algorithmOfScheme(key: PublicKey, scheme: SignatureScheme, hash: HashAlgorithm): SignatureAlgorithm | undefined {
