@@ -359,6 +359,45 @@ describe('a proof of inclusion', () => {
     })
   })
 
+  it('with the tree head of another log says whose was needed, and whose it is', async () => {
+    expect(await verifyIn([logBody(v2, bodyV2, { origin: 'other.example' })])).toMatchObject({
+      code: 'checkpoint_invalid',
+      detail: 'checkpoint: the checkpoint is of another log',
+      expected: v2.name,
+      found: 'other.example',
+    })
+    const { inclusionProof, ...entry } = logBody(v2, bodyV2)
+    const { checkpoint = '', ...proof } = inclusionProof as Proof
+    const witnessed = { ...proof, checkpoint: checkpoint.replace(`— ${v2.name} `, '— witness.example ') }
+    expect(await verifyIn([{ ...entry, inclusionProof: witnessed }])).toMatchObject({
+      code: 'checkpoint_invalid',
+      detail: 'checkpoint: no signature line names the key of the log',
+      expected: v2.name,
+      found: 'witness.example',
+    })
+  })
+
+  it('with the tree head of another tree says root and size of both, and repeats no more of a root than a hash is long', async () => {
+    const { rootHash } = changed({}).inclusionProof as Proof
+    const tree = `${bytesToHex(rootHash)}, size 2`
+    expect(await verifyIn([changed({ treeSize: 3 })])).toMatchObject({
+      code: 'checkpoint_invalid',
+      expected: tree,
+      found: `${bytesToHex(rootHash)}, size 3`,
+    })
+    expect(await verifyIn([changed({ rootHash: new Uint8Array(1000) })])).toMatchObject({
+      code: 'checkpoint_invalid',
+      expected: tree,
+      found: `${'0'.repeat(128)}, size 2`,
+    })
+  })
+
+  it('repeats no more of the origin of a tree head than its name may be long', async () => {
+    const long = await newTestLog(2, `${'n'.repeat(247)}.example`)
+    const entry = logBody(long, bodyV2, { origin: `${long.name} - 42` })
+    expect(await verifyIn([entry], [long.instance])).toMatchObject({ code: 'checkpoint_invalid', found: long.name })
+  })
+
   it('with the tree head of another log is refused with what the note says of itself', async () => {
     const other = await newTestLog(1, 'other.example')
     const forged = { ...other, instance: { ...other.instance, logId: v1.instance.logId } }
