@@ -146,6 +146,17 @@ const outcomes = {
   file_exists: 'usage',
   io_failed: 'failed',
 
+  // Services that a signer asks: certificate authority, transparency log, timestamp authority, identity provider.
+  service_unreachable: 'unknown',
+  service_throttled: 'unknown',
+  service_failed: 'unknown',
+  service_refused: 'failed',
+  service_response_malformed: 'failed',
+  entry_exists: 'failed',
+  identity_token_missing: 'usage',
+  identity_token_malformed: 'usage',
+  identity_token_expired: 'failed',
+
   // How signatures are stored, as the doctor finds it.
   subject_missing: 'failed',
   fallback_index_malformed: 'failed',
@@ -169,6 +180,41 @@ const outcomes = {
   writer_tag_unmerged: 'failed',
   layouts_mixed: 'failed',
   migration_incomplete: 'failed',
+
+  // Services. base/keys
+  key_exists: 'failed',
+  key_missing: 'failed',
+  key_not_exportable: 'failed',
+  secret_damaged: 'failed',
+  signer_unavailable: 'unknown',
+  // Services. base/config
+  config_malformed: 'usage',
+  config_reference_missing: 'usage',
+  // Services. base/data-folder
+  data_folder_damaged: 'failed',
+  data_folder_missing: 'usage',
+  data_folder_newer: 'failed',
+  data_folder_occupied: 'usage',
+  data_folder_locked: 'failed',
+  // Services. base/http
+  listen_failed: 'failed',
+  tls_unusable: 'usage',
+
+  // Services. tsa
+  timestamp_request_malformed: 'failed',
+  timestamp_digest_refused: 'failed',
+  timestamp_policy_refused: 'failed',
+  timestamp_extension_refused: 'failed',
+  clock_untrusted: 'failed',
+  // Services. trust
+  trust_instance_exists: 'failed',
+  trust_instance_missing: 'failed',
+  trust_instance_malformed: 'failed',
+  trust_changed_meanwhile: 'failed',
+  trust_proposal_exists: 'failed',
+  trust_proposal_missing: 'failed',
+  trust_threshold_missed: 'failed',
+  trust_damaged: 'failed',
 
   // The command itself.
   usage: 'usage',
