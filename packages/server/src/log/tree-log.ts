@@ -6,6 +6,12 @@ export type NewEntry = {
   readonly data: Uint8Array
   /** SHA-256 Merkle leaf hash: of `data` unless the face defines its leaf otherwise (static-ct). */
   readonly leafHash: Uint8Array
+  /**
+   * For leaves that name their own index, which only the sequencer knows (static-ct): before it stages the entry, the sequencer writes the index as
+   * a 40-bit big-endian number at `offset` of `data`; the leaf hash is then SHA-256 of a zero byte, `leafPrefix` and the first `leafBytes` of
+   * `data`, and `leafHash` above is not looked at.
+   */
+  readonly numbered?: { readonly offset: number; readonly leafPrefix: Uint8Array; readonly leafBytes: number }
   /** 32 bytes that are equal for entries which the face regards as the same; a second one is answered with the first. */
   readonly identity: Uint8Array
 }
