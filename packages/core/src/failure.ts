@@ -181,6 +181,17 @@ const outcomes = {
   layouts_mixed: 'failed',
   migration_incomplete: 'failed',
 
+  // Services. base/audit
+  audit_damaged: 'altered',
+  // Services. base/blobs
+  blob_name_malformed: 'failed',
+  blob_store_failed: 'failed',
+  // Services. base/database
+  database_busy: 'unknown',
+  database_damaged: 'failed',
+  database_failed: 'failed',
+  database_missing: 'failed',
+  database_newer: 'failed',
   // Services. base/keys
   key_exists: 'failed',
   key_missing: 'failed',
