@@ -4,17 +4,33 @@ import { derMalformed, derTag } from './element.ts'
 
 /** One element from its first byte (class, form and a tag number below 31) and its content. */
 export function derElement(identifier: number, content: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(identifier), lengthBytes(content.length), content)
+  return derElementOf(identifier, [content])
+}
+
+/** One element whose content is the parts, one after the other; everything is copied once. */
+export function derElementOf(identifier: number, parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const head = headLength(length)
+  const element = new Uint8Array(head + length)
+  element[0] = identifier
+  writeLength(element, length, head)
+  let at = head
+  for (const part of parts) {
+    element.set(part, at)
+    at += part.length
+  }
+  return element
 }
 
 /** SEQUENCE of encoded elements. */
 export function derSequence(...elements: readonly Uint8Array[]): Uint8Array {
-  return derElement(0x20 | derTag.sequence, concatBytes(...elements))
+  return derElementOf(0x20 | derTag.sequence, elements)
 }
 
 /** SET OF encoded elements, sorted by their encodings (X.690 §11.6). */
 export function derSet(...elements: readonly Uint8Array[]): Uint8Array {
-  return derElement(0x20 | derTag.set, concatBytes(...elements.toSorted(compareBytes)))
+  return derElementOf(0x20 | derTag.set, elements.toSorted(compareBytes))
 }
 
 /** INTEGER from a number (safe, of either sign) or a bigint. */
@@ -61,7 +77,7 @@ export function derOctetString(content: Uint8Array): Uint8Array {
 
 /** BIT STRING of whole bytes, or with the given count of unused low bits in the last byte (which must be zero). */
 export function derBitString(bytes: Uint8Array, unusedBits = 0): Uint8Array {
-  return derElement(derTag.bitString, concatBytes(Uint8Array.of(unusedBits), bytes))
+  return derElementOf(derTag.bitString, [Uint8Array.of(unusedBits), bytes])
 }
 
 /** BIT STRING of named bits, such as KeyUsage: trailing zero bits are left out (X.690 §11.2.2). */
@@ -127,11 +143,23 @@ function asciiBytes(text: string): Uint8Array {
   return bytes
 }
 
-function lengthBytes(length: number): Uint8Array {
-  if (length < 0x80) return Uint8Array.of(length)
-  const bytes: number[] = []
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256)
-  return Uint8Array.of(0x80 | bytes.length, ...bytes)
+/** Bytes of the tag and of the shortest form of the length (X.690 §10.1). */
+function headLength(length: number): number {
+  if (length < 0x80) return 2
+  return length < 0x100 ? 3 : length < 0x1_0000 ? 4 : length < 0x100_0000 ? 5 : 6
+}
+
+function writeLength(into: Uint8Array, length: number, head: number): void {
+  if (head === 2) {
+    into[1] = length
+    return
+  }
+  into[1] = 0x80 | (head - 2)
+  let rest = length
+  for (let at = head - 1; at > 1; at--) {
+    into[at] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
 }
 
 function integerContent(value: bigint): Uint8Array {

@@ -1,7 +1,7 @@
 /** Writing certificates (RFC 5280 §4.1): the part that is signed, and the certificate around it. */
 import { joinBytes } from '../bytes.ts'
 import { derMalformed } from '../der/element.ts'
-import { derBitString, derElement, derExplicit, derInteger, derSequence, derTime, derUnsignedInteger } from '../der/writer.ts'
+import { derBitString, derExplicit, derInteger, derSequence, derTime, derUnsignedInteger } from '../der/writer.ts'
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import type { Awaitable } from '../primitives.ts'
 import { encodeAlgorithmIdentifier } from './algorithm-identifier.ts'
@@ -52,8 +52,8 @@ export function tbsHead(fields: Omit<CertificateFields, 'extensions'>, algorithm
 
 /** A TBSCertificate from its head and its extensions, each encoded. */
 export function finishTbs(head: Uint8Array, extensions: readonly Uint8Array[]): Uint8Array {
-  if (extensions.length === 0) return derElement(0x30, head)
-  return derSequence(head, derExplicit(3, derElement(0x30, joinBytes(extensions))))
+  if (extensions.length === 0) return derSequence(head)
+  return derSequence(head, derExplicit(3, derSequence(...extensions)))
 }
 
 /** RFC 5280 §4.1.2.2: positive, at most 20 bytes as content of the INTEGER. Throws `der_malformed`. */

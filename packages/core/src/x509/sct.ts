@@ -7,6 +7,7 @@ import type { HashAlgorithm } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
 import type { SignatureScheme } from '../keys/algorithm.ts'
 import type { Primitives } from '../primitives.ts'
+import { tlsReader, tlsUint } from '../tls-encoding.ts'
 import type { LogInstance } from '../trust/model.ts'
 import { algorithmOfScheme } from './algorithm-identifier.ts'
 import type { Certificate } from './certificate.ts'
@@ -41,8 +42,8 @@ export function embeddedScts(certificate: Certificate): readonly SignedCertifica
   const extension = certificate.extensions.get(extensionOid.sctList)
   if (extension === undefined) return []
   const encoded = withDerCode('sct_malformed', 'SCT extension', () => readOctetString(parseDer(extension.value)))
-  const outer = tlsReader(encoded)
-  const list = tlsReader(outer.vector())
+  const outer = tlsReader(encoded, malformed)
+  const list = tlsReader(outer.vector(), malformed)
   outer.end()
   const scts: SignedCertificateTimestamp[] = []
   do {
@@ -54,7 +55,7 @@ export function embeddedScts(certificate: Certificate): readonly SignedCertifica
 
 /** RFC 6962 §3.2, SignedCertificateTimestamp. */
 function readSct(bytes: Uint8Array): SignedCertificateTimestamp {
-  const reader = tlsReader(bytes)
+  const reader = tlsReader(bytes, malformed)
   const version = reader.uint(1)
   if (version !== 0) throw malformed(`version ${version}`)
   const logId = reader.take(32)
@@ -92,12 +93,12 @@ export function sctSignedData(
   const precertEntry = 1
   return concatBytes(
     Uint8Array.of(version, certificateTimestamp),
-    uintBytes(sct.timestampMs, 8),
-    uintBytes(precertEntry, 2),
+    tlsUint(sct.timestampMs, 8),
+    tlsUint(precertEntry, 2),
     issuerKeyHash,
-    uintBytes(tbs.length, 3),
+    tlsUint(tbs.length, 3),
     tbs,
-    uintBytes(sct.extensions.length, 2),
+    tlsUint(sct.extensions.length, 2),
     sct.extensions,
   )
 }
@@ -167,41 +168,6 @@ async function sctProblem(
 /** RFC 5246 §7.4.1.4.1 and RFC 8422 §5.1.3; 8 is "intrinsic", for Ed25519, which hashes by itself. */
 const hashes: Readonly<Record<number, HashAlgorithm>> = { 4: 'sha256', 5: 'sha384', 6: 'sha512', 8: 'sha512' }
 const schemes: Readonly<Record<number, SignatureScheme>> = { 1: 'rsa-pkcs1v15', 3: 'ecdsa', 7: 'ed25519' }
-
-type TlsReader = {
-  readonly take: (length: number) => Uint8Array
-  readonly uint: (length: number) => number
-  /** opaque<0..2^16-1> */
-  readonly vector: () => Uint8Array
-  readonly atEnd: () => boolean
-  readonly end: () => void
-}
-
-/** RFC 5246 §4: numbers big-endian, vectors behind their length. */
-function tlsReader(bytes: Uint8Array): TlsReader {
-  let at = 0
-  const take = (length: number): Uint8Array => {
-    if (at + length > bytes.length) throw malformed('it ends too early')
-    at += length
-    return bytes.subarray(at - length, at)
-  }
-  const uint = (length: number): number => take(length).reduce((value, byte) => value * 256 + byte, 0)
-  const atEnd = (): boolean => at === bytes.length
-  const end = (): void => {
-    if (!atEnd()) throw malformed(`${bytes.length - at} bytes too many`)
-  }
-  return { take, uint, vector: () => take(uint(2)), atEnd, end }
-}
-
-function uintBytes(value: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length)
-  let rest = value
-  for (let i = length - 1; i >= 0; i--) {
-    bytes[i] = rest % 256
-    rest = Math.floor(rest / 256)
-  }
-  return bytes
-}
 
 function malformed(detail: string): CountersignError {
   return new CountersignError('sct_malformed', `not a list of signed certificate timestamps: ${detail}`)

@@ -1,48 +1,32 @@
-import { generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto'
+import { X509Certificate } from 'node:crypto'
 import { writeFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { concatBytes } from '../../src/bytes.ts'
-import { defaultAlgorithm } from '../../src/keys/algorithm.ts'
-import { parsePublicKey, type PublicKey } from '../../src/keys/public-key.ts'
 import { encodePem } from '../../src/pem.ts'
 import { intermediateFields, rootFields, timestampFields, type AuthorityIssuer } from '../../src/x509/build-authority.ts'
 import { keyIdentifier } from '../../src/x509/build-extensions.ts'
 import { encodeName } from '../../src/x509/build-name.ts'
-import { buildCertificate, encodeSerial, type CertificateSigner } from '../../src/x509/build.ts'
+import { buildCertificate, encodeSerial } from '../../src/x509/build.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { extensionOid, purposeOid } from '../../src/x509/oids.ts'
 import { refusal } from '../refusal.ts'
+import { newPair } from './keys.ts'
 import { hasOpenssl, needsOpenssl, openssl } from './openssl.ts'
 import { peculiar } from './peculiar.ts'
 
 const start = Date.UTC(2026, 0, 1)
 const end = Date.UTC(2060, 0, 1)
 
-type Pair = { readonly key: PublicKey; readonly signer: CertificateSigner }
-
-function pair(type: 'P-256' | 'P-384' | 'ed25519' | 'rsa'): Pair {
-  const { privateKey, publicKey } = pairOf(type)
-  const key = parsePublicKey(new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })))
-  const algorithm = defaultAlgorithm(key)
-  const hash = key.type === 'ed25519' ? null : algorithm.hash
-  return { key, signer: { algorithm, sign: (message) => new Uint8Array(sign(hash, message, privateKey)) } }
-}
-
-function pairOf(type: 'P-256' | 'P-384' | 'ed25519' | 'rsa'): { privateKey: KeyObject; publicKey: KeyObject } {
-  if (type === 'ed25519') return generateKeyPairSync('ed25519')
-  return type === 'rsa' ? generateKeyPairSync('rsa', { modulusLength: 2048 }) : generateKeyPairSync('ec', { namedCurve: type })
-}
-
 const serial = (last: number): Uint8Array => Uint8Array.of(0x7f, ...Array.from({ length: 18 }, () => 9), last)
 const rootName = encodeName({ organization: 'Example', commonName: 'Example Root' })
 
 describe('certificates of authorities as they are written', () => {
-  const root = pair('P-384')
-  const intermediate = pair('P-256')
-  const timestamps = pair('P-256')
+  const root = newPair('P-384')
+  const intermediate = newPair('P-256')
+  const timestamps = newPair('P-256')
   let rootIssuer: AuthorityIssuer
   let rootDer: Uint8Array
   let intermediateDer: Uint8Array
@@ -114,7 +98,7 @@ describe('certificates of authorities as they are written', () => {
   })
 
   it.each(['ed25519', 'rsa'] as const)('are signed with %s as well', async (type) => {
-    const own = pair(type)
+    const own = newPair(type)
     const wish = { serial: serial(1), subject: rootName, key: own.key, notBeforeMs: start, notAfterMs: end }
     const certificate = new X509Certificate(await buildCertificate(await rootFields(nodePrimitives, wish), own.signer))
     expect(certificate.verify(certificate.publicKey)).toBe(true)
