@@ -101,6 +101,7 @@ function plainDescriptor({ mediaType, digest, size }: Descriptor): JsonValue {
 
 /** Reads what {@link writeListings} wrote. Hostile or damaged: whatever is not exactly of that form is as if it were not there. */
 export function readListings(document: Uint8Array): readonly (readonly [string, Listing])[] {
+  if (document.length === 0) return []
   let value: JsonValue
   try {
     value = parseJson(document, { maxBytes: listingLimits.fileBytes, maxDepth: 8 })

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   futimesSync,
   lstatSync,
@@ -38,6 +39,8 @@ export function openPrivateFolder(folder: string): boolean {
 
 /** The bytes of a file of at most `maxBytes`; `undefined` when it is not there, larger, a link, or unreadable. Marks it as used. */
 export function readPrivateFile(path: string, maxBytes: number, nowMs: number): Uint8Array | undefined {
+  // A first run asks for hundreds that are not there: the error of `open` would cost far more than this question.
+  if (!existsSync(path)) return undefined
   return withFile(path, constants.O_RDONLY | constants.O_NONBLOCK, (file) => {
     const found = fstatSync(file)
     if (!found.isFile() || found.size > maxBytes) return undefined

@@ -17,8 +17,9 @@ function refuse(host: string, from: AddressClass): CountersignError {
 
 /** Throws `registry_response_malformed` for a request to a literal address that is out of its reach. */
 export function guardLiteral(request: HttpRequest): void {
+  if (request.reach === undefined) return
   const found = literalClass(request.url.hostname)
-  if (request.reach !== undefined && found !== undefined && !mayReach(request.reach, found)) throw refuse(request.url.host, request.reach)
+  if (found !== undefined && !mayReach(request.reach, found)) throw refuse(request.url.host, request.reach)
 }
 
 /** Resolves a name and refuses it when any of its addresses is out of reach, so that DNS cannot smuggle one in after the check. */

@@ -1,5 +1,7 @@
 /** Bounded parallelism: a fixed number of slots, handed out in the order of asking. */
 
+import { onAbort } from './on-abort.ts'
+
 /** Hands out slots. */
 export type Slots = {
   /** Waits for a slot; the function it gives frees it (once; later calls do nothing). Rejects when the signal aborts first. */
@@ -35,7 +37,7 @@ export function createSlots(count: number): Slots {
           return
         }
         const grant = (): void => {
-          signal.removeEventListener('abort', giveUp)
+          forget()
           resolve(once())
         }
         const giveUp = (): void => {
@@ -43,7 +45,7 @@ export function createSlots(count: number): Slots {
           reject(signal.reason)
         }
         waiting.add(grant)
-        signal.addEventListener('abort', giveUp, { once: true })
+        const forget = onAbort(signal, giveUp)
         if (signal.aborted) giveUp()
       }),
   }

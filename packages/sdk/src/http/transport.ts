@@ -6,6 +6,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { classifyAddress, isLoopbackHost, literalClass, type AddressClass } from './address.ts'
 import { guardedLookup, guardLiteral, notingLookup } from './lookup.ts'
 import { contentLength, type HttpRequest, type HttpResponse, type Transport } from './message.ts'
+import { onAbort } from './on-abort.ts'
 import { redactUrl } from './redact.ts'
 
 /** What the transport needs to know about TLS and proxies. PEM texts, already read. */
@@ -32,8 +33,7 @@ const cheapToDrain = 64 * 1024
 /** Makes a transport. Nothing is connected before the first request; `close` ends idle connections. */
 export function createTransport(options: TransportOptions): Transport {
   const agents = new Map<string, Agent>()
-  const agentFor = async (request: HttpRequest): Promise<Agent> => {
-    const direct = isLoopbackHost(request.url.hostname)
+  const agentFor = async (request: HttpRequest, direct: boolean): Promise<Agent> => {
     // By reach too: an open connection is used again without asking where its host lies.
     const key = `${request.url.protocol} ${request.named === true} ${direct} ${request.reach ?? ''}`
     const known = agents.get(key)
@@ -50,12 +50,15 @@ export function createTransport(options: TransportOptions): Transport {
   }
   const direct = new Map<string, AddressClass>()
   const classes = new Map<string, AddressClass>()
+  let loopback: { readonly hostname: string; readonly is: boolean } | undefined
   return {
     send: async (request, signal) => {
       guardLiteral(request)
-      const agent = await agentFor(request)
       const { hostname } = request.url
-      const maybeProxied = !isLoopbackHost(hostname) && usesProxy(options.environment)
+      if (loopback?.hostname !== hostname) loopback = { hostname, is: isLoopbackHost(hostname) }
+      const local = loopback.is
+      const agent = await agentFor(request, local)
+      const maybeProxied = !local && usesProxy(options.environment)
       // Node decides by scheme and NO_PROXY, and asks our lookup for a host only where it connects to that host itself.
       const lookup =
         request.reach !== undefined
@@ -139,7 +142,7 @@ async function exchange(request: HttpRequest, settings: RequestOptions, signal: 
       reject(signal.reason)
       outgoing.destroy(signal.reason)
     }
-    signal.addEventListener('abort', abort, { once: true })
+    const forget = onAbort(signal, abort)
     outgoing.on('response', (incoming) => {
       stalled = incoming
       resolve(incoming)
@@ -151,7 +154,7 @@ async function exchange(request: HttpRequest, settings: RequestOptions, signal: 
       reject(new CountersignError('registry_response_malformed', `${what()}: the answer switches to a protocol that was not asked for`))
     })
     outgoing.on('close', () => {
-      signal.removeEventListener('abort', abort)
+      forget()
       if (stalled === outgoing) reject(new CountersignError('registry_unreachable', `${what()}: the connection ended without an answer`))
     })
     outgoing.on('timeout', () => {
