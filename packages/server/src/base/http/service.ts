@@ -1,5 +1,6 @@
 /** What a room hands to the process: routes under a path, what it needs to stop, how it is. */
 import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
 
 /** One service on the one port. */
 export type Service = {
@@ -7,10 +8,12 @@ export type Service = {
   readonly name: string
   /** Path under which the routes are mounted, as `/fulcio`; empty for the root. */
   readonly prefix: string
-  /** Adds the routes to an encapsulated Fastify instance: hooks, parsers and error handlers set there stay there. */
+  /** Adds the routes to an encapsulated Fastify instance: hooks, parsers and error handlers set there stay there. Bodies come as bytes (`bodyOf`). */
   readonly routes: (app: FastifyInstance) => void | Promise<void>
   /** Ready to serve, or why not (text without secrets). */
   readonly ready?: () => Promise<{ readonly ok: true } | { readonly ok: false; readonly detail: string }>
-  /** Called after the last request was answered. */
+  /** Called once, before the first request: adds what the service counts to `/metrics`. */
+  readonly metrics?: (registry: Registry) => void
+  /** Called after the last request was answered, in the order of mounting reversed. */
   readonly close?: () => Promise<void>
 }

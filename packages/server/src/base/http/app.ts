@@ -1,0 +1,125 @@
+/** The Fastify instance that all services share: what holds for every request, whoever answers it. */
+import { randomUUID } from 'node:crypto'
+import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { fastify, type FastifyInstance, LogController } from 'fastify'
+import { addHealth } from './health.ts'
+import { knownPaths } from './known-paths.ts'
+import { loggerOptions, type LogTarget } from './log.ts'
+import { addMetrics } from './metrics.ts'
+import { problemOf, sendProblem } from './problem.ts'
+import { wellFormedRequestId } from './request.ts'
+import type { Service } from './service.ts'
+import type { TlsContext } from './tls.ts'
+
+/** Bounds on what one caller can take. */
+export type HttpLimits = {
+  readonly bodyBytes: number
+  readonly headersMs: number
+  /** To receive a whole request. */
+  readonly requestMs: number
+  /** An idle connection is closed after this. */
+  readonly idleMs: number
+  readonly connections: number
+}
+
+/** 4 MiB are what the reference's certificate authority takes. */
+export const defaultHttpLimits: HttpLimits = {
+  bodyBytes: 4 * 1024 * 1024,
+  headersMs: 15_000,
+  requestMs: 60_000,
+  idleMs: 65_000,
+  connections: 10_000,
+}
+
+/** What the instance is made from. */
+export type AppOptions = {
+  readonly limits: HttpLimits
+  readonly log: LogTarget
+  readonly tls?: TlsContext
+  /** Addresses of proxies whose `X-Forwarded-For` is believed; none by default. */
+  readonly trustedProxies: readonly string[]
+}
+
+/** An instance without routes. `servers` are its sockets, once it listens. */
+export type App = { readonly fastify: FastifyInstance; readonly servers: readonly Server[] }
+
+/** Makes the instance: limits, request ids, logs, bodies as bytes. */
+export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App {
+  const servers: Server[] = []
+  const app = fastify({
+    logger: loggerOptions(log),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
+    genReqId: (request) => wellFormedRequestId(request.headers['x-request-id']) ?? randomUUID(),
+    requestIdHeader: false,
+    bodyLimit: limits.bodyBytes,
+    trustProxy: trustedProxies.length === 0 ? false : [...trustedProxies],
+    // Who is answered on an open connection while the process stops is answered in full.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    // The longest names in paths are those of consistent TUF targets and of log entries.
+    routerOptions: { maxParamLength: 1024 },
+    frameworkErrors: (failure, request, reply) => void sendProblem(request, reply, problemOf(failure)),
+    serverFactory: (handler) => {
+      // How often Node looks for requests that take too long.
+      const looking = { connectionsCheckingInterval: Math.min(5000, limits.headersMs) }
+      const server = tls === undefined ? createServer(looking, handler) : (createTlsServer({ ...tls, ...looking }, handler) as Server)
+      server.headersTimeout = limits.headersMs
+      server.requestTimeout = limits.requestMs
+      server.keepAliveTimeout = limits.idleMs
+      server.maxConnections = limits.connections
+      servers.push(server)
+      return server
+    },
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  return { fastify: app, servers }
+}
+
+/** Adds what holds for every route, then the services under their prefixes. To be called once. */
+export async function mountServices(app: FastifyInstance, services: readonly Service[], draining: () => boolean): Promise<void> {
+  const paths = knownPaths()
+  app.addHook('onRoute', ({ method, url }) => paths.add(url, [method].flat()))
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    // Otherwise the connection would stay open, and the process with it, until it has been idle for long enough.
+    if (draining()) reply.header('connection', 'close')
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const fields = {
+      method: request.method,
+      path: pathOf(request.url),
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime),
+      from: request.ip,
+    }
+    request.log.info(fields, 'request')
+  })
+  app.setErrorHandler(async (failure, request, reply) => {
+    const problem = problemOf(failure)
+    if (problem.status >= 500) request.log.error({ err: failure }, 'request failed')
+    await sendProblem(request, reply, problem)
+  })
+  app.setNotFoundHandler(async (request, reply) => {
+    const methods = paths.methodsOf(pathOf(request.url))
+    if (methods.length === 0)
+      return sendProblem(request, reply, { status: 404, code: 'not_found', detail: 'there is nothing under this path' })
+    reply.header('allow', methods.join(', '))
+    const detail = `this path takes ${methods.join(', ')}`
+    return sendProblem(request, reply, { status: 405, code: 'method_not_allowed', detail })
+  })
+  addMetrics(app, services)
+  addHealth(app, services, draining)
+  for (const service of services) {
+    await app.register(async (child) => service.routes(child), service.prefix === '' ? {} : { prefix: service.prefix })
+  }
+}
+
+/** Without the query, which may hold codes and tokens. */
+function pathOf(url: string): string {
+  const end = url.indexOf('?')
+  return (end < 0 ? url : url.slice(0, end)).slice(0, 1024)
+}

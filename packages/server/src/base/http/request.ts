@@ -1,0 +1,29 @@
+/** What every service needs of a request: its body as bytes, and whether other origins may read the answer. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+
+/** The body as it was sent, at most as long as the limit of the process; empty when there is none. */
+export function bodyOf(request: FastifyRequest): Uint8Array {
+  const { body } = request
+  return body instanceof Uint8Array ? new Uint8Array(body.buffer, body.byteOffset, body.length) : new Uint8Array()
+}
+
+/**
+ * Lets pages of any origin ask this service (Fetch standard, "CORS protocol"), as the reference's certificate authority does. Only for services
+ * without cookies: what is answered here, anybody may have.
+ */
+export function allowAnyOrigin(app: FastifyInstance, methods: readonly string[]): void {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('access-control-allow-origin', '*').header('access-control-expose-headers', 'etag, location, retry-after, x-request-id')
+  })
+  app.options('/*', async (_request, reply) => {
+    reply
+      .header('access-control-allow-methods', methods.join(', '))
+      .header('access-control-allow-headers', 'accept, authorization, content-type')
+    await reply.header('access-control-max-age', '3600').code(204).send()
+  })
+}
+
+/** An id that a proxy gave, when it is well formed; anything else could forge lines of the log. */
+export function wellFormedRequestId(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'string' && /^[A-Za-z0-9._-]{1,64}$/.test(header) ? header : undefined
+}

@@ -1,0 +1,108 @@
+/** The one port: opens it, serves every service on it, and closes it without losing an answer. */
+import type { AddressInfo } from 'node:net'
+import type { Server as TlsServer } from 'node:https'
+import { CountersignError } from '@countersign/core/failure'
+import { codeOf } from '../data-folder/durable-file.ts'
+import { formatListenAddress, isLoopback, type ListenAddress } from './address.ts'
+import { type App, createApp, type HttpLimits, mountServices } from './app.ts'
+import type { Log, LogTarget } from './log.ts'
+import type { Service } from './service.ts'
+import { readTls, type TlsFiles, type TlsWatch, watchTls } from './tls.ts'
+
+/** What the port is made from. */
+export type HttpOptions = {
+  readonly listen: ListenAddress
+  readonly tls?: TlsFiles & { readonly lookEveryMs: number }
+  readonly limits: HttpLimits
+  readonly log: LogTarget
+  readonly trustedProxies: readonly string[]
+}
+
+/** The port, not yet open; its log is the log of the process. */
+export type HttpPort = {
+  readonly log: Log
+  /** Mounts the services and opens the port; gives where it listens, as `http://HOST:PORT`. Throws `listen_failed`. To be called once. */
+  readonly open: (services: readonly Service[]) => Promise<string>
+  /** Reads the certificate again; nothing without TLS. */
+  readonly reload: () => Promise<void>
+  /**
+   * Stops: takes no new connection, answers what runs (what still runs at the deadline is cut off), then closes the services, the last mounted
+   * first. Gives `false` when something was cut off. The second call waits for the first.
+   */
+  readonly drain: (deadlineMs: number) => Promise<boolean>
+}
+
+/** Prepares the port. Throws `insecure_transport` for plain http off loopback, `tls_unusable` for a certificate that cannot serve. */
+export async function httpPort(options: HttpOptions): Promise<HttpPort> {
+  const { listen, tls, limits, trustedProxies } = options
+  if (tls === undefined && !isLoopback(listen.host)) {
+    throw new CountersignError(
+      'insecure_transport',
+      `${formatListenAddress(listen)} is not a loopback address, and there is no certificate`,
+      {
+        hint: 'Give "tls" in the configuration, or listen on 127.0.0.1 behind a proxy that ends TLS.',
+      },
+    )
+  }
+  const app = createApp({ limits, log: options.log, trustedProxies, ...(tls === undefined ? {} : { tls: await readTls(tls) }) })
+  const { log } = app.fastify
+  let mounted: readonly Service[] = []
+  let watch: TlsWatch | undefined
+  let drained: Promise<boolean> | undefined
+  return {
+    log,
+    open: async (services) => {
+      mounted = services
+      await mountServices(app.fastify, services, () => drained !== undefined)
+      const port = await listenOn(app, listen)
+      if (tls !== undefined) watch = watchTls(tls, (context) => setContext(app, context), log, tls.lookEveryMs)
+      return `${tls === undefined ? 'http' : 'https'}://${formatListenAddress({ host: listen.host, port })}`
+    },
+    reload: async () => watch?.reload(),
+    drain: (deadlineMs) => {
+      watch?.stop()
+      return (drained ??= drain(app, mounted, deadlineMs))
+    },
+  }
+}
+
+async function listenOn({ fastify }: App, listen: ListenAddress): Promise<number> {
+  try {
+    await fastify.listen({ host: listen.host, port: listen.port, listenTextResolver: () => 'listening' })
+  } catch (cause) {
+    const code = codeOf(cause)
+    if (!/^E[A-Z]+$/.test(code)) throw cause
+    const why = code === 'EADDRINUSE' ? 'another process listens there' : code
+    throw new CountersignError('listen_failed', `cannot listen on ${formatListenAddress(listen)}: ${why}`, { cause })
+  }
+  return (fastify.server.address() as AddressInfo).port
+}
+
+function setContext({ servers }: App, context: Parameters<TlsServer['setSecureContext']>[0]): void {
+  for (const server of servers) (server as unknown as TlsServer).setSecureContext(context)
+}
+
+async function drain({ fastify, servers }: App, services: readonly Service[], deadlineMs: number): Promise<boolean> {
+  let complete = true
+  const timer = setTimeout(() => {
+    complete = false
+    for (const server of servers) server.closeAllConnections()
+  }, deadlineMs)
+  // Answers that had begun before, and connections that nobody uses: they end as soon as they are idle.
+  const idle = setInterval(() => {
+    for (const server of servers) server.closeIdleConnections()
+  }, 100)
+  await fastify.close()
+  clearInterval(idle)
+  clearTimeout(timer)
+  // One that cannot close must not keep those behind it from closing.
+  for (const service of services.toReversed()) {
+    try {
+      await service.close?.()
+    } catch (failure) {
+      complete = false
+      fastify.log.error({ err: failure, service: service.name }, 'service did not close')
+    }
+  }
+  return complete
+}
