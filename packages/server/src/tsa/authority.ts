@@ -1,0 +1,93 @@
+/** The timestamp authority (RFC 3161): takes a request, reads the watched clock, signs once. */
+import { randomFillSync } from 'node:crypto'
+import { CountersignError } from '@countersign/core/failure'
+import type { Awaitable } from '@countersign/core/primitives'
+import type { ReadTimestampRequest } from '@countersign/core/rfc3161/read-request'
+import { createStamper } from '@countersign/core/rfc3161/respond'
+import { parseCertificate } from '@countersign/core/x509/certificate'
+import { equalBytes } from '@countersign/core/bytes'
+import { hashBytes } from '../base/crypto/primitives.ts'
+import type { RoleKey } from '../base/keys/role-key.ts'
+import type { ClockVerdict } from './clock/clock-watch.ts'
+
+/** The policy under which Sigstore's timestamp authorities work. */
+export const timestampPolicy = '1.3.6.1.4.1.57264.2'
+
+/** Answers requests with timestamps, DER. */
+export type TimestampAuthority = {
+  /** TimeStampResp that grants. Throws `timestamp_policy_refused`, `clock_untrusted`; rejects with `signer_unavailable`. */
+  readonly stamp: (request: ReadTimestampRequest) => Awaitable<Uint8Array>
+  /** DER, the authority's own certificate first, its root last. */
+  readonly chain: readonly Uint8Array[]
+}
+
+/** Who stamps, and what says the time. */
+export type TimestampAuthorityOptions = {
+  readonly key: RoleKey
+  /** DER, the certificate of `key` first. */
+  readonly chain: readonly Uint8Array[]
+  readonly clock: () => ClockVerdict
+}
+
+/** Opens an authority. Throws `key_mismatch` when the first certificate is not that of the key, `certificate_malformed`. */
+export function createTimestampAuthority({ key, chain, clock }: TimestampAuthorityOptions): TimestampAuthority {
+  const [leaf] = chain
+  if (leaf === undefined) throw new CountersignError('certificate_malformed', 'a timestamp authority has no certificate')
+  const certificate = parseCertificate(leaf)
+  if (!equalBytes(certificate.spki, key.publicKey.spki)) {
+    throw new CountersignError('key_mismatch', `the certificate of the timestamp authority is not that of the key ${key.name}`)
+  }
+  const { algorithm } = key
+  const certificateHash = hashBytes('sha256', leaf)
+  const stamper = createStamper({ certificate, certificateHash, chain, algorithm, policy: timestampPolicy, accuracySeconds: 1 })
+  const nextSerial = serialNumbers()
+  return {
+    chain,
+    stamp: (request) => {
+      if (request.policy !== undefined && request.policy !== timestampPolicy) throw policyRefused(request.policy)
+      const now = clock()
+      if (!now.ok) throw clockUntrusted(now.detail)
+      // A certificate that has ended makes timestamps that nobody accepts: to say so now is better than to be found out later.
+      if (now.nowMs < certificate.notBeforeMs || now.nowMs > certificate.notAfterMs) throw outsideCertificate()
+      const info = stamper.info(request, nextSerial(), now.nowMs)
+      const attributes = stamper.attributes(hashBytes('sha256', info), now.nowMs)
+      const signature = key.sign(attributes)
+      const respond = (signed: Uint8Array): Uint8Array => stamper.response(info, attributes, signed, request.certReq)
+      return signature instanceof Promise ? signature.then(respond) : respond(signature)
+    },
+  }
+}
+
+const serialBytes = 20
+
+/** Random, positive, of 160 bits (the first of them zero, the second one). Drawn many at once: each draw costs as much as a hash. */
+function serialNumbers(): () => Uint8Array {
+  const pool = new Uint8Array(serialBytes * 256)
+  let used = pool.length
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool)
+      used = 0
+    }
+    const serial = pool.slice(used, used + serialBytes)
+    used += serialBytes
+    serial[0] = ((serial[0] as number) & 0x3f) | 0x40
+    return serial
+  }
+}
+
+function policyRefused(found: string): CountersignError {
+  return new CountersignError('timestamp_policy_refused', 'timestamps are made under one policy here', { expected: timestampPolicy, found })
+}
+
+function clockUntrusted(detail: string): CountersignError {
+  return new CountersignError('clock_untrusted', `no timestamps are made: ${detail}`, {
+    hint: 'Correct the clock of the server, or wait until its time sources answer.',
+  })
+}
+
+function outsideCertificate(): CountersignError {
+  return new CountersignError('clock_untrusted', "no timestamps are made: now is outside the validity of the authority's certificate", {
+    hint: 'Check the clock of the server; rotate the key of the timestamp authority when its certificate has ended.',
+  })
+}

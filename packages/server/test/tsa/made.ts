@@ -1,0 +1,55 @@
+/** A timestamp authority with fresh keys and a clock of the test's. */
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
+import { parsePublicKey } from '@countersign/core/keys/public-key'
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { FailureCode } from '@countersign/core/failure'
+import { plain, signMessage } from '../../src/base/crypto/primitives.ts'
+import type { RoleKey } from '../../src/base/keys/role-key.ts'
+import { createTimestampAuthority, type TimestampAuthority } from '../../src/tsa/authority.ts'
+import { createTimestampCertificate, createTimestampRoot } from '../../src/tsa/certificates.ts'
+import type { ClockVerdict } from '../../src/tsa/clock/clock-watch.ts'
+import { timestampService } from '../../src/tsa/service.ts'
+
+/** Noon of a day in 2026, and three quarters of a second. */
+export const noonMs: number = Date.UTC(2026, 5, 1, 12, 0, 0, 750)
+
+/** A key in memory. */
+export function memoryKey(name: string, curve: 'P-256' | 'P-384' = 'P-256'): RoleKey & { readonly privateKey: KeyObject } {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: curve })
+  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ format: 'der', type: 'spki' })))
+  const algorithm = defaultAlgorithm(publicKey)
+  return { name, publicKey, algorithm, privateKey, sign: (message) => signMessage(algorithm, privateKey, message) }
+}
+
+/** An authority, its chain (leaf, root), and the switch of its clock. */
+export type MadeTsa = {
+  readonly authority: TimestampAuthority
+  readonly chain: readonly Uint8Array[]
+  readonly key: RoleKey
+  clock: ClockVerdict
+}
+
+/** Makes an authority whose clock stands at `nowMs`. */
+export async function makeTsa(nowMs: number = noonMs): Promise<MadeTsa> {
+  const [rootKey, key] = [memoryKey('tsa-root', 'P-384'), memoryKey('tsa-1')]
+  const names = { organization: 'Test', nowMs }
+  const root = await createTimestampRoot(rootKey, { ...names, commonName: 'Test timestamp root' })
+  const leaf = await createTimestampCertificate(key, { ...names, commonName: 'Test timestamps' }, { certificate: root, key: rootKey })
+  const chain = [leaf, root]
+  const made = { chain, key, clock: { ok: true, nowMs } as ClockVerdict }
+  return Object.assign(made, { authority: createTimestampAuthority({ key, chain, clock: () => made.clock }) })
+}
+
+/** The service on an instance of Fastify, and what it counted. */
+export type ServedTsa = { readonly app: FastifyInstance; readonly counted: { issued: number; refused: FailureCode[] } }
+
+/** Serves an authority under `/tsa`. */
+export async function serveTsa(made: MadeTsa): Promise<ServedTsa> {
+  const counted = { issued: 0, refused: [] as FailureCode[] }
+  const counts = { issued: () => void counted.issued++, refused: (code: FailureCode) => void counted.refused.push(code) }
+  const service = timestampService({ authority: made.authority, clock: () => made.clock, counts })
+  const app = Fastify()
+  await app.register(async (scope) => service.routes(scope), { prefix: service.prefix })
+  return { app, counted }
+}
