@@ -5,8 +5,8 @@ import type { Keeper } from './cache/keeper.ts'
 import type { Connection } from './connection.ts'
 import type { Credential } from './credentials/credential.ts'
 import { findCredential } from './credentials/find.ts'
-import { unreadableFile } from './file-failure.ts'
 import type { HttpClient } from './http/client.ts'
+import { openClient, type RunTuning } from './open-client.ts'
 import type { RegistryTokens } from './registry/authorizer.ts'
 import type { Endpoint } from './registry/endpoint.ts'
 import type { ObjectCache } from './registry/object-cache.ts'
@@ -18,14 +18,6 @@ export type RegistryRun = {
   readonly open: (place: ImageReference['place']) => Promise<Repository>
   /** Ends open requests and idle connections. */
   readonly close: () => void
-}
-
-/** What tests turn. */
-export type RunTuning = {
-  readonly retries?: number
-  readonly retryDelayMs?: number
-  readonly idleMs?: number
-  readonly random?: () => number
 }
 
 /** Opens one repository in a run of its own. To open several, share a run. */
@@ -94,7 +86,7 @@ type Registries = {
 type KnownRegistry = { readonly endpoint: Endpoint; readonly tokens: RegistryTokens }
 
 async function createRegistries(connection: Connection, tuning: RunTuning, startedAt: number): Promise<Registries> {
-  const client = await createClient(connection, tuning, startedAt)
+  const client = await openClient(connection, tuning, startedAt)
   const { createObjectCache } = await import('./registry/object-cache.ts')
   const { registryLimits } = await import('./registry/repository-context.ts')
   const { trace } = connection
@@ -165,45 +157,4 @@ function openOne(
   const session = createSession(endpoint, kept?.authorizer ?? authorizer, registry, repository, connection.userAgent ?? 'countersign')
   const opened = openRegistryRepository({ session, cache, uploads: {}, ...(kept?.earlier === undefined ? {} : { earlier: kept.earlier }) })
   return kept === undefined ? opened : kept.remembering(opened)
-}
-
-async function createClient(connection: Connection, tuning: RunTuning, startedAt: number): Promise<HttpClient> {
-  const [{ createHttpClient }, { createTransport }, { startDeadline }] = await Promise.all([
-    import('./http/client.ts'),
-    import('./http/transport.ts'),
-    import('./http/deadline.ts'),
-  ])
-  const [ca, clientCertificate, clientKey] = await Promise.all([
-    readPem(connection.caFile),
-    readPem(connection.clientCertificateFile),
-    readPem(connection.clientKeyFile),
-  ])
-  const transport = createTransport({
-    environment: connection.environment,
-    allowInsecure: connection.allowInsecure === true,
-    ...(ca === undefined ? {} : { ca }),
-    ...(clientCertificate === undefined ? {} : { clientCertificate }),
-    ...(clientKey === undefined ? {} : { clientKey }),
-    ...(connection.serverName === undefined ? {} : { serverName: connection.serverName }),
-    ...(tuning.idleMs === undefined ? {} : { idleMs: tuning.idleMs }),
-  })
-  const client = createHttpClient({
-    transport,
-    deadline: startDeadline(Math.max(1, (connection.deadlineMs ?? 180_000) - (performance.now() - startedAt))),
-    parallelism: connection.parallelism ?? 32,
-    random: tuning.random ?? Math.random,
-    ...(tuning.retries === undefined ? {} : { retries: tuning.retries }),
-    ...(tuning.retryDelayMs === undefined ? {} : { retryDelayMs: tuning.retryDelayMs }),
-  })
-  return connection.trace === undefined ? client : (await import('./trace.ts')).tracedClient(client, connection.trace)
-}
-
-async function readPem(file: string | undefined): Promise<string | undefined> {
-  if (file === undefined) return undefined
-  const { readFile } = await import('node:fs/promises')
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw unreadableFile(file, cause)
-  }
 }

@@ -3,9 +3,7 @@ import type { Flag } from '../command/model.ts'
 import { attestationTypeFlag } from './attestation-type.ts'
 import { attachmentTagPrefixFlag } from './registry.ts'
 
-const keyless = 'Sign with --key; certificates from an authority are not supported yet.'
 const ownCertificate = 'Sign without a certificate; certificates of your own are not supported yet.'
-const services = 'Sign without it; transparency logs and timestamps are not supported yet.'
 const hardware = 'Use a key file, env://VARIABLE or https:// reference; hardware keys are not supported yet.'
 
 function keylessFlag(name: string, kind: Flag['kind'] = 'text'): Flag {
@@ -25,38 +23,40 @@ export const hardwareKeyFlags: readonly Flag[] = [
 /** Common to `sign`, `attest`, `sign-blob` and `attest-blob`. */
 export const signingFlags: readonly Flag[] = [
   { name: 'key', kind: 'text', value: 'KEY', help: 'private key: a file, env://VARIABLE or https://…', path: true },
-  { name: 'signing-config', kind: 'text', value: 'FILE', help: 'services to use; one that names no service is accepted', path: true },
+  {
+    name: 'signing-config',
+    kind: 'text',
+    value: 'FILE',
+    help: 'services to use; default for keyless: what initialize fetched',
+    path: true,
+  },
+  {
+    name: 'identity-token',
+    kind: 'text',
+    value: 'TOKEN',
+    help: 'keyless: who signs, an OpenID Connect token or a file with it',
+    commandLineOnly: true,
+  },
   { name: 'bundle', kind: 'text', value: 'FILE', help: 'also write the Sigstore bundle to a file', commandLineOnly: true },
   { name: 'yes', short: 'y', kind: 'boolean', help: 'skip confirmations' },
   {
     name: 'use-signing-config',
     kind: 'boolean',
     hidden: true,
-    help: 'signing config from TUF',
-    idle: 'no service is contacted unless a signing config names it',
-    quietWhenFalse: true,
+    help: 'with --key: ask the services of the signing config that initialize fetched',
   },
-  {
-    name: 'trusted-root',
-    kind: 'text',
-    value: 'FILE',
-    hidden: true,
-    help: 'trusted root',
-    idle: 'what was written is read back and verified with the key itself',
-  },
+  { name: 'trusted-root', kind: 'text', value: 'FILE', help: 'whom to trust in checking what services answer', path: true },
   { name: 'new-bundle-format', kind: 'boolean', hidden: true, help: 'false means --layout legacy' },
-  {
-    name: 'tlog-upload',
-    kind: 'boolean',
-    hidden: true,
-    help: 'upload to a transparency log',
-    refused: { code: 'service_not_supported', hint: services },
-  },
+  { name: 'tlog-upload', kind: 'boolean', hidden: true, help: 'with --key: upload to the transparency log of the signing config' },
   ...hardwareKeyFlags,
-  serviceFlag('rekor-url', 'text', services),
-  serviceFlag('fulcio-url', 'text', keyless),
-  serviceFlag('timestamp-server-url', 'text', services),
-  serviceFlag('issue-certificate', 'boolean', keyless),
+  { name: 'fulcio-url', kind: 'text', value: 'URL', help: 'certificate authority, in place of the one in the signing config' },
+  { name: 'rekor-url', kind: 'text', value: 'URL', help: 'transparency log (version 1), in place of those in the signing config' },
+  { name: 'timestamp-server-url', kind: 'text', value: 'URL', help: 'timestamp authority, in place of those in the signing config' },
+  serviceFlag(
+    'issue-certificate',
+    'boolean',
+    'Sign without --key for a certificate; a certificate for a key of your own is not supported yet.',
+  ),
   serviceFlag('certificate', 'text', ownCertificate),
   { ...serviceFlag('cert', 'text', ownCertificate), alias: 'certificate' },
   serviceFlag('certificate-chain', 'text', ownCertificate),
@@ -65,7 +65,6 @@ export const signingFlags: readonly Flag[] = [
     alias: 'certificate-chain',
   },
   keylessFlag('fulcio-auth-flow'),
-  keylessFlag('identity-token'),
   keylessFlag('oidc-issuer'),
   keylessFlag('oidc-client-id'),
   keylessFlag('oidc-client-secret-file'),
@@ -78,7 +77,7 @@ export const signingFlags: readonly Flag[] = [
     kind: 'text',
     hidden: true,
     help: 'timestamp service',
-    idle: 'no timestamp service is used',
+    idle: 'services are asked with the certificates of the system, or --registry-cacert',
   })),
   {
     name: 'record-creation-timestamp',
@@ -87,7 +86,13 @@ export const signingFlags: readonly Flag[] = [
     help: 'creation time of the manifest',
     idle: 'signature manifests always carry their creation time',
   },
-  { name: 'rekor-entry-type', kind: 'text', hidden: true, help: 'entry type', idle: 'no transparency log is used' },
+  {
+    name: 'rekor-entry-type',
+    kind: 'text',
+    hidden: true,
+    help: 'entry type',
+    idle: 'a message is logged as hashedrekord, an envelope as the log version demands',
+  },
 ]
 
 /** `sign` and `attest`: what becomes of the signature in the registry. */

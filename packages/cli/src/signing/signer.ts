@@ -6,11 +6,8 @@ import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
 import type { FlagValues } from '../command/flag-values.ts'
 import { inFile } from '../failure/in-file.ts'
-import { readInput } from '../terminal/input.ts'
 import { commandKeyIo } from './key-io.ts'
 import { existingPassword, needsPrompt } from './password.ts'
-
-const maxConfigBytes = 1_048_576
 
 /** A key on its way. The promise rejects for all that is wrong before a password is needed; what it gives gives the signer. */
 export type BegunSigner = Promise<() => Promise<Signer>>
@@ -23,8 +20,7 @@ export async function signerFromFlags(invocation: Invocation): Promise<Signer> {
 
 /**
  * Reads and checks the key that `--key` names, and opens it at once, unless somebody must be asked for its password, who is asked when the
- * signer is. Rejects with `service_not_supported` for keyless signing and for a signing config that names a service, and with the failures of
- * the key's file.
+ * signer is. Without `--key` the signer is keyless. Rejects with the failures of the key's file; services fail when the signer is asked for.
  */
 export function beginSigner(invocation: Invocation): BegunSigner {
   const begun = readAndOpen(invocation)
@@ -33,41 +29,23 @@ export function beginSigner(invocation: Invocation): BegunSigner {
   return begun
 }
 
-async function readAndOpen({ flags, terminal }: Invocation): BegunSigner {
+async function readAndOpen(invocation: Invocation): BegunSigner {
+  const { flags, terminal } = invocation
   const reference = flags.text('key')
-  if (reference === undefined) {
-    throw new CountersignError('service_not_supported', 'signing without --key needs a certificate authority, which is not supported yet', {
-      hint: 'Give --key; "countersign generate-key-pair" makes one. Nothing is ever signed into a public service.',
-    })
-  }
+  if (reference === undefined) return async () => (await import('./serviced-signer.ts')).keyless(invocation)
   const sources = { io: commandKeyIo(terminal.environment), password: existingPassword(terminal) }
   const open = await inFile(reference, () => readSigner(reference, sources))
   const signer = needsPrompt(terminal) ? undefined : open()
   signer?.catch(() => undefined)
-  await refuseServices(flags.text('signing-config'))
-  return signer === undefined ? open : () => signer
+  const opening = signer === undefined ? open : () => signer
+  if (!asksServices(flags)) return opening
+  return async () => (await import('./serviced-signer.ts')).withServices(invocation, await opening())
 }
 
-/** A signing config that names no service is fine: it says that the registry alone is contacted. */
-async function refuseServices(path: string | undefined): Promise<void> {
-  if (path === undefined) return
-  const bytes = await inFile(path, () => readInput(path, maxConfigBytes))
-  const { parseSigningConfig } = await import('@countersign/core/trust/signing-config')
-  const config = await inFile(path, async () => parseSigningConfig(bytes))
-  const named = [
-    ['certificate authority', config.caUrls],
-    ['transparency log', config.logUrls],
-    ['identity provider', config.oidcUrls],
-    ['timestamp authority', config.timestampUrls],
-  ] as const
-  for (const [what, services] of named) {
-    const [service] = services
-    if (service === undefined) continue
-    throw new CountersignError('service_not_supported', `the signing config names a ${what}, which is not supported yet`, {
-      found: service.url,
-      hint: 'Use a signing config without services ("countersign signing-config create"), or none.',
-    })
-  }
+/** With a key of one's own the registry alone is contacted, unless a service is asked for by name. */
+function asksServices(flags: FlagValues): boolean {
+  const named = ['signing-config', 'rekor-url', 'timestamp-server-url'].some((name) => flags.text(name) !== undefined)
+  return named || flags.boolean('use-signing-config', false) || flags.boolean('tlog-upload', false)
 }
 
 /** The layout in force. `--new-bundle-format=false` is cosign's way to ask for the legacy one. */

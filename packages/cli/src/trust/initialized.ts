@@ -17,25 +17,14 @@ export async function initializedTrust(
   environment: Readonly<Record<string, string | undefined>>,
   nowMs: number,
 ): Promise<SelectedTrust | undefined> {
-  const folder = storeFolder(environment)
-  const place = folder === undefined ? undefined : await findMirror(folder)
-  if (place === undefined) return undefined
-  const freshness = await storedFreshness(place)
-  const path = join(place, 'targets', target)
-  const bytes = await readTarget(place, target, freshness?.roles.get('targets'))
-  if (bytes === undefined) return undefined
-  const root = parseTrustedRoot(bytes)
+  const stored = await initializedTarget(environment, nowMs, target)
+  if (stored === undefined) return undefined
+  const { path, freshness } = stored
+  const root = parseTrustedRoot(stored.bytes)
   if (freshness === undefined) {
     // Filled by cosign 2 or by hand: nothing says how old it may become.
     const date = (await stat(path)).mtime.toISOString().slice(0, 10)
     return { root, named: false, report: { source: 'initialized trusted root', name: path, date } }
-  }
-  if (nowMs > freshness.expiresMs) {
-    throw new CountersignError('trust_stale', `what was initialized in ${place} is too old to rely on: its ${freshness.role} has expired`, {
-      expected: `use before ${new Date(freshness.expiresMs).toISOString()}`,
-      found: new Date(nowMs).toISOString(),
-      hint: 'Run "countersign trusted-root refresh"; or name a trusted root, however old, with --trusted-root.',
-    })
   }
   const date = `good until ${new Date(freshness.expiresMs).toISOString().slice(0, 10)}`
   return {
@@ -44,6 +33,35 @@ export async function initializedTrust(
     report: { source: 'initialized trusted root', name: path, date },
     expiries: [...freshness.roles].map(([role, { expiresMs }]) => tufExpiry(role, expiresMs)),
   }
+}
+
+/** What the folder holds under that name, and until when it may be relied on. */
+type StoredTarget = {
+  readonly path: string
+  readonly bytes: Uint8Array
+  readonly freshness: Awaited<ReturnType<typeof storedFreshness>>
+}
+
+/** A target of the mirror that was initialized, its digest checked; `undefined` when there is none. Throws as {@link initializedTrust}. */
+export async function initializedTarget(
+  environment: Readonly<Record<string, string | undefined>>,
+  nowMs: number,
+  name: string,
+): Promise<StoredTarget | undefined> {
+  const folder = storeFolder(environment)
+  const place = folder === undefined ? undefined : await findMirror(folder)
+  if (place === undefined) return undefined
+  const freshness = await storedFreshness(place)
+  const bytes = await readTarget(place, name, freshness?.roles.get('targets'))
+  if (bytes === undefined) return undefined
+  if (freshness !== undefined && nowMs > freshness.expiresMs) {
+    throw new CountersignError('trust_stale', `what was initialized in ${place} is too old to rely on: its ${freshness.role} has expired`, {
+      expected: `use before ${new Date(freshness.expiresMs).toISOString()}`,
+      found: new Date(nowMs).toISOString(),
+      hint: 'Run "countersign trusted-root refresh"; or name a trusted root, however old, with --trusted-root.',
+    })
+  }
+  return { path: join(place, 'targets', name), bytes, freshness }
 }
 
 /** `remote.json` names the mirror in use; without it there must be only one. */

@@ -59,7 +59,7 @@ export async function signFiles(files: readonly NamedFile[], signer: Signer | Pr
   })
   const ready = await loading
   const envelope = await signStatement(statement, ready)
-  return { files: sorted, bundle: await bundleOf({ kind: 'dsse', envelope }, ready.publicKey) }
+  return { files: sorted, bundle: await bundleOf({ kind: 'dsse', envelope }, ready) }
 }
 
 /**
@@ -88,7 +88,7 @@ export async function attestFiles(
     throw new CountersignError('subject_mismatch', `the statement does not name ${missing.name}`, { expected: missing.digest })
   const ready = await signer
   const envelope = await signStatement(statement, ready)
-  const bundle = await bundleOf({ kind: 'dsse', envelope }, ready.publicKey)
+  const bundle = await bundleOf({ kind: 'dsse', envelope }, ready)
   return { files: sorted, digest: (sorted[0] as HashedFile).digest, bundle, statement, envelope: serializeEnvelope(envelope) }
 }
 

@@ -25,7 +25,7 @@ import { hashSource } from './hash.ts'
 export async function signBlob(source: BlobSource, signer: Signer | Promise<Signer>): Promise<SignedBlob> {
   const { digest, signer: ready } = await hashWhileSignerLoads(withoutEnvelope(source), signer)
   const signature = await ready.signDigest(digestBytes(digest))
-  const bundle = await bundleOf({ kind: 'message', claimedDigest: digest, signature }, ready.publicKey)
+  const bundle = await bundleOf({ kind: 'message', claimedDigest: digest, signature }, ready)
   return { digest, bundle, signature }
 }
 
@@ -131,7 +131,7 @@ export async function attestDigest(
   if (digest === undefined) throw new CountersignError('statement_malformed', 'the statement names no SHA-256 of a subject')
   const ready = await signer
   const envelope = await signStatement(statement, ready)
-  const bundle = await bundleOf({ kind: 'dsse', envelope }, ready.publicKey)
+  const bundle = await bundleOf({ kind: 'dsse', envelope }, ready)
   return { digest, bundle, statement, envelope: serializeEnvelope(envelope) }
 }
 

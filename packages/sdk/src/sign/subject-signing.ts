@@ -98,11 +98,16 @@ async function discoverPatiently(signing: Pick<Signing, 'repository' | 'subject'
 
 async function sign(signing: Signing, layout: OneLayout): Promise<Signed> {
   const { plan, signer } = signing
+  if (layout === 'legacy' && signer.services !== undefined) {
+    throw new CountersignError('not_supported', 'certificates, log entries and timestamps are kept in bundles, not in the legacy layout', {
+      hint: 'Leave --layout out, or sign with --key and without services.',
+    })
+  }
   if (layout === 'legacy' && plan.legacy.kind === 'sig') {
     return { bytes: plan.legacy.payload, signature: await signer.signMessage(plan.legacy.payload) }
   }
   const envelope = await signStatement(plan.statement, signer)
-  return { bytes: layout === 'legacy' ? serializeEnvelope(envelope) : await bundleOf({ kind: 'dsse', envelope }, signer.publicKey) }
+  return { bytes: layout === 'legacy' ? serializeEnvelope(envelope) : await bundleOf({ kind: 'dsse', envelope }, signer) }
 }
 
 /** An equal signature of ours in this layout, completed if a writer died half-way. */

@@ -162,7 +162,7 @@ describe('one signature of many files', () => {
   async function together(names: readonly string[], predicateType = signaturePredicateType): Promise<string> {
     const subjects = names.map((name) => ({ name, digest: { sha256: sum(name) } }))
     const statement = buildStatement({ version: '1', subjects, predicateType, predicate: utf8('{}') })
-    const bundle = await bundleOf({ kind: 'dsse', envelope: await signStatement(statement, team) }, team.publicKey)
+    const bundle = await bundleOf({ kind: 'dsse', envelope: await signStatement(statement, team) }, team)
     return put('all.sigstore.json', bundle)
   }
 
@@ -190,7 +190,7 @@ describe('one signature of many files', () => {
     const sha512 = createHash('sha512').update('b').digest('hex')
     const subjects = [{ digest: { sha256: sum('a'), sha512 } }, { digest: { sha256: sum('b') } }]
     const statement = buildStatement({ version: '1', subjects, predicateType: signaturePredicateType, predicate: utf8('{}') })
-    const evidence = [put('all.json', await bundleOf({ kind: 'dsse', envelope: await signStatement(statement, team) }, team.publicKey))]
+    const evidence = [put('all.json', await bundleOf({ kind: 'dsse', envelope: await signStatement(statement, team) }, team))]
     expect(await verdicts(await readFolder(folder, { evidence }))).toEqual(['a subject_mismatch', 'b ok'])
   })
 
