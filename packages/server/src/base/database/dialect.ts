@@ -17,7 +17,7 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import type { Database, NoTables } from './database.ts'
-import { isSelect, type Session, statementsOf, type TransactionSession } from './session.ts'
+import { isSelect, type Session, statementsOf, strictTransaction, type TransactionSession } from './session.ts'
 
 /** What a database is made of. */
 export type Engine = {
@@ -113,7 +113,7 @@ function driverOf(engine: Engine, scopes: AsyncLocalStorage<Scope>): Driver {
       // The first connection of a transaction's scope is the transaction's own; there is no second one.
       if (scope?.open !== true) return connectionOf(engine.autocommit, undefined)
       if (scope.session !== undefined) return outside(scopes, connectionOf(engine.autocommit, undefined))
-      scope.session = await engine.open()
+      scope.session = strictTransaction(await engine.open())
       return connectionOf(scope.session, scope.session)
     },
     beginTransaction: async (connection) => sessionOf(connection).begin(),
@@ -128,7 +128,10 @@ function connectionOf(session: Session, transaction: TransactionSession | undefi
   return {
     session: transaction,
     executeQuery: async <Row>({ sql, parameters, query }: CompiledQuery): Promise<QueryResult<Row>> => {
-      const { rows, affected } = await session.execute(sql, parameters, query.kind === 'SelectQueryNode' || isSelect(sql))
+      const { rows, affected } = await session.execute(sql, parameters, {
+        readOnly: query.kind === 'SelectQueryNode' || isSelect(sql),
+        keep: false,
+      })
       return { rows: rows as readonly unknown[] as Row[], numAffectedRows: BigInt(affected) }
     },
     // A stream would hold a snapshot for as long as its reader likes.

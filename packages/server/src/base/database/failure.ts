@@ -61,6 +61,11 @@ export function postgresFailure(thrown: unknown, where: string): CountersignErro
     return new CountersignError('database_busy', `${where}: ${reason}`, parts)
   }
   if (state === 'XX001' || state === 'XX002') return new CountersignError('database_damaged', `${where}: ${reason}`, parts)
+  if (state === '3D000')
+    return new CountersignError('database_missing', `${where}: ${reason}`, {
+      ...parts,
+      hint: 'Create the database, or name the right one.',
+    })
   const hint = state === '53100' ? 'Make room on the disk of the database.' : undefined
   return new CountersignError('database_failed', `${where}: ${reason}`, hint === undefined ? parts : { ...parts, hint })
 }

@@ -8,9 +8,14 @@ type Tables = { readonly migrations: { readonly name: string } }
 /**
  * Runs the steps that have not run yet, in their order, each in a transaction with its record. Two processes may do this at once.
  *
- * Throws `database_newer`, before anything has changed, when the database has a step that is not among `migrations`.
+ * Throws `database_newer`, before anything has changed, when the database has a step that is not among `migrations`, and `database_missing`
+ * when it has none at all though it `mustExist`: everywhere but at a first start.
  */
-export async function migrate(database: Database, migrations: readonly Migration[]): Promise<void> {
+export async function migrate(
+  database: Database,
+  migrations: readonly Migration[],
+  options: { readonly mustExist?: boolean } = {},
+): Promise<void> {
   const types = columnTypes(database)
   const known = new Set(migrations.map(({ name }) => name))
   if (known.size !== migrations.length) throw new CountersignError('internal', 'two migrations have one name')
@@ -26,6 +31,7 @@ export async function migrate(database: Database, migrations: readonly Migration
   })
   const unknown = [...applied].filter((name) => !known.has(name)).sort()
   if (unknown.length > 0) throw newer(unknown)
+  if (applied.size === 0 && options.mustExist === true) throw empty()
   for (const migration of migrations) {
     if (!applied.has(migration.name)) await runStep(database, migration, types, known)
   }
@@ -54,6 +60,7 @@ async function exclusively(database: Database, transaction: Transaction<NoTables
   if (database.kind === 'sqlite') return
   await sql`set transaction isolation level read committed`.execute(transaction)
   await sql`set local statement_timeout = 0`.execute(transaction)
+  await sql`set local lock_timeout = '60s'`.execute(transaction)
   await sql`select pg_advisory_xact_lock(4851137215)`.execute(transaction)
 }
 
@@ -68,4 +75,9 @@ function newer(unknown: readonly string[]): CountersignError {
     found: unknown.slice(0, 5).join(', '),
     hint: 'Run the newer version, or restore a backup from before the upgrade.',
   })
+}
+
+function empty(): CountersignError {
+  const hint = 'Restore it from a backup, or name the right one; only a first start makes one.'
+  return new CountersignError('database_missing', 'the database is empty', { hint })
 }

@@ -5,10 +5,13 @@ import type { SqlValue, Statements } from './database.ts'
 /** What one statement gave. */
 export type StatementResult = { readonly rows: readonly Readonly<Record<string, SqlValue>>[]; readonly affected: number }
 
+/** What is known of a statement: that it changes nothing, that its text will come again. */
+export type StatementKind = { readonly readOnly: boolean; readonly keep: boolean }
+
 /** Something that runs statements: a connection, or the choice of one. */
 export type Session = {
-  /** Runs a statement in the database's own syntax of parameters. `readOnly` is known to change nothing. */
-  readonly execute: (text: string, parameters: readonly unknown[], readOnly: boolean) => Promise<StatementResult>
+  /** Runs a statement in the database's own syntax of parameters. */
+  readonly execute: (text: string, parameters: readonly unknown[], kind: StatementKind) => Promise<StatementResult>
   readonly insert: Statements['insert']
 }
 
@@ -23,12 +26,17 @@ export type TransactionSession = Session & {
 
 /** Statements over a session; `translate` turns `?` into what the database calls parameters. */
 export function statementsOf(session: () => Session, translate: (text: string) => string): Statements {
-  const execute = (text: string, parameters: readonly SqlValue[]) => session().execute(translate(text), parameters, isSelect(text))
+  const execute = (text: string, parameters: readonly SqlValue[]) =>
+    session().execute(translate(text), parameters, { readOnly: isSelect(text), keep: true })
   return {
     query: async <Row extends Readonly<Record<string, SqlValue>>>(text: string, parameters: readonly SqlValue[] = []) =>
       (await execute(text, parameters)).rows as readonly Row[],
     run: async (text, parameters = []) => (await execute(text, parameters)).affected,
-    insert: (table, columns, rows, conflicts) => session().insert(table, columns, rows, conflicts),
+    insert: async (table, columns, rows, conflicts) => {
+      if (rows.some((row) => row.length !== columns.length))
+        throw new CountersignError('internal', `a row for ${table} has not ${columns.length} values`)
+      return rows.length === 0 ? 0 : session().insert(table, columns, rows, conflicts)
+    },
   }
 }
 
@@ -37,20 +45,44 @@ export function isSelect(text: string): boolean {
   return /^\s{0,64}select\b/i.test(text)
 }
 
+/**
+ * After a failed statement nothing but the end: PostgreSQL gives up the transaction then, and SQLite would go on and commit the other half.
+ */
+export function strictTransaction(session: TransactionSession): TransactionSession {
+  let failure: { readonly thrown: unknown } | undefined
+  const strictly = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (failure !== undefined) throw failure.thrown
+    try {
+      return await work()
+    } catch (thrown) {
+      failure = { thrown }
+      throw thrown
+    }
+  }
+  return {
+    ...session,
+    execute: (...request) => strictly(() => session.execute(...request)),
+    insert: (...request) => strictly(() => session.insert(...request)),
+    commit: () => strictly(() => session.commit()),
+  }
+}
+
 /** What both databases can store; a NUL that SQLite would take fails here as it would on PostgreSQL. Throws `database_failed`. */
 export function checkedParameters(parameters: readonly unknown[]): readonly SqlValue[] {
-  for (const value of parameters) {
-    if (typeof value === 'string' ? !value.includes('\0') : typeof value === 'number' ? Number.isFinite(value) : isNullOrBytes(value))
-      continue
-    const found = typeof value === 'string' ? 'text with a NUL' : typeof value === 'number' ? String(value) : typeof value
-    throw new CountersignError('database_failed', `a parameter is ${found}`, {
-      expected: 'text without NUL, a finite number, bytes or null',
-      found,
-    })
-  }
+  for (const value of parameters) if (!isStorable(value)) throw refused(value)
   return parameters as readonly SqlValue[]
 }
 
-function isNullOrBytes(value: unknown): boolean {
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\0')
+  if (typeof value === 'number') return Number.isFinite(value)
   return value === null || value instanceof Uint8Array
+}
+
+function refused(value: unknown): CountersignError {
+  const found = typeof value === 'string' ? 'text with a NUL' : typeof value === 'number' ? String(value) : typeof value
+  return new CountersignError('database_failed', `a parameter is ${found}`, {
+    expected: 'text without NUL, a finite number, bytes or null',
+    found,
+  })
 }

@@ -42,9 +42,13 @@ function checked(connection: SqliteConnection, file: string, check: string): voi
 async function sizeOf(file: string, create: boolean): Promise<number> {
   try {
     const handle = await open(file, create ? 'a+' : 'r', 0o600)
-    const { size } = await handle.stat().finally(async () => handle.close())
-    if (size === 0 && !create) throw damaged(file, 'it is empty')
-    return size
+    try {
+      const { size } = await handle.stat()
+      if (size === 0 && !create) throw damaged(file, 'it is empty')
+      return size
+    } finally {
+      await handle.close()
+    }
   } catch (thrown) {
     if (codeOf(thrown) === 'ENOENT') {
       throw new CountersignError('database_missing', `there is no database ${file}`, {

@@ -48,7 +48,7 @@ export async function openSqlite(file: string, options: SqliteOptions = {}): Pro
 
 function autocommitSession(writing: SqliteConnection, reading: SqliteConnection, writer: SqliteWriter): Session {
   return {
-    execute: async (text, parameters, readOnly) =>
+    execute: async (text, parameters, { readOnly }) =>
       readOnly ? reading.execute(text, parameters) : writer.together(() => writing.execute(text, parameters)),
     insert: (...request) =>
       request[2].length === 0 ? Promise.resolve(0) : writer.together(() => allOrNone(writing, () => writing.insert(...request))),
