@@ -15,6 +15,7 @@ import {
   derOctetString,
   derOid,
   derSequence,
+  derSet,
   derTime,
   derUtf8String,
 } from '../der/writer.ts'
@@ -63,6 +64,7 @@ export function createStamper(options: StamperOptions): Stamper {
   // RFC 3161 §2.4.2: tsa [0] GeneralName; directoryName [4] is explicit, as a CHOICE inside it is.
   const tsa = derExplicit(0, derExplicit(4, certificate.subject.raw))
   const contentType = encodeAttribute(cmsOid.contentType, derOid(cmsOid.tstInfo))
+  const messageDigest = derOid(cmsOid.messageDigest)
   const signer = encodeIssuerAndSerial(certificate.issuer.raw, certificate.serial)
   // RFC 5035 §4: without a hash algorithm, SHA-256 is meant. With issuer and serial number of the certificate, as RFC 5816 recommends.
   const issuerSerial = derSequence(derSequence(derExplicit(4, certificate.issuer.raw)), derElement(0x02, certificate.serial))
@@ -92,7 +94,7 @@ export function createStamper(options: StamperOptions): Stamper {
       encodeSignedAttributes([
         contentType,
         signingTime(timeMs),
-        encodeAttribute(cmsOid.messageDigest, derOctetString(infoDigest)),
+        derSequence(messageDigest, derSet(derOctetString(infoDigest))),
         signingCertificate,
       ]),
     response: (info, signedAttributes, signature, certReq) =>

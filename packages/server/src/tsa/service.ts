@@ -1,30 +1,34 @@
 /** The timestamp authority over HTTP, as Sigstore's (sigstore/timestamp-authority, openapi.yaml): DER or JSON in, DER out. */
 import { parseTimestampRequest, parseTimestampRequestJson, maxTimestampRequestBytes } from '@countersign/core/rfc3161/read-request'
-import type { FailureCode } from '@countersign/core/failure'
 import { encodePem } from '@countersign/core/pem'
 import type { FastifyInstance, FastifyReply } from 'fastify'
+import { Counter, Gauge } from 'prom-client'
+import { bodyOf } from '../base/http/request.ts'
 import type { Service } from '../base/http/service.ts'
 import type { TimestampAuthority } from './authority.ts'
 import type { ClockVerdict } from './clock/clock-watch.ts'
 import { refusalAnswer, type RequestForm } from './refusal.ts'
-
-/** Counts what happens, for metrics. */
-export type TimestampCounts = { readonly issued: () => void; readonly refused: (code: FailureCode) => void }
 
 /** What the service is made of. */
 export type TimestampServiceOptions = {
   readonly authority: TimestampAuthority
   /** For readiness: not ready while the clock cannot be vouched for. */
   readonly clock: () => ClockVerdict
-  readonly counts: TimestampCounts
 }
 
 const derType = 'application/timestamp-query'
 const jsonType = 'application/json'
 const replyType = 'application/timestamp-reply'
+const granted = { result: 'granted' }
 
 /** `POST /tsa/api/v1/timestamp`, `GET /tsa/api/v1/timestamp/certchain`. */
-export function timestampService({ authority, clock, counts }: TimestampServiceOptions): Service {
+export function timestampService({ authority, clock }: TimestampServiceOptions): Service {
+  const counts = new Counter({
+    name: 'countersign_timestamps_total',
+    help: 'Requests for timestamps by what became of them: granted, or the code of the refusal',
+    labelNames: ['result'],
+    registers: [],
+  })
   const chain = authority.chain.map((der) => encodePem('CERTIFICATE', der)).join('')
   return {
     name: 'tsa',
@@ -38,13 +42,22 @@ export function timestampService({ authority, clock, counts }: TimestampServiceO
         const form: RequestForm = type.startsWith(jsonType) ? 'json' : 'der'
         const refuse = (cause: unknown): FastifyReply => sendRefusal(reply, counts, form, cause)
         try {
-          const body = request.body instanceof Uint8Array ? request.body : new Uint8Array()
+          const body = bodyOf(request)
           const stamped = authority.stamp(form === 'json' ? parseTimestampRequestJson(body) : parseTimestampRequest(body))
           if (!(stamped instanceof Promise)) return grant(reply, counts, stamped)
           return stamped.then((response) => grant(reply, counts, response), refuse)
         } catch (cause) {
           return refuse(cause)
         }
+      })
+    },
+    metrics: (registry) => {
+      registry.registerMetric(counts)
+      const trusted: Gauge = new Gauge({
+        name: 'countersign_clock_trusted',
+        help: '1 while the clock can be vouched for, 0 while no timestamps are made',
+        registers: [registry],
+        collect: () => trusted.set(clock().ok ? 1 : 0),
       })
     },
     ready: async () => {
@@ -61,14 +74,14 @@ function readRawBodies(app: FastifyInstance): void {
   app.addContentTypeParser([derType, jsonType], options, (_, body, done) => done(null, body))
 }
 
-function grant(reply: FastifyReply, counts: TimestampCounts, response: Uint8Array): FastifyReply {
-  counts.issued()
+function grant(reply: FastifyReply, counts: Counter<'result'>, response: Uint8Array): FastifyReply {
+  counts.inc(granted)
   return reply.header('content-type', replyType).send(response)
 }
 
-function sendRefusal(reply: FastifyReply, counts: TimestampCounts, form: RequestForm, cause: unknown): FastifyReply {
+function sendRefusal(reply: FastifyReply, counts: Counter<'result'>, form: RequestForm, cause: unknown): FastifyReply {
   const answer = refusalAnswer(form, cause)
-  counts.refused(answer.code)
+  counts.inc({ result: answer.code })
   // What is no refusal is a defect: it belongs into the log, not to the client.
   if (answer.code === 'internal') reply.log.error(cause)
   if (answer.status === 503) reply.header('retry-after', '60')

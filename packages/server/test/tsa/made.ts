@@ -3,7 +3,7 @@ import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypt
 import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
 import { parsePublicKey } from '@countersign/core/keys/public-key'
 import Fastify, { type FastifyInstance } from 'fastify'
-import type { FailureCode } from '@countersign/core/failure'
+import { Registry } from 'prom-client'
 import { plain, signMessage } from '../../src/base/crypto/primitives.ts'
 import type { RoleKey } from '../../src/base/keys/role-key.ts'
 import { createTimestampAuthority, type TimestampAuthority } from '../../src/tsa/authority.ts'
@@ -41,15 +41,23 @@ export async function makeTsa(nowMs: number = noonMs): Promise<MadeTsa> {
   return Object.assign(made, { authority: createTimestampAuthority({ key, chain, clock: () => made.clock }) })
 }
 
-/** The service on an instance of Fastify, and what it counted. */
-export type ServedTsa = { readonly app: FastifyInstance; readonly counted: { issued: number; refused: FailureCode[] } }
+/** The service on an instance of Fastify, and what it counted by result. */
+export type ServedTsa = {
+  readonly app: FastifyInstance
+  readonly counted: () => Promise<Readonly<Record<string, number>>>
+  readonly registry: Registry
+}
 
 /** Serves an authority under `/tsa`. */
 export async function serveTsa(made: MadeTsa): Promise<ServedTsa> {
-  const counted = { issued: 0, refused: [] as FailureCode[] }
-  const counts = { issued: () => void counted.issued++, refused: (code: FailureCode) => void counted.refused.push(code) }
-  const service = timestampService({ authority: made.authority, clock: () => made.clock, counts })
+  const registry = new Registry()
+  const service = timestampService({ authority: made.authority, clock: () => made.clock })
+  service.metrics?.(registry)
   const app = Fastify()
   await app.register(async (scope) => service.routes(scope), { prefix: service.prefix })
-  return { app, counted }
+  const counted = async (): Promise<Readonly<Record<string, number>>> => {
+    const metric = await registry.getSingleMetric('countersign_timestamps_total')?.get()
+    return Object.fromEntries(metric?.values.map(({ labels, value }) => [String(labels['result']), value]) ?? [])
+  }
+  return { app, counted, registry }
 }

@@ -24,8 +24,7 @@ beforeAll(async () => {
 afterAll(() => served.app.close())
 beforeEach(() => {
   made.clock = { ok: true, nowMs: noonMs }
-  served.counted.issued = 0
-  served.counted.refused.length = 0
+  served.registry.resetMetrics()
 })
 
 const post = (payload: Buffer | string, type = 'application/timestamp-query') =>
@@ -46,7 +45,7 @@ describe('POST /tsa/api/v1/timestamp', () => {
     expect(answer.headers['content-type']).toBe('application/timestamp-reply')
     expect(await verified(answer.rawPayload)).toMatchObject({ ok: true, timeMs: Date.UTC(2026, 5, 1, 12) })
     expect(parseTimestampResponse(new Uint8Array(answer.rawPayload)).token.signedData.certificates).toEqual([])
-    expect(served.counted).toEqual({ issued: 1, refused: [] })
+    expect(await served.counted()).toEqual({ granted: 1 })
   })
 
   it("answers sigstore-js's request, JSON, in DER", async () => {
@@ -93,7 +92,7 @@ describe('POST /tsa/api/v1/timestamp', () => {
     expect(answer.headers['content-type']).toBe('application/timestamp-reply')
     // PKIStatus 2: rejection.
     expect([...answer.rawPayload.subarray(0, 7)].slice(4, 7)).toEqual([0x02, 0x01, 0x02])
-    expect(served.counted).toEqual({ issued: 0, refused: [code] })
+    expect(await served.counted()).toEqual({ [code]: 1 })
   })
 
   it('refuses JSON in JSON', async () => {
@@ -125,7 +124,8 @@ describe('POST /tsa/api/v1/timestamp', () => {
       expect(answer.headers['retry-after']).toBe('60')
       expect(answer.body).toContain('set back')
     }
-    expect(served.counted).toEqual({ issued: 0, refused: ['clock_untrusted', 'clock_untrusted'] })
+    expect(await served.counted()).toEqual({ clock_untrusted: 2 })
+    expect(await served.registry.metrics()).toContain('countersign_clock_trusted 0')
   })
 
   it('stamps nothing outside the validity of its own certificate', async () => {
