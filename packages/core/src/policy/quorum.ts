@@ -37,15 +37,11 @@ export function judgeQuorum(party: CompiledParty, candidates: readonly QuorumCan
   const search: Search = { candidates, used: new Set(), uses: [], steps: maxSteps }
   for (let threshold = needed; threshold > 0; threshold--) {
     const wanted = party.kind === 'group' ? { ...party, threshold, roles: threshold === needed ? party.roles : [] } : party
-    let signers: readonly string[] = []
-    const done = enter(search, wanted, [], () => {
-      signers = search.uses.map(({ signer }) => signer)
-      return true
-    })
+    // What could not be filled has undone its uses.
+    const done = enter(search, wanted, [], () => true)
+    const signers = search.uses.map(({ signer }) => signer)
     if (search.steps < 0) return { kind: threshold === needed ? 'too_many_ways' : 'not_reached', signers: [], needed }
     if (done) return { kind: threshold === needed ? 'reached' : 'not_reached', signers, needed }
-    search.used.clear()
-    search.uses.length = 0
   }
   return { kind: 'not_reached', signers: [], needed }
 }

@@ -54,6 +54,13 @@ describe('a condition is bounded:', () => {
     expect(await failureOf(within('predicate.x'))).toBe('compiled')
   })
 
+  it('48 brackets inside each other, and any number one after the other', async () => {
+    expect(await failureOf(Array(60).fill('size([1]) == 1').join(' && '))).toBe('compiled')
+    const refused = 'policy_malformed $.here: the condition opens more than 48 brackets at once'
+    expect(await failureOf(`${'('.repeat(49)}true${')'.repeat(49)}`)).toBe(refused)
+    expect(await failureOf(`${'([{'.repeat(16)}(`)).toBe(refused)
+  })
+
   it('two loops inside each other, and any number beside', async () => {
     const loop = (inner: string, name: string): string => `predicate.a.all(${name}, ${inner})`
     expect(await failureOf(loop(loop('x == y', 'y'), 'x'))).toBe('compiled')
@@ -69,6 +76,7 @@ describe('a condition is bounded:', () => {
     expect(await failureOf(`${'n'.repeat(100)} == 1`)).toContain(`"${'n'.repeat(80)}" is not known`)
     expect(await failureOf('predicate.s.matches(predicate.p)')).toContain('the pattern of matches must be written in the condition')
     expect(await failureOf('matches(predicate.s, predicate.p)')).toContain('the pattern of matches must be written in the condition')
+    expect(await failureOf('predicate.s.matches()')).toContain('the pattern of matches must be written in the condition')
     expect(await failureOf("matches(predicate.s, 'a')")).toBe('compiled')
     expect(await failureOf('google.protobuf.Duration{seconds: 1} == 1')).toContain('messages of protobuf are not available')
   })

@@ -22,6 +22,13 @@ describe('a glob of images', () => {
     ['registry.example/app:v*', `registry.example/app@sha256:${'0'.repeat(64)}`, false],
     ['registry.example:5000/**', 'registry.example:5000/x', true],
     ['localhost:5000/x', 'localhost:5000/x:1', true],
+    ['localhost/x', 'localhost/x:1', true],
+    ['localhost', 'docker.io/library/localhost', true],
+    ['my.app', 'docker.io/library/my.app', true],
+    ['docker.io', 'docker.io/library/docker.io', true],
+    ['nginx:1.*', 'docker.io/library/nginx:1.2', true],
+    ['team/ap?', 'team/app', true],
+    ['n?inx', 'docker.io/library/nginx', false],
     ['*/app', 'registry.example/app', true],
     ['**', 'registry.example/a/b', true],
     ['nginx', 'docker.io/library/nginx', true],
@@ -46,6 +53,18 @@ describe('a glob of images', () => {
 describe('a match', () => {
   const file = (path: string, mediaType?: string) =>
     ({ kind: 'file', path, digests: [digest], ...(mediaType === undefined ? {} : { mediaType }) }) as const
+
+  it('is by any of its globs, each kind of artifact by its own', () => {
+    const matches = compileMatch({ images: ['registry.example/a', 'registry.example/b'], files: ['a/*', 'b/*'], mediaTypes: [] })
+    const image = (name: string) => ({ kind: 'image', reference: parseReference(name), digests: [digest] }) as const
+    const found = ['a', 'b', 'c'].map((name) => [matches(image(`registry.example/${name}`)), matches(file(`${name}/x`))])
+    expect(found).toEqual([
+      [true, true],
+      [true, true],
+      [false, false],
+    ])
+    expect(matches(file('registry.example/a'))).toBe(false)
+  })
 
   it('of files is over the whole path', () => {
     const matches = compileMatch({ images: [], files: ['dist/*.tar.gz'], mediaTypes: [] })

@@ -96,6 +96,11 @@ describe('a name of a policy', () => {
     expect(await accepts({ kind: 'pattern', value: 'a|b' }, ['a', 'b', 'ab', 'ax', 'xb'])).toEqual([true, true, false, false, false])
   })
 
+  it('attack: an exact name with stars in it stands for nobody else', async () => {
+    const accepts = await compileName(exact('*@example.com'), '$')
+    expect(['*@example.com', 'eve@example.com', '@example.com'].map(accepts)).toEqual([true, false, false])
+  })
+
   it('is no pattern beyond 1,024 characters, and none that is not RE2, with the cause', async () => {
     expect((await compileName({ kind: 'pattern', value: 'a'.repeat(1024) }, '$'))('a'.repeat(1024))).toBe(true)
     await expect(compileName({ kind: 'pattern', value: 'a'.repeat(1025) }, '$.here')).rejects.toMatchObject({
