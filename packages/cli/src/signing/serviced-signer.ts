@@ -8,7 +8,7 @@ import { servicesInForce, signingSetup } from './services.ts'
 /** A key for this run alone, certified for whoever the identity token names. */
 export async function keyless(invocation: Invocation): Promise<Signer> {
   const setup = await signingSetup(invocation, await servicesInForce(invocation))
-  return keylessSigner(await identityToken(invocation), setup)
+  return keylessSigner(await identityToken(invocation, setup), setup)
 }
 
 /** The signer, with what the services in force say of its signatures. */

@@ -20,6 +20,8 @@ export type ServiceRequest = {
   readonly repeatable: boolean
   /** Bytes of the longest answer; default 4 MiB. */
   readonly maxBytes?: number
+  /** Why this one may be asked in plain http though it is not on loopback. */
+  readonly withoutTls?: 'link-local metadata server'
 }
 
 const defaultMaxBytes = 4 * 1024 * 1024
@@ -38,7 +40,7 @@ const serviceCodes: Partial<Record<FailureCode, FailureCode>> = {
  */
 export async function askService(client: HttpClient, request: ServiceRequest): Promise<ServiceAnswer> {
   const { service, method, url, headers, body, repeatable } = request
-  if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname)) {
+  if (url.protocol !== 'https:' && !isLoopbackHost(url.hostname) && request.withoutTls === undefined) {
     throw new CountersignError('insecure_transport', `${service} would be asked without TLS`, {
       expected: 'an https URL, or http on loopback',
       found: url.origin,

@@ -1,0 +1,129 @@
+/** Authorization code with PKCE (RFC 7636) and a loopback redirect (RFC 8252 §7.3): the person logs in in a browser on this machine. */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { CountersignError } from '@countersign/core/failure'
+import { parseJson } from '@countersign/core/json/parse'
+import { base64UrlToBytes } from '@countersign/core/base64'
+import type { HttpClient } from '../http/client.ts'
+import { identityTokenIn, type OpenIdClient, type OpenIdProvider, postForm } from './provider.ts'
+
+/** How the browser comes back. */
+export type BrowserLogin = {
+  /** Shows the address to the person, and may open it. */
+  readonly open: (url: string) => void
+  /** `http://localhost:PORT/PATH` where the provider knows only that one; default any port and `/auth/callback`. */
+  readonly redirectUrl?: string
+  /** Dex: which of its own sources to use. */
+  readonly connectorId?: string
+}
+
+const callbackPath = '/auth/callback'
+const scope = 'openid email'
+
+/** Logs in. Throws `service_refused` for what the provider or the person refuses, `deadline_exceeded` when nobody comes back. */
+export async function loginByBrowser(
+  client: HttpClient,
+  provider: OpenIdProvider,
+  who: OpenIdClient,
+  login: BrowserLogin,
+): Promise<string> {
+  const [state, nonce, verifier] = [secret(), secret(), secret()]
+  const { createServer } = process.getBuiltinModule('node:http')
+  const server = createServer()
+  try {
+    const redirect = await listen(server, login.redirectUrl)
+    const url = new URL(provider.authorizationEndpoint)
+    const parameters = {
+      response_type: 'code',
+      client_id: who.id,
+      redirect_uri: redirect.href,
+      scope,
+      state,
+      nonce,
+      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+      code_challenge_method: 'S256',
+      ...(login.connectorId === undefined ? {} : { connector_id: login.connectorId }),
+    }
+    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
+    const coming = comeBack(server, redirect.pathname, state, client.deadline.signal)
+    login.open(url.href)
+    const form = { grant_type: 'authorization_code', code: await coming, redirect_uri: redirect.href, code_verifier: verifier }
+    const token = identityTokenIn(await postForm(client, provider.tokenEndpoint, who, form))
+    demandNonce(token, nonce)
+    return token
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+}
+
+function secret(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/** Loopback only: the code must not reach another machine. */
+async function listen(server: Server, named: string | undefined): Promise<URL> {
+  const url = new URL(named ?? `http://localhost:0${callbackPath}`)
+  if (url.protocol !== 'http:' || !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)) {
+    throw new CountersignError('usage', '--oidc-redirect-url does not lead to this machine', {
+      expected: 'http://localhost:PORT/PATH',
+      found: url.origin,
+    })
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(Number(url.port), url.hostname === '[::1]' ? '::1' : '127.0.0.1', resolve)
+  })
+  url.port = String((server.address() as AddressInfo).port)
+  return url
+}
+
+/** Waits for the redirect that carries our state; any other request (another site's guess) changes nothing. */
+function comeBack(server: Server, path: string, state: string, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void =>
+      reject(
+        new CountersignError('deadline_exceeded', 'nobody logged in in time', {
+          hint: 'Give more time with --timeout, or --identity-token.',
+        }),
+      )
+    signal.addEventListener('abort', onAbort, { once: true })
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const url = new URL(request.url ?? '/', 'http://localhost')
+      const given = url.searchParams.get('state') ?? ''
+      if (request.method !== 'GET' || url.pathname !== path || !sameText(given, state)) {
+        response.writeHead(404, { connection: 'close' }).end()
+        return
+      }
+      const code = url.searchParams.get('code')
+      const refusal = url.searchParams.get('error')
+      answerPerson(response, code !== null)
+      signal.removeEventListener('abort', onAbort)
+      if (code !== null) resolve(code)
+      else reject(new CountersignError('service_refused', `the identity provider refused the login: ${printable(refusal ?? 'no code')}`))
+    })
+  })
+}
+
+function answerPerson(response: ServerResponse, ok: boolean): void {
+  const text = ok ? 'You are logged in. You can close this page and go back to the terminal.' : 'The login failed. The terminal says why.'
+  const head = { 'content-type': 'text/html; charset=utf-8', connection: 'close', 'content-security-policy': "default-src 'none'" }
+  response.writeHead(ok ? 200 : 400, head).end(`<!doctype html><title>Countersign</title><p>${text}</p>`)
+}
+
+function sameText(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+}
+
+function printable(text: string): string {
+  return text.replace(/\p{C}+/gu, ' ').slice(0, 120)
+}
+
+/** OpenID Connect Core §3.1.3.7: a token that was made for another login is not for this one. */
+function demandNonce(token: string, nonce: string): void {
+  const claims = parseJson(base64UrlToBytes(token.split('.')[1] ?? ''), { maxBytes: 65_536 })
+  const found = typeof claims === 'object' && claims !== null && 'nonce' in claims ? claims['nonce'] : undefined
+  if (found !== nonce)
+    throw new CountersignError('service_response_malformed', 'the identity token is of another login: its nonce is not ours')
+}
