@@ -59,7 +59,7 @@ function newKey(name: string, namedCurve: string): RoleKey {
 
 async function measure(): Promise<void> {
   const child = fork(import.meta.filename, ['--serve'], { execArgv: process.execArgv })
-  const ours = await new Promise<string>((resolve) => child.once('message', (url) => resolve(String(url))))
+  const ours = await new Promise<string>((resolve) => child.once('message', (url) => resolve(url as string)))
   const sides = [
     { name: 'ours', url: new URL(ours) },
     ...(values.peer === undefined ? [] : [{ name: 'theirs', url: new URL(values.peer) }]),
