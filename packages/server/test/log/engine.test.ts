@@ -1,0 +1,165 @@
+import * as fc from 'fast-check'
+import { afterEach, describe, expect, it } from 'vitest'
+import { parseSignedNote } from '@countersign/core/note/signed-note'
+import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
+import { audit, entryOf, extendsTree, naiveRoot, newLogPlace, proves, type LogPlace } from './logs.ts'
+
+const opened: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const close of opened.splice(0).toReversed()) await close()
+})
+
+async function newPlace(): Promise<LogPlace> {
+  const place = await newLogPlace()
+  opened.push(place.remove)
+  await createTreeLog(place.options())
+  return place
+}
+
+async function open(place: LogPlace, more: Parameters<LogPlace['options']>[0] = {}): Promise<OpenTreeLog> {
+  const log = await openTreeLog(place.options(more))
+  opened.push(log.close)
+  return log
+}
+
+const refusal = (code: string): unknown => expect.objectContaining({ code })
+
+describe('a log', () => {
+  it('answers when the entry is under a published checkpoint, with a proof', async () => {
+    const log = await open(await newPlace())
+    const entry = entryOf('first')
+    const logged = await log.add(entry)
+    expect(logged).toMatchObject({ index: 0, duplicate: false, checkpoint: { size: 1 } })
+    expect(await proves(entry, logged)).toBe(true)
+    expect(await log.checkpoint()).toEqual(logged.checkpoint)
+    expect(parseSignedNote(logged.checkpoint.note).text.split('\n')[0]).toBe('log.example')
+  })
+
+  it('gives every entry its own index and proof, however they come, and the tree of RFC 6962', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 180 }), { minLength: 1, maxLength: 6 }), async (rounds) => {
+        const log = await open(await newPlace())
+        const all = []
+        for (const [round, count] of rounds.entries()) {
+          const before = await log.checkpoint()
+          const entries = Array.from({ length: count }, (_, i) => entryOf(`${round}/${i}`))
+          const logged = await Promise.all(entries.map(async (entry) => ({ entry, logged: await log.add(entry) })))
+          for (const { entry, logged: answer } of logged) expect(await proves(entry, answer)).toBe(true)
+          expect(await extendsTree(log, before)).toBe(true)
+          all.push(...logged)
+        }
+        const sorted = all.toSorted((a, b) => a.logged.index - b.logged.index)
+        expect(sorted.map(({ logged }) => logged.index)).toEqual([...sorted.keys()])
+        const { rootHash } = await log.checkpoint()
+        expect(rootHash).toEqual(naiveRoot(sorted.map(({ entry }) => entry.leafHash)))
+        expect(await audit(log)).toHaveLength(all.length)
+      }),
+      { numRuns: 6 },
+    )
+  })
+
+  it('goes on after a restart as if there had been none', async () => {
+    const place = await newPlace()
+    const first = await open(place)
+    await Promise.all(Array.from({ length: 300 }, (_, i) => first.add(entryOf(`a${i}`))))
+    const before = await first.checkpoint()
+    await first.close()
+    const second = await open(place)
+    const entry = entryOf('after')
+    const logged = await second.add(entry)
+    expect(logged.index).toBe(300)
+    expect(await proves(entry, logged)).toBe(true)
+    expect(await extendsTree(second, before)).toBe(true)
+    expect(await audit(second)).toHaveLength(301)
+  })
+
+  it('answers an entry that it has with the first one, in the same batch and long after', async () => {
+    const log = await open(await newPlace())
+    const twice = await Promise.all([log.add(entryOf('same')), log.add(entryOf('same')), log.add(entryOf('other'))])
+    expect(twice.map(({ index, duplicate }) => [index, duplicate])).toEqual([
+      [0, false],
+      [0, true],
+      [1, false],
+    ])
+    const again = await log.add(entryOf('same'))
+    expect(again).toMatchObject({ index: 0, duplicate: true, checkpoint: { size: 2 } })
+    expect(again.integratedAt).toBe(twice[0].integratedAt)
+    expect(await proves(entryOf('same'), again)).toBe(true)
+    expect((await log.checkpoint()).size).toBe(2)
+  })
+
+  it('finds entries by index and by leaf, and nothing outside the tree', async () => {
+    const log = await open(await newPlace())
+    await Promise.all(Array.from({ length: 5 }, (_, i) => log.add(entryOf(`e${i}`))))
+    const { index } = await log.add(entryOf('wanted'))
+    expect(await log.indexOfLeaf(entryOf('wanted').leafHash)).toBe(index)
+    expect(await log.indexOfLeaf(entryOf('unknown').leafHash)).toBeUndefined()
+    expect(Buffer.from((await log.entry(index))?.data ?? []).toString()).toBe('wanted')
+    expect(await log.entry(6)).toBeUndefined()
+    await expect(log.consistency(3, 7)).rejects.toEqual(refusal('proof_impossible'))
+    await expect(log.consistency(0, 3)).rejects.toEqual(refusal('proof_impossible'))
+  })
+
+  it('serves the tiles of the published tree, no other path, and partial ones also when only the full one is left', async () => {
+    const log = await open(await newPlace())
+    for (let round = 0; round < 4; round++) {
+      await Promise.all(Array.from({ length: 200 }, (_, i) => log.add(entryOf(`${round}.${i}`))))
+    }
+    const full = await log.file('tile/0/000')
+    expect(full).toMatchObject({ full: true })
+    expect(full?.bytes).toHaveLength(8192)
+    const partial = await log.file('tile/0/000.p/200')
+    expect(partial?.bytes).toEqual(full?.bytes.subarray(0, 6400))
+    expect(await log.file('tile/0/000.p/77')).toMatchObject({ full: false })
+    expect(await log.file('tile/1/000.p/3')).toMatchObject({ full: false })
+    expect(await log.file('tile/entries/000.p/3')).toMatchObject({ full: false })
+    expect(await log.file('tile/0/003.p/33')).toBeUndefined()
+    expect(await log.file('tile/0/004')).toBeUndefined()
+    expect(await log.file('checkpoint')).toBeUndefined()
+    expect(await log.file('../test-1/tile/0/000')).toBeUndefined()
+  })
+
+  it('refuses the entry that is one too many at once, and takes others when those are done', async () => {
+    const log = await open(await newPlace(), { maxOutstanding: 8 })
+    const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => log.add(entryOf(`${i}`))))
+    const refused = results.filter((result) => result.status === 'rejected')
+    expect(refused).toHaveLength(12)
+    expect(refused.every(({ reason }) => reason.code === 'log_overloaded')).toBe(true)
+    expect(log.outstanding()).toBe(0)
+    expect((await log.add(entryOf('later'))).index).toBe(8)
+  })
+
+  it('takes no entry once it is frozen, and goes on to be read', async () => {
+    const place = await newPlace()
+    const log = await open(place)
+    await log.add(entryOf('last'))
+    await log.freeze()
+    await expect(log.add(entryOf('late'))).rejects.toEqual(refusal('log_frozen'))
+    expect(await log.frozen()).toBe(true)
+    expect(await audit(log)).toEqual(['last'])
+    await log.close()
+    const again = await open(place)
+    await expect(again.add(entryOf('later'))).rejects.toEqual(refusal('log_frozen'))
+    expect(await audit(again)).toEqual(['last'])
+  })
+
+  it('lets entries name their own index', async () => {
+    const log = await open(await newPlace(), { leafIndex: 'own' })
+    await log.add(entryOf('one'))
+    const numbered = { offset: 1, leafPrefix: Uint8Array.of(9), leafBytes: 6 }
+    const { index } = await log.add({ ...entryOf('x-----tail'), numbered })
+    const data = (await log.entry(index))?.data ?? new Uint8Array(0)
+    expect([...data.subarray(0, 6)]).toEqual(['x'.charCodeAt(0), 0, 0, 0, 0, 1])
+    const leafHash = entryOf(`\u0009${Buffer.from(data.subarray(0, 6)).toString('latin1')}`).leafHash
+    expect(await log.indexOfLeaf(leafHash)).toBe(1)
+  })
+
+  it('is made once and never by accident', async () => {
+    const place = await newPlace()
+    await expect(createTreeLog(place.options())).rejects.toEqual(refusal('log_exists'))
+    await expect(openTreeLog(place.options({ name: 'absent' }))).rejects.toEqual(refusal('log_missing'))
+    await expect(openTreeLog(place.options({ origin: 'other.example' }))).rejects.toEqual(refusal('log_inconsistent'))
+    const log = await open(place)
+    expect(await log.checkpoint()).toMatchObject({ size: 0 })
+  })
+})
