@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-/** `source` makes workspace packages resolve to their TypeScript, so that no build stands between an edit and its test. */
-const conditions = ['source', 'node', 'import', 'default']
+/** `source` makes workspace packages resolve to their TypeScript, so that no build stands between an edit and its test. `import` is not
+ * among them: Node would give its modules to `require` too, inside of packages that have both kinds. */
+const conditions = ['source', 'node']
 const shared = {
   resolve: { conditions },
   ssr: { resolve: { conditions } },

