@@ -28,6 +28,7 @@ export const chunks: readonly { readonly name: string; readonly priority?: numbe
 const configurations: UserConfig[] = [
   library('core'),
   library('sdk'),
+  library('server'),
   {
     cwd: 'packages/cli',
     entry: { main: 'src/main.ts', conformance: 'src/conformance.ts' },
@@ -37,7 +38,8 @@ const configurations: UserConfig[] = [
     clean: true,
     fixedExtension: false,
     minify: false,
-    deps: { alwaysBundle: [/.*/] },
+    // The services are a package of their own beside the command: their workers are files, and most commands need none of it.
+    deps: { alwaysBundle: [/^(?!@countersign\/server\/)/], neverBundle: [/^@countersign\/server\//] },
     inputOptions: {
       resolve: { conditionNames: ['source', 'node', 'import', 'default'] },
       // What is grouped below makes some import() load nothing new; that is meant.

@@ -41,7 +41,8 @@ async function bundle(folder: string): Promise<void> {
     dts: false,
     minify: true,
     logLevel: 'error',
-    deps: { alwaysBundle: [/.*/] },
+    // The services are not in it: their verbs say so before they would load them.
+    deps: { alwaysBundle: [/^(?!@countersign\/server\/)/], neverBundle: [/^@countersign\/server\//] },
     inputOptions: { resolve: { conditionNames: ['source', 'node', 'import', 'default'] }, checks: { ineffectiveDynamicImport: false } },
     outputOptions: { codeSplitting: { groups: [...chunks] } },
     plugins: [{ name: 'builtins', transform: builtinsAtOnce }],

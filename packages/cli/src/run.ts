@@ -201,9 +201,10 @@ async function conclude(
 ): Promise<number> {
   const outcome = failure === undefined ? conclusionOutcome(conclusion) : outcomeOf(failure.code)
   const exitCode = outcome === 'ok' ? 0 : exitCodeOf(outcome)
-  if (targets.length > 0) {
+  const unwritten = conclusion.reported === true && failure === undefined ? targets.filter(({ file }) => file !== undefined) : targets
+  if (unwritten.length > 0) {
     const { writeReport } = await import('./report/write.ts')
-    for (const target of targets) await writeReport({ command: command.name, conclusion, failure, outcome, exitCode, terminal }, target)
+    for (const target of unwritten) await writeReport({ command: command.name, conclusion, failure, outcome, exitCode, terminal }, target)
   }
   return exitCode
 }

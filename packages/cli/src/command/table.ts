@@ -270,6 +270,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/login.ts')).logoutCommand,
   },
   {
+    name: 'serve',
+    group: 'trust',
+    summary: 'Run the services: certificates, logs, timestamps, trust root, identity',
+    load: async () => (await import('../commands/serve.ts')).serveCommand,
+  },
+  {
     name: 'config view',
     group: 'other',
     summary: 'Show which flags are in force, and where each comes from',

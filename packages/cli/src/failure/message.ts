@@ -1,5 +1,5 @@
 /** A failure in words: one line that says what failed, what was expected and found; one line that says what to do next. */
-import { CountersignError, type FailureCode } from '@countersign/core/failure'
+import { CountersignError, type FailureCode, isFailureCode } from '@countersign/core/failure'
 import { systemCode } from '@countersign/sdk/file-failure'
 import { nextStep } from './next-step.ts'
 
@@ -14,11 +14,22 @@ export type FailureText = {
 
 /** Anything thrown, as a failure of ours: a code and a text for people. Errors of Node become `file_not_found` or `io_failed`. */
 export function asFailure(thrown: unknown): CountersignError {
-  if (thrown instanceof CountersignError) return thrown
+  if (thrown instanceof CountersignError || isFailureOfServices(thrown)) return thrown
   const text = thrown instanceof Error ? thrown.message : String(thrown)
   const system = systemCode(thrown)
   const code = system === undefined ? 'internal' : system === 'ENOENT' ? 'file_not_found' : 'io_failed'
   return new CountersignError(code, text, { cause: thrown })
+}
+
+/** The services are a package beside the bundled command, with a class of their own for the same failures. */
+function isFailureOfServices(thrown: unknown): thrown is CountersignError {
+  return (
+    thrown instanceof Error &&
+    thrown.name === 'CountersignError' &&
+    'code' in thrown &&
+    typeof thrown.code === 'string' &&
+    isFailureCode(thrown.code)
+  )
 }
 
 /** An error as the parts of a message. */

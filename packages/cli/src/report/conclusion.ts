@@ -13,6 +13,8 @@ export type Conclusion = {
   /** `--fail-on warn`: what a policy warns of is refused as what it denies. */
   readonly failOnWarn?: boolean
   readonly timings?: Omit<TimingsReport, 'totalMs'>
+  /** The body wrote its own report on stdout, where that was asked for; a failure is reported all the same. */
+  readonly reported?: true
 }
 
 /** A failure as the report writes it. */

@@ -17,3 +17,8 @@ export function interrupt(): boolean {
   act?.()
   return act !== undefined
 }
+
+/** From now on each SIGHUP calls `act`, which without this ends the process. */
+export function onHangup(act: () => void): void {
+  process.on('SIGHUP', act)
+}

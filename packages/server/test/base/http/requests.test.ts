@@ -15,8 +15,8 @@ const echo: Service = {
     app.post('/api/:name', async (request, reply) => reply.type('application/octet-stream').send(Buffer.from(bodyOf(request))))
     app.get('/api/:name', async () => 'here')
     app.get('/file/*', async () => 'file')
-    app.get('/fails/:how', async (request) => {
-      const { how } = request.params as { how: string }
+    app.get('/fails/:how', async ({ params }) => {
+      const { how } = params as { how: string }
       if (how === 'ours') throw new CountersignError('usage', 'this was asked wrongly')
       if (how === 'later') throw new CountersignError('signer_unavailable', 'the token is gone')
       throw new TypeError('secret inner text')

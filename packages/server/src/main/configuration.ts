@@ -1,0 +1,121 @@
+/** The whole configuration document: what every process has, and the sections of the rooms. */
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { CountersignError } from '@countersign/core/failure'
+import { type ConfigurationSetting, readConfiguration } from '../base/config/document.ts'
+import {
+  choiceField,
+  type Field,
+  type FieldSchema,
+  group,
+  listField,
+  maybe,
+  member,
+  type Member,
+  pathField,
+  textField,
+} from '../base/config/field.ts'
+import { processMembers, type ProcessConfiguration } from '../base/config/process.ts'
+import { codeOf } from '../base/data-folder/durable-file.ts'
+
+/** Who may write to the logs: anyone, or holders of certificates of the own authority and of known keys. */
+export type Admission = 'anyone' | 'known'
+
+/** A configuration as read; what the file does not say is the default. */
+export type Configuration = ProcessConfiguration & {
+  readonly log: { readonly admission: Admission | undefined; readonly knownKeys: readonly string[] }
+  readonly tsa: { readonly clockSources: readonly string[] }
+}
+
+const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof ProcessConfiguration>]: Member<Configuration[Name]> } = {
+  log: member(
+    'Transparency logs',
+    group<Configuration['log']>({
+      admission: member(
+        'Who may write: anyone (the default when listening on loopback), or holders of our certificates and of known keys (the default elsewhere)',
+        maybe(choiceField(['anyone', 'known'])),
+        undefined,
+      ),
+      knownKeys: member('Files with public keys, PEM, whose signatures are admitted', listField(pathField, 1000), [], []),
+    }),
+    { admission: undefined, knownKeys: [] },
+  ),
+  tsa: member(
+    'Timestamp authority',
+    group<Configuration['tsa']>({
+      clockSources: member(
+        'NTP servers, as HOST or HOST:PORT, that must confirm the clock; without any only jumps are noticed',
+        listField(textField(260), 20),
+        [],
+        [],
+      ),
+    }),
+    { clockSources: [] },
+  ),
+}
+
+/** The one table that the document is read, checked, shown and described from. */
+export const configurationField: Field<Configuration> = group<Configuration>({ ...processMembers, ...roomMembers })
+
+/** The published JSON Schema of the document. */
+export function configurationSchema(): FieldSchema {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Countersign server configuration',
+    description:
+      'What "countersign serve --config FILE" reads: YAML or JSON. Secrets are named (file:PATH, env:NAME, credential:NAME), never written.',
+    ...configurationField.schema,
+  }
+}
+
+/** Where a configuration comes from: what was typed wins over the document. */
+export type ConfigurationRequest = {
+  /** A document; default `config.yaml` in the data folder, where there is one. */
+  readonly file: string | undefined
+  readonly data: string | undefined
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly workingFolder: string
+}
+
+/** The configuration in force. */
+export type LoadedConfiguration = {
+  readonly configuration: Configuration
+  /** The data folder in force. */
+  readonly data: string
+  /** The document, if there is one, and what it sets. */
+  readonly file: string | undefined
+  readonly settings: readonly ConfigurationSetting[]
+}
+
+/** Reads the configuration. Throws `config_malformed` with line and column, `file_not_found` for a document that was named and is not there. */
+export async function loadConfiguration(request: ConfigurationRequest): Promise<LoadedConfiguration> {
+  const { workingFolder } = request
+  const typed = request.data === undefined ? undefined : resolve(workingFolder, request.data)
+  const usual = defaultDataFolder(request.environment)
+  const named = request.file === undefined ? undefined : resolve(workingFolder, request.file)
+  const file = named ?? join(typed ?? usual, 'config.yaml')
+  const text = await readDocument(file, named !== undefined)
+  const { value, settings } = readConfiguration(text ?? '{}', request.file ?? file, dirname(file), configurationField)
+  return { configuration: value, data: typed ?? value.data ?? usual, file: text === undefined ? undefined : file, settings }
+}
+
+/** `$XDG_DATA_HOME/countersign`, or what stands for it (XDG Base Directory Specification). */
+export function defaultDataFolder(environment: Readonly<Record<string, string | undefined>>): string {
+  const data = environment['XDG_DATA_HOME'] ?? ''
+  return join(data.startsWith('/') ? data : join(homedir(), '.local', 'share'), 'countersign')
+}
+
+async function readDocument(path: string, named: boolean): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT') throw new CountersignError('io_failed', `${path} cannot be read (${codeOf(cause)})`, { cause })
+    if (named)
+      throw new CountersignError('file_not_found', `there is no file ${path}`, {
+        cause,
+        hint: 'Name the configuration with --config FILE.',
+      })
+    return undefined
+  }
+}

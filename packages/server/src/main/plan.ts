@@ -1,0 +1,171 @@
+/** What a server will be, decided before anything is touched: from what was typed, the document, and what the data folder says. */
+import { type AddressInfo, createServer } from 'node:net'
+import { CountersignError } from '@countersign/core/failure'
+import type { Clock } from '../base/clock.ts'
+import type { ConfigurationSetting } from '../base/config/document.ts'
+import { describePassphraseSource, parsePassphraseSource, type PassphraseAccess, type PassphraseSource } from '../base/config/passphrase.ts'
+import { type Role, roles } from '../base/config/process.ts'
+import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
+import { formatListenAddress, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
+import type { LogTarget } from '../base/http/log.ts'
+import { type HttpOptions, httpPort } from '../base/http/server.ts'
+import { type Configuration, loadConfiguration, type LoadedConfiguration } from './configuration.ts'
+import type { PlatformOptions } from './platform.ts'
+
+/** What was typed, and the world of the process. */
+export type ServeRequest = {
+  readonly data?: string
+  readonly config?: string
+  readonly listen?: string
+  readonly publicUrl?: string
+  readonly roles?: readonly string[]
+  readonly passphrase?: string
+  /** False: an absent or empty folder is an error (`--no-create`). */
+  readonly firstStart?: boolean
+  readonly access: PassphraseAccess
+  readonly workingFolder: string
+  readonly clock: Clock
+  readonly log: { readonly write: (line: string) => void; readonly isTerminal: boolean }
+  readonly step?: PlatformOptions['step']
+}
+
+/** The port when nobody says another. */
+const defaultListen: ListenAddress = { host: '127.0.0.1', port: 8460 }
+
+/** Everything that is decided before anything is touched. */
+export type ServingPlan = LoadedConfiguration & {
+  readonly listen: ListenAddress
+  readonly tls: Configuration['tls']
+  readonly log: LogTarget
+  readonly state: 'empty' | 'begun' | 'complete'
+  readonly first: Pick<Installation, 'publicUrl' | 'listen'> | undefined
+}
+
+/** Decides. Throws for what cannot be: `config_malformed`, `usage`, `data_folder_*`. */
+export async function planServing(request: ServeRequest): Promise<ServingPlan> {
+  const loaded = await loadConfiguration({
+    file: request.config,
+    data: request.data,
+    environment: request.access.environment,
+    workingFolder: request.workingFolder,
+  })
+  const configuration = withTyped(loaded.configuration, request)
+  const state = await inspectFolder(loaded.data)
+  const known = state.kind === 'empty' ? undefined : state.installation
+  const listen = await choosePort(configuration, known)
+  const scheme = configuration.tls === undefined ? 'http' : 'https'
+  const publicUrl = configuration.publicUrl ?? known?.publicUrl ?? defaultPublicUrl(scheme, listen)
+  const { level, format } = configuration.logging
+  const text = format === 'text' || (format === 'auto' && request.log.isTerminal)
+  return {
+    ...loaded,
+    configuration,
+    listen,
+    tls: configuration.tls,
+    log: { level, format: text ? 'text' : 'json', write: request.log.write },
+    state: state.kind,
+    first: configuration.firstStart || state.kind === 'complete' ? { publicUrl, listen: formatListenAddress(listen) } : undefined,
+  }
+}
+
+/** What was typed wins. */
+function withTyped(configuration: Configuration, request: ServeRequest): Configuration {
+  const { listen, publicUrl, passphrase } = request
+  return {
+    ...configuration,
+    listen: listen === undefined ? configuration.listen : typedListen(listen),
+    publicUrl: publicUrl === undefined ? configuration.publicUrl : parsePublicUrl(publicUrl),
+    firstStart: configuration.firstStart && request.firstStart !== false,
+    roles: request.roles === undefined ? configuration.roles : typedRoles(request.roles),
+    keys: passphrase === undefined ? configuration.keys : { passphrase: typedPassphrase(passphrase) },
+  }
+}
+
+function typedListen(text: string): ListenAddress {
+  const address = parseListenAddress(text)
+  if (address !== undefined) return address
+  throw new CountersignError('usage', `${JSON.stringify(text.slice(0, 100))} is no address to listen on`, {
+    expected: 'HOST:PORT, as 127.0.0.1:8460 or [::1]:8460',
+  })
+}
+
+function typedRoles(names: readonly string[]): readonly Role[] {
+  return names.map((name) => {
+    const role = roles.find((known) => known === name)
+    if (role !== undefined) return role
+    throw new CountersignError('usage', `there is no role ${JSON.stringify(name.slice(0, 40))}`, { expected: roles.join(', ') })
+  })
+}
+
+function typedPassphrase(text: string): PassphraseSource {
+  const source = parsePassphraseSource(text)
+  if (source !== undefined) return source
+  throw new CountersignError('usage', 'a passphrase is not typed here but named', {
+    expected: 'file:PATH, env:NAME, credential:NAME or prompt',
+  })
+}
+
+/** Port 0 is chosen once, at the first start: clients remember it. */
+async function choosePort(configuration: Configuration, known: Installation | undefined): Promise<ListenAddress> {
+  const stored = known === undefined ? undefined : parseListenAddress(known.listen)
+  const listen = configuration.listen ?? stored ?? defaultListen
+  if (listen.port !== 0) return listen
+  if (stored !== undefined && stored.host === listen.host) return stored
+  return { host: listen.host, port: await freePort(listen.host) }
+}
+
+function freePort(host: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', (cause) => reject(new CountersignError('listen_failed', `cannot listen on ${host}`, { cause })))
+    probe.listen(0, host, () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+function defaultPublicUrl(scheme: 'http' | 'https', listen: ListenAddress): string {
+  if (listen.host !== '0.0.0.0' && listen.host !== '::') return `${scheme}://${formatListenAddress(listen)}`
+  throw new CountersignError('usage', `${formatListenAddress(listen)} says where to listen, not how clients reach it`, {
+    hint: 'Say it with --public-url https://HOST[:PORT]; it is stored at the first start.',
+  })
+}
+
+/** How the port is opened. */
+export function portOptions({ configuration, listen, tls, log }: ServingPlan): HttpOptions {
+  const { limits, trustedProxies } = configuration
+  return { listen, limits, log, trustedProxies, ...(tls === undefined ? {} : { tls }) }
+}
+
+/** What `--check` found. */
+export type ServeCheck = {
+  readonly data: string
+  readonly state: 'empty' | 'begun' | 'complete'
+  readonly listen: string
+  readonly publicUrl: string | undefined
+  readonly roles: readonly string[]
+  readonly passphrase: string
+  readonly file: string | undefined
+  readonly settings: readonly ConfigurationSetting[]
+}
+
+/** Checks everything that can be without changing anything: the document, its references, the certificate, the data folder. Throws as serving would. */
+export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
+  const plan = await planServing(request)
+  const { configuration, data, listen, state, first, file, settings } = plan
+  await httpPort(portOptions(plan))
+  if (state !== 'complete' && first === undefined) {
+    throw new CountersignError('data_folder_missing', `there is no installation in ${data}, and a first start is forbidden`)
+  }
+  return {
+    data,
+    state,
+    listen: formatListenAddress(listen),
+    publicUrl: first?.publicUrl,
+    roles: configuration.roles,
+    passphrase: describePassphraseSource(configuration.keys.passphrase, data),
+    file,
+    settings,
+  }
+}

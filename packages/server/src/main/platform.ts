@@ -1,0 +1,204 @@
+/** What every service stands on: the data folder, database, blobs and keys of one installation, opened for one process. */
+import { randomBytes, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { fromUtf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import type { BlobStore } from '../base/blobs/blob-store.ts'
+import { fileBlobs } from '../base/blobs/file-blobs.ts'
+import type { Clock } from '../base/clock.ts'
+import { type PassphraseAccess, readPassphrase } from '../base/config/passphrase.ts'
+import { resolveSecret } from '../base/config/reference.ts'
+import { makeFolder } from '../base/data-folder/durable-file.ts'
+import { beginInstallation, completeInstallation, demandParts, inspectFolder, type Installation } from '../base/data-folder/installation.ts'
+import { demandInstallation, recordInstallation } from '../base/data-folder/installation-record.ts'
+import { type FolderLock, folderLock, type LockMode } from '../base/data-folder/lock.ts'
+import type { Database } from '../base/database/database.ts'
+import { migrate } from '../base/database/migrate.ts'
+import { openPostgres } from '../base/database/postgres.ts'
+import { openSqlite } from '../base/database/sqlite.ts'
+import type { Log } from '../base/http/log.ts'
+import { fileKeyStore } from '../base/keys/key-files.ts'
+import type { KeyStore, SecretBox } from '../base/keys/role-key.ts'
+import { createVault } from '../base/keys/vault.ts'
+import { databaseLeases } from '../base/leases/database-leases.ts'
+import type { Leases } from '../base/leases/lease.ts'
+import type { Configuration } from './configuration.ts'
+import { migrations } from './migrations.ts'
+
+/** Everything that rooms are made of. */
+export type Platform = {
+  readonly data: string
+  readonly configuration: Configuration
+  readonly installation: Installation
+  readonly database: Database
+  readonly blobs: BlobStore
+  readonly keys: KeyStore
+  readonly secrets: SecretBox
+  readonly leases: Leases
+  readonly clock: Clock
+  readonly log: Log
+  /** True while the first start is not complete: only then rooms make keys, roots and logs; later their absence is an error. */
+  readonly firstStart: boolean
+  /** Closes the database and gives the lock back. */
+  readonly close: () => Promise<void>
+}
+
+/** How an installation is opened. */
+export type PlatformOptions = {
+  readonly data: string
+  readonly configuration: Configuration
+  readonly access: PassphraseAccess
+  readonly clock: Clock
+  readonly log: Log
+  /**
+   * `serve`: for a server; alone, or together with others on one database server. `alone`: for what changes or proves everything.
+   * `none`: for small changes beside a running server.
+   */
+  readonly lock: 'serve' | 'alone' | 'none'
+  /** What a first start makes; absent where there may be none. */
+  readonly first?: Pick<Installation, 'publicUrl' | 'listen'>
+  /** Called with the name of each durable step of a first start before it is done; what it throws stands for a crash there. */
+  readonly step?: (name: string) => void | Promise<void>
+}
+
+/**
+ * Opens an installation; in an absent or empty folder it begins one, in a folder whose first start was interrupted it goes on with that.
+ * `finish` does what is left of a first start (rooms' keys, roots and logs) before its end is written.
+ * Throws `data_folder_*`, `key_password_*`, `config_reference_missing`, `database_*`.
+ */
+export async function openPlatform(options: PlatformOptions, finish: (platform: Platform) => Promise<void>): Promise<Platform> {
+  const { data, configuration, first } = options
+  const step = options.step ?? (() => undefined)
+  const empty = (await inspectFolder(data)).kind === 'empty'
+  if (empty && first === undefined) throw noInstallation(data, configuration)
+  if (empty) await makeFolder(data)
+  // A first start is one process's work; those that share a database server come together afterwards.
+  const lock = options.lock === 'none' ? undefined : folderLock(data, empty ? 'alone' : modeOf(options))
+  try {
+    // Again, now that nobody else can change it.
+    const state = await inspectFolder(data)
+    if (state.kind === 'complete') return await openComplete(options, state.installation, lock)
+    if (first === undefined) throw noInstallation(data, configuration)
+    lock?.change('alone')
+    const installation = state.kind === 'empty' ? newInstallation(options) : state.installation
+    demandSameUrl(data, installation, first.publicUrl)
+    if (state.kind === 'empty') {
+      await step('first-start-1-describe')
+      await beginInstallation(data, installation)
+    }
+    const platform = await openParts(options, installation, true, lock, step)
+    await completeFirstStart(platform, finish, step)
+    lock?.change(modeOf(options))
+    return platform
+  } catch (failure) {
+    lock?.release()
+    throw failure
+  }
+}
+
+async function openComplete(options: PlatformOptions, installation: Installation, lock: FolderLock | undefined): Promise<Platform> {
+  if (options.first !== undefined) demandSameUrl(options.data, installation, options.first.publicUrl)
+  return openParts(options, installation, false, lock, () => undefined)
+}
+
+async function completeFirstStart(
+  platform: Platform,
+  finish: (platform: Platform) => Promise<void>,
+  step: (name: string) => void | Promise<void>,
+): Promise<void> {
+  try {
+    await step('first-start-6-rooms')
+    await finish(platform)
+    await step('first-start-7-complete')
+    await completeInstallation(platform.data)
+  } catch (failure) {
+    await platform.database.close()
+    throw failure
+  }
+}
+
+/** Each part is made at a first start where it is not there yet, and must be there at every other. */
+async function openParts(
+  options: PlatformOptions,
+  installation: Installation,
+  firstStart: boolean,
+  lock: FolderLock | undefined,
+  step: (name: string) => void | Promise<void>,
+): Promise<Platform> {
+  const { data, configuration, access, clock, log } = options
+  if (!firstStart) await demandParts(data, partsOf(configuration))
+  const keyFolder = join(data, 'keys')
+  if (firstStart) await step('first-start-2-passphrase')
+  const passphrase = await readPassphrase(configuration.keys.passphrase, data, access, firstStart)
+  if (firstStart) {
+    await step('first-start-3-vault')
+    await createVault(keyFolder, passphrase)
+  }
+  const { keys, secrets } = await fileKeyStore(keyFolder, passphrase, (text) => log.warn({}, text))
+  if (firstStart) await step('first-start-4-blobs')
+  const blobs = await openBlobs(options, firstStart)
+  if (firstStart) await step('first-start-5-database')
+  const database = await openDatabase(options, firstStart)
+  try {
+    await migrate(database, migrations, { mustExist: !firstStart })
+    await (firstStart ? recordInstallation : demandInstallation)(database, installation)
+  } catch (failure) {
+    await database.close()
+    throw failure
+  }
+  const leases = databaseLeases(database, clock, randomUUID())
+  const close = async (): Promise<void> => {
+    await database.close()
+    lock?.release()
+  }
+  return { data, configuration, installation, database, blobs, keys, secrets, leases, clock, log, firstStart, close }
+}
+
+function partsOf({ database, blobs }: Configuration): readonly string[] {
+  return ['keys', ...(database.kind === 'sqlite' ? ['database.sqlite'] : []), ...(blobs.kind === 'files' ? ['blobs'] : [])]
+}
+
+async function openDatabase({ data, configuration: { database }, access }: PlatformOptions, create: boolean): Promise<Database> {
+  if (database.kind === 'sqlite') return openSqlite(join(data, 'database.sqlite'), { create })
+  const url = fromUtf8(await resolveSecret(database.url, access))
+  return openPostgres({ url, connections: database.connections })
+}
+
+async function openBlobs({ data, configuration: { blobs } }: PlatformOptions, create: boolean): Promise<BlobStore> {
+  if (blobs.kind === 's3') throw new CountersignError('not_supported', 'blobs of kind s3 are not built into this version')
+  const folder = join(data, 'blobs')
+  if (create) await makeFolder(folder)
+  return fileBlobs(folder)
+}
+
+/** SQLite has one server; a database server has any number, which share the folder. */
+function modeOf({ lock, configuration }: PlatformOptions): LockMode {
+  return lock === 'serve' && configuration.database.kind === 'postgres' ? 'together' : 'alone'
+}
+
+function newInstallation({ first, clock }: PlatformOptions): Installation {
+  const { publicUrl, listen } = first as Pick<Installation, 'publicUrl' | 'listen'>
+  return { id: randomBytes(16).toString('hex'), createdAt: clock(), publicUrl, listen }
+}
+
+/** Issuers, origins and addresses in clients' trust come from the URL: another one would make a stranger of this installation. */
+function demandSameUrl(data: string, installation: Installation, publicUrl: string): void {
+  if (publicUrl === installation.publicUrl) return
+  throw new CountersignError(
+    'config_malformed',
+    `the public URL of the installation in ${data} is ${installation.publicUrl}, and stays so`,
+    {
+      expected: installation.publicUrl,
+      found: publicUrl,
+      hint: 'Leave --public-url and publicUrl out, or use another data folder for an installation under another URL.',
+    },
+  )
+}
+
+function noInstallation(data: string, { firstStart }: Configuration): CountersignError {
+  return new CountersignError('data_folder_missing', `there is no installation in ${data}`, {
+    hint: firstStart
+      ? `Name its folder with --data, or make one: countersign serve --data ${data}`
+      : 'A first start is forbidden here: restore the folder, or allow it.',
+  })
+}
