@@ -101,7 +101,7 @@ function rowOf(event: AuditEvent, at: number, id: string): Unplaced {
   if (!/^[a-z0-9_]{1,40}\.[a-z0-9_]{1,60}$/.test(event.action))
     throw new CountersignError('internal', `${event.action} is no action of the audit log`)
   const detail = Object.fromEntries(
-    Object.entries(event.detail).map(([name, value]) => [name, typeof value === 'string' ? mended(value) : value]),
+    Object.entries(event.detail).map(([name, value]) => [mended(name), typeof value === 'string' ? mended(value) : value]),
   )
   const json = canonicalJson(detail)
   if (json.length > largestDetail) throw new CountersignError('internal', `the detail of ${event.action} has ${json.length} bytes`)
