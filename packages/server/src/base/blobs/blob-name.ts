@@ -3,7 +3,12 @@ import { CountersignError } from '@countersign/core/failure'
 
 /** Checks a name of a blob. Throws `blob_name_malformed`; nothing that passes can leave a folder or mean two things in a URL. */
 export function checkBlobName(name: string): void {
-  if (!/^[A-Za-z0-9._/-]{1,512}$/.test(name) || !name.split('/').every(isSegment)) throw malformed(name)
+  if (!isBlobName(name)) throw malformed(name)
+}
+
+/** True for names of blobs. */
+export function isBlobName(name: string): boolean {
+  return /^[A-Za-z0-9._/-]{1,512}$/.test(name) && name.split('/').every(isSegment)
 }
 
 /** Checks what names may begin with: empty, or the beginning of a name. Throws `blob_name_malformed`. */
