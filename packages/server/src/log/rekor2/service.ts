@@ -1,0 +1,132 @@
+/** Rekor v2 over HTTP (sigstore/rekor-tiles, CLIENTS.md): entries in, tiles and checkpoints out. */
+import { utf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import { hashLeaf } from '@countersign/core/merkle/tree'
+import { answerJson } from '@countersign/core/rekor/answer'
+import { hashedrekordBody, hashedrekordV2 } from '@countersign/core/rekor/body'
+import { maxRequestBytes, parseCreateEntryRequest } from '@countersign/core/rekor/request'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Counter, Gauge } from 'prom-client'
+import { hashBytes } from '../../base/crypto/primitives.ts'
+import { bodyOf } from '../../base/http/request.ts'
+import type { Service } from '../../base/http/service.ts'
+import type { OpenTreeLog } from '../engine/open-log.ts'
+import type { DigestVerifier } from '../verify/verifier.ts'
+import type { Admission } from './admission.ts'
+import { duplicateRefusal, refusalOf, type Refusal } from './refusal.ts'
+
+/** What the service is made of. */
+export type Rekor2Options = {
+  readonly log: Pick<OpenTreeLog, 'add' | 'checkpoint' | 'file' | 'failure' | 'outstanding'>
+  /** The whole 32-byte identifier of the log's key. */
+  readonly logId: Uint8Array
+  readonly verifier: DigestVerifier
+  readonly admit: Admission
+}
+
+const primitives = { hash: hashBytes }
+/** What is written once may be kept for ever. */
+const immutable = 'public, max-age=31536000, immutable'
+
+/** `POST /rekor2/api/v2/log/entries`, `GET /rekor2/api/v2/{checkpoint,tile/…}`. */
+export function rekor2Service(options: Rekor2Options): Service {
+  const { log } = options
+  const counts = new Counter({
+    name: 'countersign_rekor2_entries_total',
+    help: 'Entries sent to the Rekor v2 log by what became of them: the status of the answer',
+    labelNames: ['status'],
+    registers: [],
+  })
+  const refuse = (reply: FastifyReply, refusal: Refusal): FastifyReply => {
+    counts.inc({ status: String(refusal.status) })
+    const { status, code, message, headers } = refusal
+    return reply
+      .code(status)
+      .headers({ ...headers, 'cache-control': 'no-store' })
+      .type('application/json')
+      .send(JSON.stringify({ code, message, details: [] }))
+  }
+  return {
+    name: 'rekor2',
+    prefix: '/rekor2',
+    routes: (app) => {
+      app.removeAllContentTypeParsers()
+      app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxRequestBytes }, (_, body, done) => done(null, body))
+      app.setErrorHandler((failure, _, reply) => {
+        const refusal = refusalOf(failure) ?? frameworkRefusal(failure)
+        if (refusal === undefined) throw failure
+        return refuse(reply, refusal)
+      })
+      app.post('/api/v2/log/entries', async (request, reply) => {
+        const answer = await record(options, bodyOf(request))
+        if (typeof answer !== 'string') return refuse(reply, answer)
+        counts.inc({ status: '201' })
+        return reply.code(201).type('application/json').send(answer)
+      })
+      addReads(app, log)
+    },
+    ready: async () => {
+      const failure = log.failure()
+      if (failure === undefined) return { ok: true }
+      return { ok: false, detail: failure instanceof CountersignError ? failure.message : 'the log cannot take entries' }
+    },
+    metrics: (registry) => {
+      registry.registerMetric(counts)
+      const waiting: Gauge = new Gauge({
+        name: 'countersign_rekor2_waiting_entries',
+        help: 'Entries that wait to be under a published checkpoint',
+        registers: [registry],
+        collect: () => waiting.set(log.outstanding()),
+      })
+      const size: Gauge = new Gauge({
+        name: 'countersign_rekor2_tree_size',
+        help: 'Entries in the published tree',
+        registers: [registry],
+        collect: async () => size.set((await log.checkpoint()).size),
+      })
+    },
+  }
+}
+
+/** Step 1 of an entry: read, admit, verify, canonicalise; then the engine's. Gives the answer, or the refusal of a duplicate. */
+async function record({ log, logId, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | Refusal> {
+  const entry = parseCreateEntryRequest(primitives, body)
+  const admitted = await admit(entry)
+  if (!admitted.ok) throw new CountersignError('log_entry_refused', admitted.detail)
+  // Hostile: an entry that nobody signed would poison every search for its signer.
+  if (!(await verifier.verify(entry.algorithm, entry.signer.key, entry.digest, entry.signature))) {
+    throw new CountersignError('log_entry_malformed', 'the signature does not hold for this digest and signer')
+  }
+  const canonicalizedBody = hashedrekordBody(entry)
+  const leafHash = hashLeaf(primitives, canonicalizedBody)
+  const { index, hashes, checkpoint, duplicate } = await log.add({ data: canonicalizedBody, leafHash, identity: leafHash })
+  if (duplicate) return duplicateRefusal(index)
+  const { size: treeSize, rootHash, note } = checkpoint
+  return answerJson({ ...hashedrekordV2, logIndex: index, logId, rootHash, treeSize, hashes, checkpoint: note, canonicalizedBody })
+}
+
+function addReads(app: FastifyInstance, log: Rekor2Options['log']): void {
+  app.get('/api/v2/checkpoint', async (_, reply) => {
+    const { note } = await log.checkpoint()
+    return reply
+      .header('cache-control', 'no-cache')
+      .type('text/plain; charset=utf-8')
+      .send(Buffer.from(utf8(note)))
+  })
+  app.get('/api/v2/tile/*', async (request: FastifyRequest<{ Params: { '*': string } }>, reply) => {
+    const found = await log.file(`tile/${request.params['*']}`)
+    if (found === undefined) return reply.code(404).header('cache-control', 'no-store').type('text/plain').send('there is no such tile\n')
+    const { bytes } = found
+    return reply
+      .header('cache-control', immutable)
+      .type('application/octet-stream')
+      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+  })
+}
+
+/** Fastify's own: a body that is too large. */
+function frameworkRefusal(failure: unknown): Refusal | undefined {
+  const status = failure instanceof Error && 'statusCode' in failure ? failure.statusCode : undefined
+  if (status === 413) return { status, code: 3, message: `the request is larger than ${maxRequestBytes} bytes` }
+  return status === 400 ? { status, code: 3, message: 'the request is malformed' } : undefined
+}
