@@ -211,6 +211,15 @@ const outcomes = {
   listen_failed: 'failed',
   tls_unusable: 'usage',
 
+  // Services. identity
+  account_address_taken: 'failed',
+  account_disabled: 'denied',
+  account_exists: 'failed',
+  account_malformed: 'usage',
+  account_missing: 'not_found',
+  login_link_spent: 'denied',
+  login_refused: 'denied',
+
   // Services. tsa
   timestamp_request_malformed: 'failed',
   timestamp_digest_refused: 'failed',

@@ -1,0 +1,149 @@
+/** The OpenID provider on the one port: the protocol is the library's, logging in is ours. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CountersignError } from '@countersign/core/failure'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type Provider from 'oidc-provider'
+import { bodyOf } from '../../base/http/request.ts'
+import type { Account } from '../accounts/account.ts'
+import { findAccount } from '../accounts/accounts.ts'
+import { createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
+import { continuePage, loginPage, messagePage, pageHeaders, welcomePage } from './pages.ts'
+import { federatedAccount, type UpstreamClient, type UpstreamState } from './upstream.ts'
+
+/** What the routes need. */
+export type RoutePorts = {
+  readonly provider: Provider
+  readonly login: LoginPorts
+  readonly upstreams: readonly UpstreamClient[]
+  /** `URL/oidc`. */
+  readonly issuer: string
+  /** Path under which all this is mounted. */
+  readonly prefix: string
+}
+
+/** Adds the routes. Paths that are not ours are the library's. */
+export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void {
+  addLogin(app, ports)
+  addWelcome(app, ports)
+  app.register(async (raw) => {
+    // The library reads bodies itself.
+    raw.removeAllContentTypeParsers()
+    raw.addContentTypeParser('*', (_request, _payload, done) => done(null))
+    const handle = ports.provider.callback()
+    raw.all('/*', async (request, reply) => {
+      const native = forProvider(request, reply, ports)
+      await handle(native.request, native.response)
+    })
+  })
+}
+
+/** Hands a request over: the library builds addresses from the request, and must not believe what the caller says about the host. */
+function forProvider(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { issuer, prefix }: RoutePorts,
+): { request: IncomingMessage; response: ServerResponse } {
+  reply.hijack()
+  const native: IncomingMessage & { originalUrl?: string } = request.raw
+  const url = new URL(issuer)
+  native.headers['host'] = url.host
+  native.headers['x-forwarded-proto'] = url.protocol.slice(0, -1)
+  delete native.headers['x-forwarded-host']
+  native.originalUrl = native.url ?? '/'
+  native.url = native.originalUrl.slice(prefix.length) || '/'
+  return { request: native, response: reply.raw }
+}
+
+type LoginParameters = { readonly Params: { readonly uid: string; readonly name: string } }
+
+function addLogin(app: FastifyInstance, ports: RoutePorts): void {
+  const { provider, login, upstreams, prefix, issuer } = ports
+  const show = async (request: FastifyRequest, reply: FastifyReply, problem?: string): Promise<void> => {
+    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const action = `${prefix}/login/${details.uid}`
+    const known =
+      details.prompt.name === 'consent' ? await findAccount(login.database.raw, 'id', details.session?.accountId ?? '') : undefined
+    if (known !== undefined) return void (await reply.headers(pageHeaders).send(continuePage(action, known)))
+    const offered = upstreams.map(({ upstream }) => ({ name: upstream.title, action: `${action}/upstream/${upstream.name}` }))
+    const named = details.params['client_id']
+    const client = typeof named === 'string' ? named : 'this installation'
+    await reply
+      .code(problem === undefined ? 200 : 400)
+      .headers(pageHeaders)
+      .send(loginPage({ action, client, upstreams: offered, ...(problem === undefined ? {} : { problem }) }))
+  }
+  const finish = async (request: FastifyRequest, reply: FastifyReply, account: Account): Promise<void> => {
+    // Whoever just logged in for this client has agreed to it too.
+    const to = await provider.interactionResult(request.raw, reply.raw, { login: { accountId: account.id }, consent: {} })
+    await reply.redirect(to, 303)
+  }
+  app.get('/login/:uid', async (request, reply) => show(request, reply))
+  app.post('/login/:uid', async (request, reply) => {
+    // Throws without the cookie of this login: nobody else's form gets here.
+    const details = await provider.interactionDetails(request.raw, reply.raw)
+    if (details.prompt.name === 'consent') {
+      const to = await provider.interactionResult(request.raw, reply.raw, { consent: {} })
+      return reply.redirect(to, 303)
+    }
+    const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
+    const code = form.get('code') ?? ''
+    const credentials = { name: form.get('name') ?? '', password: form.get('password') ?? '', ...(code === '' ? {} : { code }) }
+    const account = await orProblem(loginByPassword(login, credentials, request.ip))
+    if (typeof account === 'string') return show(request, reply, account)
+    return finish(request, reply, account)
+  })
+  app.get<LoginParameters>('/login/:uid/upstream/:name', async (request, reply) => {
+    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const chosen = upstreams.find(({ upstream }) => upstream.name === request.params.name)
+    if (chosen === undefined) throw new CountersignError('account_missing', 'there is no such provider to log in with')
+    const { url, state } = await chosen.begin(`${issuer}/login/${details.uid}/return/${chosen.upstream.name}`)
+    // Kept at the server, under the login that the cookie names.
+    details.result = { ...details.result, upstream: state }
+    await details.persist()
+    await reply.redirect(url, 303)
+  })
+  app.get<LoginParameters>('/login/:uid/return/:name', async (request, reply) => {
+    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const chosen = upstreams.find(({ upstream }) => upstream.name === request.params.name)
+    const state = details.result?.['upstream'] as UpstreamState | undefined
+    if (chosen === undefined || state === undefined) throw new CountersignError('login_refused', 'this login did not begin here')
+    const callback = new URL(`${issuer}${request.url.slice(prefix.length)}`)
+    const account = await orProblem(
+      chosen.finish(callback, state).then(async (identity) => federatedAccount(login, chosen.upstream, identity, request.ip)),
+    )
+    if (typeof account === 'string') return show(request, reply, account)
+    return finish(request, reply, account)
+  })
+}
+
+/** The page behind a login link: whoever holds it chooses the account's password. */
+function addWelcome(app: FastifyInstance, { login, prefix }: RoutePorts): void {
+  app.get<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
+    // Looked at, not spent: mail scanners and previews follow links too.
+    await reply.headers(pageHeaders).send(welcomePage(`${prefix}/welcome/${encodeURIComponent(request.params.secret)}`, 'new here'))
+  })
+  app.post<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
+    const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
+    const account = await orProblem(loginByLink(login, request.params.secret, request.ip))
+    if (typeof account === 'string') return reply.code(400).headers(pageHeaders).send(messagePage('That did not work', account))
+    const by = { actor: account.name, from: request.ip }
+    const problem = await orProblem(setPassword(login, account, form.get('password') ?? '', by).then(() => account))
+    if (typeof problem !== 'string') return reply.headers(pageHeaders).send(messagePage('Done', `You can now log in as ${account.name}.`))
+    // The link is spent; a new one, for the same 15 minutes, lets the person try again.
+    const again = await createLoginLink(login, account, by)
+    return reply
+      .code(400)
+      .headers(pageHeaders)
+      .send(welcomePage(`${prefix}/welcome/${again}`, account.name, problem))
+  })
+}
+
+/** The value, or in words for people why not; anything unexpected stays a failure. */
+async function orProblem(work: Promise<Account>): Promise<Account | string> {
+  try {
+    return await work
+  } catch (failure) {
+    if (!(failure instanceof CountersignError) || !/^(?:login_|account_)/.test(failure.code)) throw failure
+    return failure.hint === undefined ? failure.message : `${failure.message}. ${failure.hint}`
+  }
+}

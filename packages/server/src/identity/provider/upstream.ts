@@ -1,0 +1,116 @@
+/** Federation: people log in at a provider that the team has already, and its issuer stands in their certificates (OpenID Connect Core §3.1). */
+import { createHash } from 'node:crypto'
+import { CountersignError } from '@countersign/core/failure'
+import * as client from 'openid-client'
+import type { Account } from '../accounts/account.ts'
+import { type AccountPorts, createAccount, findFederated } from '../accounts/accounts.ts'
+
+/** A provider that the operator trusts to say who somebody is. */
+export type Upstream = {
+  /** In addresses: a-z, 0-9, dash. */
+  readonly name: string
+  /** On the login page. */
+  readonly title: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret?: string
+  /** Addresses must end so, when any is given: `@example.org`. */
+  readonly domains?: readonly string[]
+}
+
+/** What must be kept from leaving until coming back. */
+export type UpstreamState = { readonly state: string; readonly nonce: string; readonly verifier: string }
+
+/** A provider, discovered when it is first needed. */
+export type UpstreamClient = {
+  readonly upstream: Upstream
+  /** Where to send the browser. */
+  readonly begin: (redirectUrl: string) => Promise<{ readonly url: string; readonly state: UpstreamState }>
+  /** Who came back. Throws `login_refused` for whatever does not hold. */
+  readonly finish: (callback: URL, state: UpstreamState) => Promise<UpstreamIdentity>
+}
+
+/** What the provider said. */
+export type UpstreamIdentity = { readonly subject: string; readonly email: string }
+
+const timeoutSeconds = 10
+
+/** Makes the client of a provider. Plain http only on loopback. */
+export function upstreamClient(upstream: Upstream): UpstreamClient {
+  let discovered: Promise<client.Configuration> | undefined
+  const discover = (): Promise<client.Configuration> => {
+    discovered ??= discoverUpstream(upstream).catch((cause: unknown) => {
+      discovered = undefined
+      throw new CountersignError('login_refused', `${upstream.title} cannot be reached`, {
+        cause,
+        hint: 'Try again later, or log in otherwise.',
+      })
+    })
+    return discovered
+  }
+  return {
+    upstream,
+    begin: async (redirectUrl) => {
+      const state = { state: client.randomState(), nonce: client.randomNonce(), verifier: client.randomPKCECodeVerifier() }
+      const url = client.buildAuthorizationUrl(await discover(), {
+        redirect_uri: redirectUrl,
+        scope: 'openid email',
+        state: state.state,
+        nonce: state.nonce,
+        code_challenge: await client.calculatePKCECodeChallenge(state.verifier),
+        code_challenge_method: 'S256',
+      })
+      return { url: url.href, state }
+    },
+    finish: async (callback, { state, nonce, verifier }) => {
+      const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: true }
+      const tokens = await client.authorizationCodeGrant(await discover(), callback, checks).catch((cause: unknown) => {
+        throw new CountersignError('login_refused', `${upstream.title} did not confirm the login`, { cause })
+      })
+      return identityIn(upstream, tokens.claims() ?? {})
+    },
+  }
+}
+
+async function discoverUpstream({ issuer, clientId, clientSecret }: Upstream): Promise<client.Configuration> {
+  const url = new URL(issuer)
+  const loopback = url.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  const options = { timeout: timeoutSeconds, ...(loopback ? { execute: [client.allowInsecureRequests] } : {}) }
+  return client.discovery(url, clientId, clientSecret, undefined, options)
+}
+
+/** An address counts only when the provider verified it and the operator lets it speak for that domain. */
+function identityIn({ title, domains }: Upstream, claims: Readonly<Record<string, unknown>>): UpstreamIdentity {
+  const { sub, email, email_verified: verified } = claims
+  if (typeof sub !== 'string' || typeof email !== 'string' || (verified !== true && verified !== 'true')) {
+    throw new CountersignError('login_refused', `${title} gives no verified e-mail address`, {
+      hint: 'Have the address verified there.',
+    })
+  }
+  if (domains !== undefined && !domains.some((domain) => email.toLowerCase().endsWith(domain.toLowerCase()))) {
+    throw new CountersignError('login_refused', `${title} may not speak for this address`, { expected: domains.join(', ') })
+  }
+  return { subject: sub, email }
+}
+
+/** The account of whoever came back, made at the first time. Throws `account_address_taken` when the address is another account's. */
+export async function federatedAccount(
+  ports: AccountPorts,
+  { issuer }: Upstream,
+  identity: UpstreamIdentity,
+  from: string,
+): Promise<Account> {
+  const known = await findFederated(ports, issuer, identity.subject)
+  if (known !== undefined) {
+    // A renamed mailbox must not sign under a name that it no longer has.
+    if (known.email !== identity.email) {
+      throw new CountersignError('login_refused', `the address of this account has changed to ${identity.email}`, {
+        hint: 'Have the old account disabled; an address belongs to one account for ever.',
+      })
+    }
+    return known
+  }
+  const name = `upstream-${createHash('sha256').update(`${issuer} ${identity.subject}`).digest('hex').slice(0, 32)}`
+  const account = { name, email: identity.email, kind: 'federated', upstream: { issuer, subject: identity.subject } } as const
+  return createAccount(ports, account, { actor: issuer.slice(0, 200), from })
+}
