@@ -29,6 +29,11 @@ const sentences = {
     assert.equal(await blobs.get('a/c'), undefined)
     assert.equal(await blobs.get('x/y/z'), undefined)
     assert.equal(await blobs.get('a/b2'), undefined)
+    assert.equal(await blobs.get('a'), undefined)
+    assert.equal(await blobs.get('a/b/c'), undefined)
+    await blobs.remove('a')
+    await blobs.remove('a/b/c')
+    assert.deepEqual(await blobs.get('a/b'), utf8('b'))
   },
   'replaces a blob by a shorter one, whole': async (blobs: BlobStore): Promise<void> => {
     await blobs.put('checkpoint', utf8('a long checkpoint'))

@@ -49,17 +49,22 @@ export async function fileBlobs(folder: string, options: FileBlobOptions = {}): 
     await file.close()
     return path
   }
+  const named = async <T>(name: string, from: string, to: string, give: (from: string, to: string) => Promise<T>): Promise<T> => {
+    try {
+      await step('name', name)
+      return await give(from, to)
+    } catch (thrown) {
+      await unlink(from)
+      throw thrown
+    }
+  }
   /** Writes under a temporary name, lets `give` name it, and makes the name durable. */
   const writing = <T>(name: string, bytes: Uint8Array, give: (from: string, to: string) => Promise<T>): Promise<T> => {
     checkBlobName(name)
     return failing('write', name, async () => {
       const path = join(root, name)
       const [from] = await Promise.all([write(name, bytes), folders.make(dirname(path))])
-      await step('name', name)
-      const given = await give(from, path).catch(async (thrown: unknown) => {
-        await unlink(from)
-        throw thrown
-      })
+      const given = await named(name, from, path, give)
       await step('sync-folder', name)
       // Also when another one wrote it: that one's name may not be durable yet.
       await synced(dirname(path))
@@ -128,8 +133,8 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(absent)
   if (file === undefined) return undefined
   try {
-    const bytes = await file.readFile()
-    return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    const bytes = await file.readFile().catch(absent)
+    return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
   } finally {
     await file.close()
   }
@@ -150,12 +155,14 @@ async function unlinked(path: string): Promise<boolean> {
     await unlink(path)
     return true
   } catch (thrown) {
-    return absent(thrown) !== undefined
+    absent(thrown)
+    return false
   }
 }
 
+/** No such file; a folder, or below a file: no such blob either. */
 function absent(thrown: unknown): undefined {
-  if (codeOf(thrown) !== 'ENOENT') throw thrown
+  if (!/^(ENOENT|ENOTDIR|EISDIR)$/.test(codeOf(thrown))) throw thrown
 }
 
 function unlessThere(thrown: unknown): undefined {
