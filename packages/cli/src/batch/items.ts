@@ -12,8 +12,11 @@ import { signerFlags } from '../flags/verifying.ts'
 import { givenFor } from '../images/mentioned.ts'
 import { isFolder } from '../signing/blob-source.ts'
 import { readInput } from '../terminal/input.ts'
+import { keepHeapSmall } from './memory.ts'
 
 const maxFileBytes = 64 * 1024 * 1024
+/** What an entry of a list has, roughly. */
+const entryBytes = 100
 const kinds: readonly BatchFileKind[] = ['batch', 'checksums', 'images', 'kubernetes', 'compose', 'dockerfile', 'helm-values']
 
 /** Subjects of the command line first, then what each file of `-f` lists. Throws what reading the files throws, and `usage` when there is nothing. */
@@ -87,6 +90,7 @@ async function itemsOfFile(invocation: Invocation, file: string, bundles: readon
   if (file !== '-' && (await isFolder(file))) return readFolder(file, evidence)
   const kind = kindFromFlags(invocation.flags.text('file-kind'))
   const bytes = await readInput(file, maxFileBytes)
+  await keepHeapSmall(bytes.length / entryBytes)
   const given = await givenFor(invocation, file)
   return inFile(file, () => readBatchFile({ name: file, bytes, given, ...(kind === undefined ? {} : { kind }), ...evidence }))
 }

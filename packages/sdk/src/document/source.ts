@@ -3,6 +3,8 @@ import { CountersignError, type FailureCode } from '@countersign/core/failure'
 import { type JsonValue, parseJson } from '@countersign/core/json/parse'
 import type * as yamlModule from 'yaml'
 import type { Document } from 'yaml'
+import type { PiecesRead } from './pieces.ts'
+import { faultOf } from './plain.ts'
 
 type Yaml = typeof yamlModule
 
@@ -48,9 +50,18 @@ export async function readSourceDocument(text: string, name: string, options: Do
     return sourceDocument(json, name, () => (lines ? (known ??= readYaml(yaml, text, name, code)) : undefined))
   }
   demandModest(text, name, code, maxYaml)
+  if (text.length > wholeCharacters) {
+    const pieces = (await import('./pieces.ts')).readInPieces(yaml, text, strict)
+    let known: YamlText | undefined
+    // Where something in it is, is asked of what is refused alone: then it is read again.
+    if (pieces !== undefined) return sourceDocument(pieces.value, name, () => (known ??= readYaml(yaml, text, name, code)), pieces.entryAt)
+  }
   const read = readYaml(yaml, text, name, code)
   return sourceDocument(read.document.toJS({ maxAliasCount: 0 }) as JsonValue, name, () => read)
 }
+
+/** UTF-16 units of a text up to which its tokens and nodes may be in memory, all at once. */
+const wholeCharacters = 64 * 1024
 
 const maxDocuments = 1000
 
@@ -91,11 +102,11 @@ function readYamlDocuments(yaml: Yaml, text: string, name: string, code: Failure
   return checked(yaml, read, { name, code, lineCounter })
 }
 
-const strict = { prettyErrors: false, version: '1.2', customTags: [] as never[], uniqueKeys: true, stringKeys: true } as const
+const strict = { prettyErrors: false, version: '1.2', customTags: [] as never[], uniqueKeys: false, stringKeys: true } as const
 
 type Reading = { readonly name: string; readonly code: FailureCode; readonly lineCounter: InstanceType<Yaml['LineCounter']> }
 
-function checked({ isAlias, visit }: Yaml, read: () => readonly Document.Parsed[], reading: Reading): readonly YamlText[] {
+function checked(yaml: Yaml, read: () => readonly Document.Parsed[], reading: Reading): readonly YamlText[] {
   const { name, code, lineCounter } = reading
   let documents: readonly Document.Parsed[]
   try {
@@ -112,27 +123,17 @@ function checked({ isAlias, visit }: Yaml, read: () => readonly Document.Parsed[
   }
   const at = (offset: number): string => `${name}:${position(offset).line}:${position(offset).column}`
   for (const document of documents) {
-    const [problem] = [...document.errors, ...document.warnings]
-    if (problem !== undefined) throw new CountersignError(code, `${at(problem.pos[0])}: ${problemText(problem)}`)
-    visit(document, {
-      Node: (_key, node) => {
-        // An alias can make a small file a great value, and lets one place of a document change another.
-        if (isAlias(node) || node.anchor !== undefined)
-          throw new CountersignError(code, `${at(node.range?.[0] ?? 0)}: anchors and aliases are not read here`)
-      },
-    })
+    const fault = faultOf(yaml, document)
+    if (fault !== undefined) throw new CountersignError(code, `${at(fault.offset)}: ${fault.text}`)
   }
   return documents.map((document) => ({ document, position }))
 }
 
-/** The reader's own words, unless they are meant for programmers. */
-function problemText({ code, message }: { readonly code: string; readonly message: string }): string {
-  if (code === 'MULTIPLE_DOCS') return 'a second document begins here, and the file may hold one'
-  return message.split('\n', 1)[0] ?? 'malformed YAML'
-}
-
-function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText | undefined): SourceDocument {
+function sourceDocument(value: JsonValue, name: string, yaml: () => YamlText | undefined, entryAt?: PiecesRead['entryAt']): SourceDocument {
   const lineOf = (steps: Steps): Line | undefined => {
+    const [list, index, ...more] = steps
+    const known = typeof list === 'string' && typeof index === 'number' && more.length === 0 ? entryAt?.(list, index) : undefined
+    if (known !== undefined) return known
     const read = yaml()
     return read?.position(offsetOf(read.document, steps))
   }
