@@ -2,7 +2,7 @@
 import { CountersignError } from '../failure.ts'
 import { timeText } from '../verify/time.ts'
 import { targetKey, type RevocationEntry, type RevocationList } from './revocation-list.ts'
-import { rollbackOf } from './revocations.ts'
+import { covers, rollbackOf } from './revocations.ts'
 
 /** What a new version adds. */
 export type RevocationChange = {
@@ -38,7 +38,7 @@ export function amendRevocations(list: RevocationList, { add, issuedMs, expiresM
 function withEntry(entries: readonly RevocationEntry[], added: RevocationEntry): readonly RevocationEntry[] {
   const key = targetKey(added.target)
   const same = entries.filter(({ target }) => targetKey(target) === key)
-  const stronger = same.find((old) => holdsFor(old, added) && !holdsFor(added, old))
+  const stronger = same.find((old) => covers(old, added) && !covers(added, old))
   if (stronger !== undefined) {
     const since = stronger.effectiveMs === undefined ? 'for all time' : `from ${timeText(stronger.effectiveMs)}`
     throw new CountersignError('usage', `the list revokes ${key} already, ${since}, severity ${stronger.severity}`, {
@@ -46,12 +46,6 @@ function withEntry(entries: readonly RevocationEntry[], added: RevocationEntry):
       hint: 'A revocation is never taken back or softened: give what was revoked by mistake a new key.',
     })
   }
-  const kept = entries.filter((old) => targetKey(old.target) !== key || !holdsFor(added, old))
+  const kept = entries.filter((old) => targetKey(old.target) !== key || !covers(added, old))
   return [...kept, added]
-}
-
-/** Whether one revokes at least from when the other does, and as gravely. */
-function holdsFor(one: RevocationEntry, other: RevocationEntry): boolean {
-  const earlier = (one.effectiveMs ?? Number.NEGATIVE_INFINITY) <= (other.effectiveMs ?? Number.NEGATIVE_INFINITY)
-  return earlier && (one.severity === 'deny' || other.severity === 'warn')
 }

@@ -49,9 +49,7 @@ export async function acceptRevocations(
 /** The distinct keys that signed, at least the threshold. `keyid` is not authenticated and not looked at. */
 async function demandSigners(envelope: DsseEnvelope, source: CompiledRevocationSource, primitives: Primitives): Promise<readonly string[]> {
   if (envelope.payloadType !== revocationPayloadType) {
-    throw new CountersignError('revocation_list_malformed', `the envelope holds ${JSON.stringify(envelope.payloadType.slice(0, 80))}`, {
-      expected: revocationPayloadType,
-    })
+    throw new CountersignError('revocation_list_malformed', `the envelope holds ${JSON.stringify(envelope.payloadType.slice(0, 80))}`)
   }
   const message = preAuthEncoding(envelope.payloadType, envelope.payload)
   const signedBy: string[] = []
@@ -59,9 +57,7 @@ async function demandSigners(envelope: DsseEnvelope, source: CompiledRevocationS
     if (await signedWith(key, envelope, message, primitives)) signedBy.push(label)
   }
   if (signedBy.length >= source.threshold) return signedBy
-  throw new CountersignError('revocation_list_unsigned', `${signedBy.length} of the keys that the policy names have signed the list`, {
-    expected: `at least ${source.threshold}`,
-  })
+  throw new CountersignError('revocation_list_unsigned', `${signedBy.length} of the keys that the policy names have signed the list`)
 }
 
 async function signedWith(
@@ -139,7 +135,8 @@ function notCovered(entries: readonly RevocationEntry[], by: readonly Revocation
   return entries.find((old) => !(known.get(targetKey(old.target)) ?? []).some((entry) => covers(entry, old)))
 }
 
-function covers(entry: RevocationEntry, old: RevocationEntry): boolean {
+/** Whether one entry revokes at least from when another of the same target does, and as gravely. */
+export function covers(entry: RevocationEntry, old: RevocationEntry): boolean {
   const earlier = (entry.effectiveMs ?? Number.NEGATIVE_INFINITY) <= (old.effectiveMs ?? Number.NEGATIVE_INFINITY)
   return earlier && (entry.severity === 'deny' || old.severity === 'warn')
 }

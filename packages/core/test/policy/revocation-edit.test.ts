@@ -30,6 +30,22 @@ describe('the next version of a revocation list', () => {
   })
 
   it.each([
+    ['later', 4],
+    ['earlier', 6],
+  ])('keeps what it revokes beside another target from a %s moment', (_when, days) => {
+    const other = { ...entry(daysAgo(days)), target: { kind: 'key', fingerprint: digest } as const }
+    expect(amendRevocations(first, { add: [other], ...times }).entries).toEqual([...first.entries, other])
+  })
+
+  it('may warn from an earlier moment of what it warned of, and from a later one never', () => {
+    const warned = newRevocationList('acme', { add: [entry(daysAgo(5), 'warn')], ...times })
+    const earlier = entry(daysAgo(6), 'warn')
+    expect(amendRevocations(warned, { add: [earlier], ...times }).entries).toEqual([earlier])
+    expect(failureOf(() => amendRevocations(warned, { add: [entry(daysAgo(4), 'warn')], ...times }))?.code).toBe('usage')
+    expect(amendRevocations(warned, { add: [entry(daysAgo(5))], ...times }).entries).toEqual([entry(daysAgo(5))])
+  })
+
+  it.each([
     ['later', entry(daysAgo(4))],
     ['milder', entry(daysAgo(5), 'warn')],
     ['later and milder', entry(daysAgo(4), 'warn')],
