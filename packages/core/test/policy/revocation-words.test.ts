@@ -270,6 +270,12 @@ describe('a verdict says of a revocation', () => {
     },
   )
 
+  it('nobody else by an exact name with stars in it', async () => {
+    const exact = (value: string) => ({ kind: 'exact', value }) as const
+    const named = { kind: 'certificate', issuer: exact(issuer), subject: exact('*@example.com') } as const
+    expect(await judged(entryOf(named))).toEqual(['allow', 'allow', 'allow', 'allow'])
+  })
+
   it('the gravest of several, whichever comes first', async () => {
     const warning = entryOf(targets['a key'], { severity: 'warn', reason: 'perhaps' })
     const denied = ['deny', 'deny', 'deny', 'deny']

@@ -253,6 +253,16 @@ describe('before a policy is judged', () => {
     expect(await needs(x509({ verifierClock_UNSAFE: 'air gap' }))).toBe(false)
   })
 
+  it('is known also of a rule or signer beside others that need none', async () => {
+    const identities = { alice: people.alice, windowed: { keys: [{ pem: bob.pem, validUntil: moment }] }, acme: x509() }
+    const needs = async (...rules: readonly JsonValue[]): Promise<boolean> =>
+      needsTrustedTime(await compiled({ identities, require: rules.map((rule, index) => ({ ...(rule as Parts), name: `rule-${index}` })) }))
+    expect(await needs(signed(), signed())).toBe(false)
+    expect(await needs(signed(), signed({ time: 'required' }))).toBe(true)
+    expect(await needs(signed({}, { anyOf: ['alice', 'windowed'] }))).toBe(true)
+    expect(await needs(signed({}, { anyOf: ['alice', 'acme'] }))).toBe(true)
+  })
+
   it('only signers whom a rule names are verified, with globs that are no narrower', async () => {
     const identities = {
       alice: people.alice,
