@@ -86,7 +86,11 @@ async function connect({ pool, where }: Server): Promise<Client> {
     }
     return { client, broken: false }
   } catch (thrown) {
-    throw postgresFailure(thrown, where)
+    // The pool's words for "none became free".
+    const busy = thrown instanceof Error && thrown.message === 'timeout exceeded when trying to connect'
+    throw busy
+      ? new CountersignError('database_busy', `${where}: every connection is in use`, { cause: thrown })
+      : postgresFailure(thrown, where)
   }
 }
 
