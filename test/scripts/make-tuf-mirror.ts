@@ -2,7 +2,7 @@
 import { createPrivateKey } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { tufFiles, tufKey, type TufKey, tufState } from '@countersign/testkit/tuf-mirror'
+import { tufFiles, tufKey, type MirrorKey, tufState } from '@countersign/testkit/tuf-mirror'
 
 const [folder = 'tuf', version = '1', days = '60'] = process.argv.slice(2)
 const keyFile = join(folder, 'key.json')
@@ -16,14 +16,14 @@ for (const [path, bytes] of tufFiles(state)) {
 }
 writeFileSync(join(folder, 'root.json'), readFileSync(join(folder, '1.root.json')))
 
-function newKey(): TufKey {
+function newKey(): MirrorKey {
   const made = tufKey()
   const pem = made.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
   writeFileSync(keyFile, JSON.stringify({ id: made.id, json: made.json, pem }))
   return made
 }
 
-function readKey(): TufKey {
-  const { id, json, pem } = JSON.parse(readFileSync(keyFile, 'utf8')) as { id: string; json: TufKey['json']; pem: string }
+function readKey(): MirrorKey {
+  const { id, json, pem } = JSON.parse(readFileSync(keyFile, 'utf8')) as { id: string; json: MirrorKey['json']; pem: string }
   return { id, json, privateKey: createPrivateKey(pem) }
 }

@@ -7,10 +7,10 @@ import { canonicalJson } from '@countersign/core/json/canonical'
 import type { JsonObject, JsonValue } from '@countersign/core/json/parse'
 
 /** A key of a role. */
-export type TufKey = { readonly id: string; readonly json: JsonObject; readonly privateKey: KeyObject }
+export type MirrorKey = { readonly id: string; readonly json: JsonObject; readonly privateKey: KeyObject }
 
 /** A fresh ECDSA key. */
-export function tufKey(): TufKey {
+export function tufKey(): MirrorKey {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const pem = publicKey.export({ format: 'pem', type: 'spki' }).toString()
   const json = { keytype: 'ecdsa', scheme: 'ecdsa-sha2-nistp256', keyval: { public: pem } }
@@ -29,16 +29,16 @@ export type TufState = {
   readonly expires: { readonly [role in 'root' | 'timestamp' | 'snapshot' | 'targets']: Date }
   readonly targets: Readonly<Record<string, string>>
   /** Keys that the root names, and keys that sign the other roles. */
-  readonly key: TufKey
-  readonly signer?: TufKey
+  readonly key: MirrorKey
+  readonly signer?: MirrorKey
   /** Keys that sign the root; default: `key`. */
-  readonly rootSigners?: readonly TufKey[]
+  readonly rootSigners?: readonly MirrorKey[]
 }
 
 const dayMs = 24 * 60 * 60 * 1000
 
 /** A sound state: everything expires in `days`. */
-export function tufState(key: TufKey, targets: Readonly<Record<string, string>>, days = 30): TufState {
+export function tufState(key: MirrorKey, targets: Readonly<Record<string, string>>, days = 30): TufState {
   const end = new Date(Date.now() + days * dayMs)
   return { rootVersion: 1, version: 1, expires: { root: end, timestamp: end, snapshot: end, targets: end }, targets, key }
 }
@@ -80,7 +80,7 @@ function about(bytes: Uint8Array, version: number): JsonObject {
   return { version, length: bytes.length, hashes: { sha256: sha256(bytes) } }
 }
 
-function signed(content: JsonObject, keys: readonly TufKey[]): Uint8Array {
+function signed(content: JsonObject, keys: readonly MirrorKey[]): Uint8Array {
   const message = Buffer.from(olpc(content))
   const signatures = keys.map(({ id, privateKey }) => ({ keyid: id, sig: sign('sha256', message, privateKey).toString('hex') }))
   return Buffer.from(JSON.stringify({ signatures, signed: content }))

@@ -13,13 +13,14 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
+import type { TufRole } from '@countersign/core/tuf/model'
 import { readFileIfThere } from '../bounded-file.ts'
 import { writeDurably } from '../layout/durable-file.ts'
 import { withLock } from '../layout/layout-lock.ts'
 import { fetchMetadata } from './fetch-metadata.ts'
 import { initialRoot, type InitialRoot, type RootSource } from './initial-root.ts'
 import { type MirrorOptions, openMirror, parseMirrorUrl } from './mirror.ts'
-import { lastTimestampJson, mirrorFolderName, readRole, storedFreshness, type TufRole, tufLimits, tufRoles } from './store.ts'
+import { lastTimestampJson, mirrorFolderName, readRole, storedFreshness, tufLimits, tufRoles } from './store.ts'
 
 /** What to initialize. */
 export type InitializeRequest = RootSource & {

@@ -10,13 +10,11 @@ import { CountersignError } from '@countersign/core/failure'
 import { type JsonValue, parseJsonAs } from '@countersign/core/json/parse'
 import { documentPlace, entries, isAbsent, openMembers, text, textMap } from '@countersign/core/json/shape'
 import { parseTime } from '@countersign/core/trust/time-range'
+import type { TufRole } from '@countersign/core/tuf/model'
 import { readFileIfThere } from '../bounded-file.ts'
 
 /** The four top-level roles of TUF, in the order in which a client trusts them. */
-export const tufRoles = ['root', 'timestamp', 'snapshot', 'targets'] as const
-
-/** One of the four. */
-export type TufRole = (typeof tufRoles)[number]
+export const tufRoles: readonly TufRole[] = ['root', 'timestamp', 'snapshot', 'targets']
 
 /** Largest metadata and target that is read, bytes; sigstore-go's bounds. */
 export const tufLimits: Readonly<Record<TufRole | 'target', number>> = {

@@ -38,8 +38,10 @@ export type TrustInstance = {
 export function checkInstance(instance: TrustInstance): void {
   const { id, role, anchor, url, validFor } = instance
   if (!/^[a-z0-9][a-z0-9-]{0,62}$/.test(id)) throw malformed(instance, 'its name is not made of letters, digits and dashes')
-  if (!/^https?:\/\/[^\s/?#]+(?:\/[^\s?#]*)?$/.test(url) || URL.parse(url) === null)
-    throw malformed(instance, `${JSON.stringify(url)} is not a URL`)
+  // Hostile or not: it is shown in commands that people copy into a shell.
+  if (!/^https?:\/\/[A-Za-z0-9.:[\]-]+(?:\/[A-Za-z0-9._~%/-]*)?$/.test(url) || URL.parse(url) === null) {
+    throw malformed(instance, `${JSON.stringify(url.slice(0, 120))} is not a plain URL`)
+  }
   if (validFor.end !== undefined && validFor.end < validFor.start) throw malformed(instance, 'it ends before it starts')
   switch (role) {
     case 'ct':
