@@ -21,7 +21,7 @@ export type PendingQueue = {
   readonly add: (entry: NewEntry) => Promise<LoggedEntry>
   /** Takes what waits, at most `maxEntries` and about `maxBytes`, first come first. What is taken still counts until it is settled. */
   readonly take: (maxEntries: number, maxBytes: number) => readonly Pending[]
-  /** Tells everybody who waits for it; `duplicate` for the first is in the answer. */
+  /** Tells everybody who waits for it, once; `duplicate` for the first is in the answer. */
   readonly settle: (pending: Pending, answer: LoggedEntry) => void
   readonly fail: (pending: Pending, failure: unknown) => void
   /** Fails everything that was not taken. */
@@ -39,13 +39,15 @@ export function pendingQueue(maxOutstanding: number): PendingQueue {
   let queue: Pending[] = []
   let outstanding = 0
   let wake: (() => void) | undefined
-  const done = (pending: Pending): void => {
+  /** Ends the wait for an entry: once, whatever goes wrong after it. */
+  const done = (pending: Pending): readonly Waiting[] => {
+    if (byIdentity.get(pending.key) !== pending) return []
     byIdentity.delete(pending.key)
     outstanding -= pending.waiting.length
+    return pending.waiting
   }
   const fail = (pending: Pending, failure: unknown): void => {
-    done(pending)
-    for (const { reject } of pending.waiting) reject(failure)
+    for (const { reject } of done(pending)) reject(failure)
   }
   return {
     add: (entry) =>
@@ -75,8 +77,7 @@ export function pendingQueue(maxOutstanding: number): PendingQueue {
       return taken
     },
     settle: (pending, answer) => {
-      done(pending)
-      for (const [i, { resolve }] of pending.waiting.entries()) resolve(i === 0 ? answer : { ...answer, duplicate: true })
+      for (const [i, { resolve }] of done(pending).entries()) resolve(i === 0 ? answer : { ...answer, duplicate: true })
     },
     fail,
     failAll: (failure) => {

@@ -143,18 +143,17 @@ async function integrateOrFail(
   advance: (next: Sequenced) => void,
 ): Promise<void> {
   const { workshop, queue } = options
-  let integrated: Integrated
   try {
-    integrated = await integrateBatch(workshop, tree, batch)
+    const integrated = await integrateBatch(workshop, tree, batch)
+    // 5. Answers leave. A crash before it leaves entries whose senders ask again, and are told that they are there.
+    await workshop.step?.('before answer')
+    advance(integrated.tree)
+    await options.answer(integrated)
   } catch (thrown) {
     const told = thrown instanceof CountersignError && thrown.code === 'log_frozen' ? thrown : unavailable(thrown)
-    for (const pending of batch) if (pending.queueId === undefined) queue.fail(pending, told)
+    for (const pending of batch) queue.fail(pending, told)
     throw thrown
   }
-  // 5. Answers leave. A crash before it leaves entries whose senders ask again, and are told that they are there.
-  await workshop.step?.('before answer')
-  advance(integrated.tree)
-  await options.answer(integrated)
 }
 
 function isInconsistent(thrown: unknown): boolean {
