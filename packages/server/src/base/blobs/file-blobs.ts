@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { link, mkdir, open, opendir, realpath, rename, unlink } from 'node:fs/promises'
+import { link, mkdir, open, opendir, readFile, realpath, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { codeOf } from '../data-folder/durable-file.ts'
@@ -130,14 +130,8 @@ async function removeUnfinished(folder: string): Promise<void> {
 }
 
 async function readIfThere(path: string): Promise<Uint8Array | undefined> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(absent)
-  if (file === undefined) return undefined
-  try {
-    const bytes = await file.readFile().catch(absent)
-    return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-  } finally {
-    await file.close()
-  }
+  const bytes = await readFile(path, { flag: constants.O_RDONLY | constants.O_NOFOLLOW }).catch(absent)
+  return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
 async function linked(from: string, to: string): Promise<boolean> {

@@ -41,7 +41,7 @@ export function connectSqlite(file: string, mode: SqliteMode, waitMs: number): S
 // tampered with calls no functions.
 const pragmas = `
   pragma journal_mode = wal; pragma synchronous = full; pragma case_sensitive_like = on; pragma trusted_schema = off;
-  pragma journal_size_limit = 67108864; pragma cache_size = -16000; pragma temp_store = memory;
+  pragma journal_size_limit = 67108864; pragma wal_autocheckpoint = 4000; pragma cache_size = -16000; pragma temp_store = memory;
 `
 
 function connectionOver(database: DatabaseSync, file: string): SqliteConnection {
