@@ -1,11 +1,24 @@
-/** The only file that knows every room: makes the services of a process from its platform, and wires what one room needs of another. */
+/** The only file that knows every room, with those beside it: makes the services of a process from its platform, and wires what one needs of another. */
+import { CountersignError } from '@countersign/core/failure'
+import { decodePem } from '@countersign/core/pem'
+import type { Role } from '../base/config/process.ts'
 import type { Service } from '../base/http/service.ts'
-import type { Platform } from './platform.ts'
+import type { RoleKey } from '../base/keys/role-key.ts'
+import { trustExpiries } from '../trust/expiring.ts'
+import type { TrustInstance, TrustRole } from '../trust/instances.ts'
+import { startRenewal } from '../trust/renewal.ts'
+import { renewRepository } from '../trust/repository/repository.ts'
+import { tufService } from '../trust/service.ts'
+import { openTrust, type Trust } from '../trust/trust.ts'
+import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
+import { authoritiesOf, composeFulcio, composeTimestamps, createFirstAuthority, createFirstTimestampChain } from './authorities.ts'
+import { composeCt, composeRekor2, createLog, ctPlace, openCtLog, rekor2Place } from './logs.ts'
+import type { FirstStartStep, ServerPlatform } from './platform.ts'
 
-/** What a process serves, and what the process does beside serving. */
+/** What a process serves, and what it tells those who start it. */
 export type Composition = {
   readonly services: readonly Service[]
-  /** Paths that clients are told of, by the name of their service. */
+  /** Addresses that clients are told of, by the name of their service. */
   readonly addresses: Readonly<Record<string, string>>
   /** What a person types next, with the public URL in it. */
   readonly commands: readonly string[]
@@ -13,10 +26,125 @@ export type Composition = {
   readonly forTerminal: () => Promise<readonly string[]>
 }
 
-/** Makes what the first start makes for each room: keys, roots, logs. Each part only where it is not there yet, so that it can be repeated. */
-export async function composeFirstStart(_platform: Platform): Promise<void> {}
+/** Makes what the first start makes for each room: keys, roots, logs, trust. Each part only where it is not there yet, so that it can be repeated. */
+export async function composeFirstStart(platform: ServerPlatform, step: FirstStartStep): Promise<void> {
+  const { keys, installation, clock, audit } = platform
+  const addresses = serviceAddresses(installation.publicUrl)
+  await step('first-start-6-logs')
+  const rekor2 = await keys.create('rekor2-1', 'ed25519')
+  await createLog(platform, await rekor2Place(rekor2, addresses))
+  const ct = await keys.create('ct-1', 'ec-p256')
+  await createLog(platform, ctPlace(ct, addresses))
+  await step('first-start-7-authorities')
+  const authority = await createFirstAuthority(platform, addresses)
+  const tsa = await keys.create('tsa-1', 'ec-p256')
+  // Before any certificate and log entry: what they say must lie within.
+  const validFor = { start: Math.floor(installation.createdAt / 1000) * 1000 }
+  const each = { operator: addresses.host, validFor }
+  const instances: TrustInstance[] = [
+    { ...each, id: authority.name, role: 'ca', url: addresses.fulcio, anchor: { kind: 'chain', certificates: authority.chain } },
+    { ...each, id: ct.name, role: 'ct', url: addresses.ct, anchor: { kind: 'key', publicKey: ct.publicKey } },
+    { ...each, id: rekor2.name, role: 'rekor2', url: addresses.rekor2, anchor: { kind: 'key', publicKey: rekor2.publicKey } },
+    {
+      ...each,
+      id: tsa.name,
+      role: 'tsa',
+      url: addresses.tsa,
+      anchor: { kind: 'chain', certificates: await createFirstTimestampChain(platform, addresses, tsa) },
+    },
+  ]
+  await step('first-start-8-trust')
+  await openTrust({ database: platform.database, keys, clock }).begin(instances)
+  const subject = installation.publicUrl
+  await audit.record({
+    action: 'main.first_start',
+    actor: 'system',
+    subject,
+    from: 'local',
+    outcome: 'done',
+    detail: { id: installation.id },
+  })
+}
 
 /** Opens the services of the roles that the configuration names. Throws when a key, root or log that should be there is not. */
-export async function compose(_platform: Platform): Promise<Composition> {
-  return { services: [], addresses: {}, commands: [], forTerminal: async () => [] }
+export async function compose(platform: ServerPlatform): Promise<Composition> {
+  const { installation, database, keys, clock } = platform
+  const addresses = serviceAddresses(installation.publicUrl)
+  const trust = openTrust({ database, keys, clock })
+  const parts = { platform, addresses, trust, instances: await trust.instances() }
+  const services: Service[] = []
+  try {
+    for (const role of platform.configuration.roles) services.push(...(await makers[role](parts)))
+  } catch (failure) {
+    for (const service of services.toReversed()) await service.close?.()
+    throw failure
+  }
+  return { services, addresses: told(addresses, services), commands: commandsFor(services, addresses), forTerminal: async () => [] }
+}
+
+type Parts = {
+  readonly platform: ServerPlatform
+  readonly addresses: ServiceAddresses
+  readonly trust: Trust
+  readonly instances: readonly TrustInstance[]
+}
+
+/** The services of each role. */
+const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service[]> } = {
+  ca: async ({ platform, addresses, instances }) => {
+    const ct = await openCtLog(platform, await keyOf(platform, instances, 'ct'), addresses)
+    const authorities = authoritiesOf(platform)
+    const roots = async (): Promise<readonly Uint8Array[]> => chainsOf(await authorities.bundle()).flatMap((chain) => chain.slice(-1))
+    return [composeCt(ct, roots), composeFulcio(platform, addresses, authorities, ct.log)]
+  },
+  log: async ({ platform, addresses, instances }) => {
+    const authorities = authoritiesOf(platform)
+    const key = await keyOf(platform, instances, 'rekor2')
+    return [await composeRekor2(platform, key, addresses, async () => chainsOf(await authorities.bundle()))]
+  },
+  tsa: async ({ platform, instances }) => {
+    const { id, anchor } = lastOf(instances, 'tsa')
+    if (anchor.kind !== 'chain') throw new CountersignError('trust_damaged', `${id} has no certificates on record`)
+    return [composeTimestamps(platform, await platform.keys.open(id), anchor.certificates)]
+  },
+  trust: async ({ platform, trust }) => {
+    const { database, keys, clock, leases, log } = platform
+    const expiries = async (): ReturnType<typeof trustExpiries> => trustExpiries({ database, keys }, await trust.instances())
+    const renew = (): ReturnType<typeof renewRepository> => renewRepository({ database, keys, clock })
+    const renewal = startRenewal({ clock, leases, renew, publish: trust.publish, expiries, log })
+    return [tufService({ database, clock, expiries, renewalFailures: renewal.failures, close: renewal.stop })]
+  },
+  identity: async () => [],
+}
+
+/** The instance of a service that signs now: the last that began and was not ended. */
+function lastOf(instances: readonly TrustInstance[], role: TrustRole): TrustInstance {
+  const last = instances.findLast((instance) => instance.role === role && instance.validFor.end === undefined)
+  if (last !== undefined) return last
+  throw new CountersignError('trust_damaged', `there is no instance of ${role} on record`, { hint: 'Restore the database from a backup.' })
+}
+
+function keyOf({ keys }: ServerPlatform, instances: readonly TrustInstance[], role: TrustRole): Promise<RoleKey> {
+  return keys.open(lastOf(instances, role).id)
+}
+
+function chainsOf(bundle: readonly (readonly string[])[]): readonly (readonly Uint8Array[])[] {
+  return bundle.map((chain) => chain.flatMap((pem) => decodePem(pem, 'CERTIFICATE').map(({ bytes }) => bytes)))
+}
+
+function told(addresses: ServiceAddresses, services: readonly Service[]): Readonly<Record<string, string>> {
+  const { host: _host, ...all } = addresses
+  return Object.fromEntries(Object.entries(all).filter(([name]) => services.some((service) => service.name === name)))
+}
+
+/** One line each for those who sign: with the whole platform here, nothing else is to be said. */
+function commandsFor(services: readonly Service[], { tuf }: ServiceAddresses): readonly string[] {
+  if (!services.some(({ name }) => name === 'tuf')) return []
+  return [
+    '',
+    'To use it from here:',
+    `  curl -sSO ${tuf}/1.root.json`,
+    `  cosign initialize --mirror ${tuf} --root 1.root.json`,
+    `  countersign initialize --mirror ${tuf} --root 1.root.json`,
+  ]
 }

@@ -17,15 +17,37 @@ import {
   textField,
 } from '../base/config/field.ts'
 import { processMembers, type ProcessConfiguration } from '../base/config/process.ts'
+import type { JsonValue } from '@countersign/core/json/parse'
+import type { IssuerConfiguration } from '../ca/issuers/model.ts'
+import { readIssuers } from '../ca/issuers/read-configuration.ts'
 import { codeOf } from '../base/data-folder/durable-file.ts'
-
-/** Who may write to the logs: anyone, or holders of certificates of the own authority and of known keys. */
-export type Admission = 'anyone' | 'known'
 
 /** A configuration as read; what the file does not say is the default. */
 export type Configuration = ProcessConfiguration & {
-  readonly log: { readonly admission: Admission | undefined; readonly knownKeys: readonly string[] }
+  readonly log: { readonly admission: 'anyone' | 'known' | undefined; readonly knownKeys: readonly string[] }
+  readonly ca: { readonly issuers: IssuerConfiguration }
   readonly tsa: { readonly clockSources: readonly string[] }
+}
+
+const noIssuers: IssuerConfiguration = { exact: new Map(), meta: [] }
+
+/** The room reads its own part, which has the shape of another program; its places count from that part. */
+const issuersField: Field<IssuerConfiguration> = {
+  schema: { type: 'object' },
+  read: (at) => {
+    try {
+      return readIssuers(at.value as JsonValue)
+    } catch (cause) {
+      if (!(cause instanceof CountersignError) || !cause.message.startsWith('$')) throw cause
+      const { code, expected, found, hint, message } = cause
+      const parts = {
+        ...(expected === undefined ? {} : { expected }),
+        ...(found === undefined ? {} : { found }),
+        ...(hint === undefined ? {} : { hint }),
+      }
+      throw new CountersignError(code, `${at.path}${message.slice(1)}`, { ...parts, cause })
+    }
+  },
 }
 
 const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof ProcessConfiguration>]: Member<Configuration[Name]> } = {
@@ -40,6 +62,17 @@ const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof Proces
       knownKeys: member('Files with public keys, PEM, whose signatures are admitted', listField(pathField, 1000), [], []),
     }),
     { admission: undefined, knownKeys: [] },
+  ),
+  ca: member(
+    'Certificate authority',
+    group<Configuration['ca']>({
+      issuers: member(
+        'Who may vouch for signers, in the shape of Fulcio: oidc-issuers, meta-issuers, ci-issuer-metadata',
+        issuersField,
+        noIssuers,
+      ),
+    }),
+    { issuers: noIssuers },
   ),
   tsa: member(
     'Timestamp authority',

@@ -3,8 +3,10 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
+import { databaseAudit, type DatabaseAudit } from '../base/audit/database-audit.ts'
 import type { BlobStore } from '../base/blobs/blob-store.ts'
 import { fileBlobs } from '../base/blobs/file-blobs.ts'
+import { s3Blobs } from '../base/blobs/s3-blobs.ts'
 import type { Clock } from '../base/clock.ts'
 import { type PassphraseAccess, readPassphrase } from '../base/config/passphrase.ts'
 import { resolveSecret } from '../base/config/reference.ts'
@@ -26,7 +28,7 @@ import type { Configuration } from './configuration.ts'
 import { migrations } from './migrations.ts'
 
 /** Everything that rooms are made of. */
-export type Platform = {
+export type ServerPlatform = {
   readonly data: string
   readonly configuration: Configuration
   readonly installation: Installation
@@ -35,6 +37,7 @@ export type Platform = {
   readonly keys: KeyStore
   readonly secrets: SecretBox
   readonly leases: Leases
+  readonly audit: DatabaseAudit
   readonly clock: Clock
   readonly log: Log
   /** True while the first start is not complete: only then rooms make keys, roots and logs; later their absence is an error. */
@@ -42,6 +45,9 @@ export type Platform = {
   /** Closes the database and gives the lock back. */
   readonly close: () => Promise<void>
 }
+
+/** Told of each durable step of a first start before it is done. */
+export type FirstStartStep = (name: string) => void | Promise<void>
 
 /** How an installation is opened. */
 export type PlatformOptions = {
@@ -58,7 +64,7 @@ export type PlatformOptions = {
   /** What a first start makes; absent where there may be none. */
   readonly first?: Pick<Installation, 'publicUrl' | 'listen'>
   /** Called with the name of each durable step of a first start before it is done; what it throws stands for a crash there. */
-  readonly step?: (name: string) => void | Promise<void>
+  readonly step?: FirstStartStep
 }
 
 /**
@@ -66,7 +72,10 @@ export type PlatformOptions = {
  * `finish` does what is left of a first start (rooms' keys, roots and logs) before its end is written.
  * Throws `data_folder_*`, `key_password_*`, `config_reference_missing`, `database_*`.
  */
-export async function openPlatform(options: PlatformOptions, finish: (platform: Platform) => Promise<void>): Promise<Platform> {
+export async function openPlatform(
+  options: PlatformOptions,
+  finish: (platform: ServerPlatform, step: FirstStartStep) => Promise<void>,
+): Promise<ServerPlatform> {
   const { data, configuration, first } = options
   const step = options.step ?? (() => undefined)
   const empty = (await inspectFolder(data)).kind === 'empty'
@@ -96,20 +105,19 @@ export async function openPlatform(options: PlatformOptions, finish: (platform: 
   }
 }
 
-async function openComplete(options: PlatformOptions, installation: Installation, lock: FolderLock | undefined): Promise<Platform> {
+async function openComplete(options: PlatformOptions, installation: Installation, lock: FolderLock | undefined): Promise<ServerPlatform> {
   if (options.first !== undefined) demandSameUrl(options.data, installation, options.first.publicUrl)
   return openParts(options, installation, false, lock, () => undefined)
 }
 
 async function completeFirstStart(
-  platform: Platform,
-  finish: (platform: Platform) => Promise<void>,
-  step: (name: string) => void | Promise<void>,
+  platform: ServerPlatform,
+  finish: (platform: ServerPlatform, step: FirstStartStep) => Promise<void>,
+  step: FirstStartStep,
 ): Promise<void> {
   try {
-    await step('first-start-6-rooms')
-    await finish(platform)
-    await step('first-start-7-complete')
+    await finish(platform, step)
+    await step('first-start-9-complete')
     await completeInstallation(platform.data)
   } catch (failure) {
     await platform.database.close()
@@ -123,8 +131,8 @@ async function openParts(
   installation: Installation,
   firstStart: boolean,
   lock: FolderLock | undefined,
-  step: (name: string) => void | Promise<void>,
-): Promise<Platform> {
+  step: FirstStartStep,
+): Promise<ServerPlatform> {
   const { data, configuration, access, clock, log } = options
   if (!firstStart) await demandParts(data, partsOf(configuration))
   const keyFolder = join(data, 'keys')
@@ -134,7 +142,8 @@ async function openParts(
     await step('first-start-3-vault')
     await createVault(keyFolder, passphrase)
   }
-  const { keys, secrets } = await fileKeyStore(keyFolder, passphrase, (text) => log.warn({}, text))
+  const opened = await fileKeyStore(keyFolder, passphrase, (text) => log.warn({}, text))
+  const keys = firstStart ? repeatable(opened.keys) : opened.keys
   if (firstStart) await step('first-start-4-blobs')
   const blobs = await openBlobs(options, firstStart)
   if (firstStart) await step('first-start-5-database')
@@ -146,12 +155,18 @@ async function openParts(
     await database.close()
     throw failure
   }
+  const audit = databaseAudit(database, clock, { key: await (firstStart ? keys.create('audit', 'ed25519') : keys.open('audit')) })
   const leases = databaseLeases(database, clock, randomUUID())
   const close = async (): Promise<void> => {
     await database.close()
     lock?.release()
   }
-  return { data, configuration, installation, database, blobs, keys, secrets, leases, clock, log, firstStart, close }
+  return { data, configuration, installation, database, blobs, keys, secrets: opened.secrets, leases, audit, clock, log, firstStart, close }
+}
+
+/** A first start that was interrupted after it made a key goes on with that key. */
+function repeatable(keys: KeyStore): KeyStore {
+  return { ...keys, create: async (name, type) => ((await keys.names()).includes(name) ? keys.open(name) : keys.create(name, type)) }
 }
 
 function partsOf({ database, blobs }: Configuration): readonly string[] {
@@ -160,15 +175,28 @@ function partsOf({ database, blobs }: Configuration): readonly string[] {
 
 async function openDatabase({ data, configuration: { database }, access }: PlatformOptions, create: boolean): Promise<Database> {
   if (database.kind === 'sqlite') return openSqlite(join(data, 'database.sqlite'), { create })
-  const url = fromUtf8(await resolveSecret(database.url, access))
-  return openPostgres({ url, connections: database.connections })
+  const { url, password, ca, plaintext_UNSAFE: reason, connections } = database
+  return openPostgres({
+    url: fromUtf8(await resolveSecret(url, access)),
+    connections,
+    ...(password === undefined ? {} : { password: async () => fromUtf8(await resolveSecret(password, access)) }),
+    ...(ca === undefined ? {} : { ca: fromUtf8(await resolveSecret({ kind: 'file', name: ca }, access)) }),
+    ...(reason === undefined ? {} : { plaintext_UNSAFE: { reason } }),
+  })
 }
 
-async function openBlobs({ data, configuration: { blobs } }: PlatformOptions, create: boolean): Promise<BlobStore> {
-  if (blobs.kind === 's3') throw new CountersignError('not_supported', 'blobs of kind s3 are not built into this version')
-  const folder = join(data, 'blobs')
-  if (create) await makeFolder(folder)
-  return fileBlobs(folder)
+async function openBlobs({ data, configuration: { blobs }, access }: PlatformOptions, create: boolean): Promise<BlobStore> {
+  if (blobs.kind === 'files') {
+    const folder = join(data, 'blobs')
+    if (create) await makeFolder(folder)
+    return fileBlobs(folder)
+  }
+  const { endpoint, region, prefix } = blobs
+  const [accessKeyId, secretAccessKey] = [
+    await resolveSecret(blobs.accessKeyId, access),
+    await resolveSecret(blobs.secretAccessKey, access),
+  ]
+  return s3Blobs({ endpoint, region, prefix, accessKeyId: fromUtf8(accessKeyId), secretAccessKey: fromUtf8(secretAccessKey) })
 }
 
 /** SQLite has one server; a database server has any number, which share the folder. */

@@ -4,7 +4,7 @@ import { type HttpPort, httpPort } from '../base/http/server.ts'
 import { compose, composeFirstStart, type Composition } from './compose.ts'
 import type { Configuration } from './configuration.ts'
 import { planServing, portOptions, type ServeRequest } from './plan.ts'
-import { openPlatform, type Platform } from './platform.ts'
+import { openPlatform, type ServerPlatform } from './platform.ts'
 
 /** A server that answers. */
 export type Serving = {
@@ -56,7 +56,7 @@ export async function serve(request: ServeRequest): Promise<Serving> {
 
 async function open(
   port: HttpPort,
-  platform: Platform,
+  platform: ServerPlatform,
   { services, addresses, commands, forTerminal }: Composition,
   configuration: Configuration,
 ): Promise<Serving> {
@@ -70,12 +70,7 @@ async function open(
     listening,
     data,
     firstStart,
-    addresses: Object.fromEntries(
-      Object.entries({ ...addresses, healthz: '/healthz', readyz: '/readyz', metrics: '/metrics' }).map(([name, path]) => [
-        name,
-        `${publicUrl}${path}`,
-      ]),
-    ),
+    addresses: { ...addresses, healthz: `${publicUrl}/healthz`, readyz: `${publicUrl}/readyz`, metrics: `${publicUrl}/metrics` },
     notices,
     commands,
     forTerminal,
@@ -84,7 +79,7 @@ async function open(
   }
 }
 
-async function stop(port: HttpPort, platform: Platform, drainMs: number): Promise<boolean> {
+async function stop(port: HttpPort, platform: ServerPlatform, drainMs: number): Promise<boolean> {
   const complete = await port.drain(drainMs)
   await platform.close()
   return complete

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
-import { isAbsent, items, members, oneOf, type Place, refuse, text } from '@countersign/core/json/shape'
+import { isAbsent, items, members, oneOf, openMembers, type Place, placed, refuse, text } from '@countersign/core/json/shape'
 import type { JsonValue } from '@countersign/core/json/parse'
 import { parseSecretReference, type SecretReference } from './reference.ts'
 
@@ -43,7 +43,7 @@ export function group<T extends object>(
   const properties = Object.fromEntries(
     names.map((name) => {
       const { field, help, shown } = fields[name]
-      return [name, { ...field.schema, description: help, ...(shown === undefined ? {} : { default: shown }) }]
+      return [name, { ...field.schema, description: help, ...(shown === undefined || required.includes(name) ? {} : { default: shown }) }]
     }),
   )
   return {
@@ -74,9 +74,9 @@ export function variant<T extends { readonly kind: string }>(kinds: {
       if (isAbsent(at)) return refuse(at, 'expected an object')
       const { value } = at
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return refuse(at, 'expected an object')
-      const { kind, ...rest } = value as Record<string, JsonValue>
-      const name = oneOf({ value: kind, path: `${at.path}.kind`, code: at.code }, names)
-      return { kind: name, ...kinds[name].read({ ...at, value: rest }, context) } as unknown as T
+      const { kind: _kind, ...rest } = value as Record<string, JsonValue>
+      const name = oneOf(openMembers(at)('kind'), names)
+      return { kind: name, ...kinds[name].read(placed(at, rest), context) } as unknown as T
     },
   }
 }

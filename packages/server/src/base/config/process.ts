@@ -31,7 +31,14 @@ export type Role = (typeof roles)[number]
 /** Where state is. */
 export type DatabaseChoice =
   | { readonly kind: 'sqlite' }
-  | { readonly kind: 'postgres'; readonly url: SecretReference; readonly connections: number }
+  | {
+      readonly kind: 'postgres'
+      readonly url: SecretReference
+      readonly password: SecretReference | undefined
+      readonly ca: string | undefined
+      readonly plaintext_UNSAFE: string | undefined
+      readonly connections: number
+    }
 
 /** Where tiles and other blobs are. */
 export type BlobsChoice =
@@ -40,7 +47,6 @@ export type BlobsChoice =
       readonly kind: 's3'
       readonly endpoint: string
       readonly region: string
-      readonly bucket: string
       readonly prefix: string
       readonly accessKeyId: SecretReference
       readonly secretAccessKey: SecretReference
@@ -89,14 +95,13 @@ const tls: Field<TlsChoice> = renamed(
 
 const s3: Field<Omit<Extract<BlobsChoice, { kind: 's3' }>, 'kind'>> = group(
   {
-    endpoint: member('URL of the S3 service', textField(), ''),
+    endpoint: member('URL with the bucket as its path, or in its host name: https://s3.eu-central-1.amazonaws.com/BUCKET', textField(), ''),
     region: member('Region', textField(100), 'auto'),
-    bucket: member('Bucket', textField(100), ''),
     prefix: member('What the names of our objects begin with', textField(200), ''),
     accessKeyId: member('Access key', secretField, { kind: 'env', name: '' }, 'env:NAME'),
     secretAccessKey: member('Secret of the access key', secretField, { kind: 'env', name: '' }, 'env:NAME'),
   },
-  ['endpoint', 'bucket', 'accessKeyId', 'secretAccessKey'],
+  ['endpoint', 'accessKeyId', 'secretAccessKey'],
 )
 
 const limits: Field<ProcessConfiguration['limits']> = renamed(
@@ -141,7 +146,15 @@ export const processMembers: { readonly [Name in keyof ProcessConfiguration]: Me
       sqlite: group({}),
       postgres: group(
         {
-          url: member('URL of the database, with its password', secretField, { kind: 'env', name: '' }, 'env:NAME'),
+          url: member(
+            'URL of the database: postgres://USER@HOST:5432/DATABASE, with or without the password',
+            secretField,
+            { kind: 'env', name: '' },
+            'env:NAME',
+          ),
+          password: member('Password, where the URL has none', maybe(secretField), undefined),
+          ca: member('File with the authorities of the database server, PEM; default those of the system', maybe(pathField), undefined),
+          plaintext_UNSAFE: member('Connect off loopback without TLS; the reason why', maybe(textField(200)), undefined),
           connections: member('Most connections of this process', integerField(2, 200), 10),
         },
         ['url'],

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { CountersignError, type FailureCode, type Outcome, outcomeOf } from '@countersign/core/failure'
 
 /** What goes out in place of an answer. */
-export type Problem = { readonly status: number; readonly code: string; readonly detail: string; readonly retryAfterSeconds?: number }
+export type ProblemAnswer = { readonly status: number; readonly code: string; readonly detail: string; readonly retryAfterSeconds?: number }
 
 /** Codes that say more about a status than their outcome does. */
 const statuses: Readonly<Partial<Record<FailureCode, number>>> = {
@@ -31,7 +31,7 @@ const byOutcome: Readonly<Record<Outcome, number>> = {
  * The status, code and text for a failure. Failures of ours say what they say; of anything else nothing is told but that it happened: its text
  * could hold what the caller may not know. Services have their own mapping; this one is for what they leave.
  */
-export function problemOf(failure: unknown): Problem {
+export function problemOf(failure: unknown): ProblemAnswer {
   if (failure instanceof CountersignError) {
     const status = statuses[failure.code] ?? byOutcome[outcomeOf(failure.code)]
     if (status === 500) return { status, code: failure.code, detail: 'the service could not do this; its log says why' }
@@ -45,7 +45,7 @@ export function problemOf(failure: unknown): Problem {
 }
 
 /** Answers a request with a problem. `instance` is the request's id, under which the log has the rest. */
-export async function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem): Promise<void> {
+export async function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: ProblemAnswer): Promise<void> {
   const { status, code, detail, retryAfterSeconds } = problem
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   await reply

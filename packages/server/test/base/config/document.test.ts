@@ -29,14 +29,17 @@ roles: [log, tsa]
 tls: { certificate: tls.pem, key: /run/tls.key, reload: 1m }
 trustedProxies: [127.0.0.1]
 database: { kind: postgres, url: env:DATABASE_URL, connections: 20 }
-blobs: { kind: s3, endpoint: https://s3.example.org, bucket: logs, accessKeyId: env:ID, secretAccessKey: file:s3.secret }
+blobs: { kind: s3, endpoint: https://s3.example.org/logs, accessKeyId: env:ID, secretAccessKey: file:s3.secret }
 keys: { passphrase: credential:passphrase }
 limits: { bodyBytes: 65536, drain: 1m, request: 500ms }
 logging: { level: warn, format: json }
 log: { admission: known, knownKeys: [ci.pub] }
 tsa: { clockSources: [ntp.example.org] }
+ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https://id.example.org', client-id: sigstore, type: email } } } }
 `
-    expect(read(text)).toEqual({
+    const { ca, ...others } = read(text)
+    expect([...ca.issuers.exact.keys()]).toEqual(['https://id.example.org'])
+    expect(others).toEqual({
       data: '/var/lib/countersign',
       listen: { host: '::1', port: 8443 },
       publicUrl: 'https://sign.example.org',
@@ -44,12 +47,18 @@ tsa: { clockSources: [ntp.example.org] }
       roles: ['log', 'tsa'],
       tls: { certificate: '/etc/countersign/tls.pem', key: '/run/tls.key', lookEveryMs: 60_000 },
       trustedProxies: ['127.0.0.1'],
-      database: { kind: 'postgres', url: { kind: 'env', name: 'DATABASE_URL' }, connections: 20 },
+      database: {
+        kind: 'postgres',
+        url: { kind: 'env', name: 'DATABASE_URL' },
+        password: undefined,
+        ca: undefined,
+        plaintext_UNSAFE: undefined,
+        connections: 20,
+      },
       blobs: {
         kind: 's3',
-        endpoint: 'https://s3.example.org',
+        endpoint: 'https://s3.example.org/logs',
         region: 'auto',
-        bucket: 'logs',
         prefix: '',
         accessKeyId: { kind: 'env', name: 'ID' },
         secretAccessKey: { kind: 'file', name: '/etc/countersign/s3.secret' },
@@ -78,6 +87,7 @@ tsa: { clockSources: [ntp.example.org] }
     ['another kind of database', 'database: { kind: mysql }\n', 'server.yaml:1:13: $.database.kind: not one of the values'],
     ['a database without a kind', 'database: {}\n', 'server.yaml:1:1: $.database.kind: expected a string'],
     ['a field of another kind', 'database: { kind: sqlite, url: env:X }\n', 'server.yaml:1:27: $.database: unknown field "url"'],
+    ['an issuer that lacks its audience', 'ca:\n  issuers:\n    oidc-issuers:\n      https://x.example: { type: email }\n', '$.ca.issuers'],
     ['a key twice', 'data: /a\ndata: /b\n', 'server.yaml:2:1: Map keys must be unique'],
     ['an alias', 'data: &a /a\npublicUrl: *a\n', 'server.yaml:1:'],
     ['two documents', 'data: /a\n---\ndata: /b\n', 'server.yaml:2:1:'],

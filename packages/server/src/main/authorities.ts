@@ -1,0 +1,104 @@
+/** The certificate and the timestamp authority of a process: their first keys and certificates, and their services. */
+import { randomBytes } from 'node:crypto'
+import { serverPrimitives } from '../base/crypto/primitives.ts'
+import type { Service } from '../base/http/service.ts'
+import type { RoleKey } from '../base/keys/role-key.ts'
+import { readChain } from '../ca/authority/chain.ts'
+import { type AuthorityWorkshop, createIntermediate, createRoot } from '../ca/authority/create.ts'
+import { type Authorities, openAuthorities } from '../ca/authority/issuing.ts'
+import { authorityTable } from '../ca/authority/tables.ts'
+import { fulcioService } from '../ca/fulcio/routes.ts'
+import type { Issuer, IssuerConfiguration } from '../ca/issuers/model.ts'
+import type { CertificateLog } from '../ca/ports.ts'
+import { documentFetcher } from '../ca/tokens/documents.ts'
+import { issuerKeys } from '../ca/tokens/issuer-keys.ts'
+import { tokenVerifier } from '../ca/tokens/verify-token.ts'
+import { createTimestampAuthority } from '../tsa/authority.ts'
+import { createTimestampCertificate, createTimestampRoot } from '../tsa/certificates.ts'
+import { createClockWatch } from '../tsa/clock/clock-watch.ts'
+import { sntpSource } from '../tsa/clock/sntp.ts'
+import { timestampService } from '../tsa/service.ts'
+import type { ServiceAddresses } from './addresses.ts'
+import type { ServerPlatform } from './platform.ts'
+
+const clockPollMs = 60_000
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
+
+function workshopOf({ database, keys, clock }: ServerPlatform, { host }: ServiceAddresses): AuthorityWorkshop {
+  return { table: authorityTable(database, clock), keys, now: clock, random, organization: host }
+}
+
+/** First start: a root, and below it the intermediate that issues; gives its name and chain, DER. What is there already stays. */
+export async function createFirstAuthority(
+  platform: ServerPlatform,
+  addresses: ServiceAddresses,
+): Promise<{ readonly name: string; readonly chain: readonly Uint8Array[] }> {
+  const workshop = workshopOf(platform, addresses)
+  const known = await workshop.table.list()
+  if (!known.some(({ role }) => role === 'root')) await createRoot(workshop)
+  const made =
+    known.find(({ role }) => role === 'intermediate') ?? (await createIntermediate(workshop, await platform.keys.open('ca-root')))
+  await workshop.table.activate(made.name)
+  return { name: made.name, chain: readChain(made.chain) }
+}
+
+/** First start: the chain of the timestamp authority, DER, for a key that stamps. */
+export async function createFirstTimestampChain(
+  { keys, clock }: ServerPlatform,
+  { host }: ServiceAddresses,
+  key: RoleKey,
+): Promise<readonly Uint8Array[]> {
+  const root = await keys.create('tsa-root', 'ec-p384')
+  const names = (commonName: string): Parameters<typeof createTimestampRoot>[1] => ({ organization: host, commonName, nowMs: clock() })
+  const certificate = await createTimestampRoot(root, names(`${host} Timestamp Root`))
+  return [await createTimestampCertificate(key, names(`${host} Timestamps`), { certificate, key: root }), certificate]
+}
+
+/** The authorities on record. */
+export function authoritiesOf({ database, keys, clock }: ServerPlatform): Authorities {
+  return openAuthorities({ table: authorityTable(database, clock), keys, now: clock })
+}
+
+/** `/fulcio`. */
+export function composeFulcio(
+  platform: ServerPlatform,
+  addresses: ServiceAddresses,
+  authorities: Authorities,
+  log: CertificateLog,
+): Service {
+  const { clock, audit, configuration } = platform
+  const issuers = withOwnIssuer(configuration.ca.issuers, addresses.oidc)
+  const { fetch, close } = documentFetcher()
+  const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch, now: clock }), primitives: serverPrimitives, now: clock })
+  return { ...fulcioService({ authorities, log, now: clock, random, issuers, verifyToken, audit }), close }
+}
+
+/** Our own identity provider vouches for addresses that it has verified. */
+function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string): IssuerConfiguration {
+  const own: Issuer = {
+    url,
+    audience: 'sigstore',
+    kind: { type: 'email', issuerClaim: undefined, skipEmailVerification: false },
+    challengeClaim: undefined,
+    caCertificates: undefined,
+    staticKeys: undefined,
+    from: 'configuration',
+  }
+  return { exact: new Map([[url, own], ...exact]), meta }
+}
+
+/** `/tsa`. */
+export function composeTimestamps({ configuration, clock }: ServerPlatform, key: RoleKey, chain: readonly Uint8Array[]): Service {
+  const monotonic = (): number => performance.now()
+  const sources = configuration.tsa.clockSources.map((text) => {
+    const [, host = text, port] = /^(.*?)(?::([0-9]{1,5}))?$/.exec(text) ?? []
+    return sntpSource({ host, wall: clock, monotonic, ...(port === undefined ? {} : { port: Number(port) }) })
+  })
+  const watch = createClockWatch({ wall: clock, monotonic, sources })
+  void watch.poll()
+  const timer = setInterval(() => void watch.poll(), clockPollMs)
+  timer.unref()
+  const authority = createTimestampAuthority({ key, chain, clock: watch.check })
+  return { ...timestampService({ authority, clock: watch.check }), close: async () => clearInterval(timer) }
+}
