@@ -270,12 +270,10 @@ describe('the log', () => {
     const proof = (await ask(`/api/v1/log/proof?firstSize=${before.treeSize}&lastSize=${after.treeSize}&treeID=${after.treeID}`)).json as {
       readonly hashes: string[]
     }
-    const claim = {
-      first: { size: before.treeSize, rootHash: new Uint8Array(Buffer.from(before.rootHash, 'hex')) },
-      second: { size: after.treeSize, rootHash: new Uint8Array(Buffer.from(after.rootHash, 'hex')) },
-      hashes: proof.hashes.map((hash) => new Uint8Array(Buffer.from(hash, 'hex'))),
-    }
-    expect(await verifyConsistency(nodePrimitives, claim as never)).toBe(true)
+    const bytes = (hash: string): Uint8Array => new Uint8Array(Buffer.from(hash, 'hex'))
+    const hashes = proof.hashes.map(bytes)
+    const trees = { oldSize: before.treeSize, oldRoot: bytes(before.rootHash), newSize: after.treeSize, newRoot: bytes(after.rootHash) }
+    expect(await verifyConsistency(nodePrimitives, { ...trees, hashes })).toBe(true)
     expect((await ask('/api/v1/log/publicKey')).json).toBe(encodePublicKeyPem(shard.key.publicKey))
     expect((await ask('/api/v1/log/publicKey?treeID=1')).status).toBe(400)
     expect((await ask('/api/v1/log/proof?firstSize=9&lastSize=2')).status).toBe(400)
