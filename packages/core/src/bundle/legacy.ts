@@ -20,6 +20,8 @@ import {
   optional,
   refuse,
   text,
+  placed,
+  rootPlace,
   type Place,
 } from '../json/shape.ts'
 import { decodePem } from '../pem.ts'
@@ -79,11 +81,10 @@ export type LegacyLayerContent = {
  * Reads a layer of a `.sig` or `.att` manifest, or of its OCI 1.1 variant. Nothing is verified. Throws `bundle_malformed`, `dsse_malformed`.
  */
 export function readLegacyLayer(layer: LegacyLayerContent): SignedEntity {
-  const at = (name: string): Place => ({
-    value: Object.hasOwn(layer.annotations, name) ? layer.annotations[name] : undefined,
-    path: `annotations[${JSON.stringify(name)}]`,
-    code,
-  })
+  const at = (name: string): Place => {
+    const value = Object.hasOwn(layer.annotations, name) ? layer.annotations[name] : undefined
+    return rootPlace(value, code, `annotations[${JSON.stringify(name)}]`)
+  }
   const timestamp = jsonAnnotation(at(legacyAnnotation.timestamp))
   const rekorBundle = jsonAnnotation(at(legacyAnnotation.rekorBundle))
   const content: SignedContent =
@@ -127,7 +128,7 @@ function readRekorBundle(at: Place): TransparencyLogEntry {
   const payload = openMembers(field('Payload'))
   const canonicalizedBody = base64Bytes(payload('body'))
   const { value } = parseJsonAs(code, `${at.path}.Payload.body`, canonicalizedBody, { maxBytes })
-  const body = openMembers({ ...documentPlace(value, code), path: `${at.path}.Payload.body` })
+  const body = openMembers(placed(payload('body'), value))
   return {
     logIndex: count(payload('logIndex')),
     logId: reading(payload('logID'), () => hexToBytes(nonEmptyText(payload('logID')))),
@@ -147,7 +148,7 @@ function readTimestamp(at: Place): Uint8Array {
 function jsonAnnotation(at: Place): Place | undefined {
   const document = optional(at, text)
   if (document === undefined || document === '') return undefined
-  return { ...at, value: parseJsonAs(code, at.path, document, { maxBytes }).value }
+  return placed(at, parseJsonAs(code, at.path, document, { maxBytes }).value)
 }
 
 /** No signature begins and ends like this but by an accident of 2^-24; cosign's envelopes do. */

@@ -3,7 +3,6 @@ import { bytesToBase64 } from '../base64.ts'
 import { parseJsonAs } from '../json/parse.ts'
 import {
   base64Bytes,
-  documentPlace,
   int64,
   isAbsent,
   members,
@@ -11,6 +10,7 @@ import {
   openMembers,
   optional,
   optionalItems,
+  placed,
   refuse,
   type Place,
 } from '../json/shape.ts'
@@ -91,7 +91,7 @@ function requireProof(at: Place, entry: TransparencyLogEntry, version: Bundle['v
 /** Hostile: a kind beside the body that differs from the one inside would be verified by the wrong rules. */
 function requireSameKind(at: Place, entry: TransparencyLogEntry): void {
   const { value } = parseJsonAs(at.code, `${at.path}: the log entry's body`, entry.canonicalizedBody, { maxBytes: maxBodyBytes })
-  const body = openMembers({ ...documentPlace(value, at.code), path: at.path })
+  const body = openMembers(placed(at, value))
   const found = `${nonEmptyText(body('kind'))} ${nonEmptyText(body('apiVersion'))}`
   const expected = `${entry.kind} ${entry.version}`
   if (found !== expected) refuse(at, 'the body is of another kind than the entry says', { expected, found })

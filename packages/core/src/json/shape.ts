@@ -10,15 +10,49 @@ import { base64ToBytes } from '../base64.ts'
 import { CountersignError, type FailureCode, type FailureParts } from '../failure.ts'
 import type { JsonObject, JsonValue } from './parse.ts'
 
-/** A value (or its absence), where it stands, and the code with which its readers fail. */
-export type Place = { readonly value: JsonValue | undefined; readonly path: string; readonly code: FailureCode }
+/** A value (or its absence), where it stands, and the code with which its readers fail. {@link placed} makes one of another value. */
+export class Place {
+  readonly value: JsonValue | undefined
+  readonly code: FailureCode
+  private readonly within: Place | undefined
+  private readonly name: string | number | undefined
+
+  /** Of a member or an item of the place `within`, or without a name that place itself; in no other place, the name is the whole path. */
+  constructor(value: JsonValue | undefined, code: FailureCode, within: Place | undefined, name: string | number | undefined) {
+    this.value = value
+    this.code = code
+    this.within = within
+    this.name = name
+  }
+
+  /** Where it stands, as in `$.subject[2].digest`; put together when it is asked for, which in what is well formed is seldom. */
+  get path(): string {
+    const { within, name } = this
+    if (within === undefined) return String(name)
+    if (name === undefined) return within.path
+    if (typeof name === 'number') return `${within.path}[${name}]`
+    return plainName.test(name) ? `${within.path}.${name}` : `${within.path}[${JSON.stringify(name.slice(0, 80))}]`
+  }
+}
+
+const plainName = /^[A-Za-z_][A-Za-z0-9_]{0,79}$/
 
 /** Gives the place of one member, present or not. */
 export type Members = (name: string) => Place
 
 /** The whole document as a place. */
 export function documentPlace(value: JsonValue, code: FailureCode): Place {
-  return { value, path: '$', code }
+  return rootPlace(value, code, '$')
+}
+
+/** A place that is in no other, with a path of its own. */
+export function rootPlace(value: JsonValue | undefined, code: FailureCode, path: string): Place {
+  return new Place(value, code, undefined, path)
+}
+
+/** Another value at the same place: what a text stands for, such as the document in it. */
+export function placed(at: Place, value: JsonValue | undefined): Place {
+  return new Place(value, at.code, at, undefined)
 }
 
 /** Fails with the code of the place and a text that begins with its path. */
@@ -78,7 +112,7 @@ export function items(at: Place, max: number): readonly Place[] {
   const { value } = at
   if (!Array.isArray(value)) return refuse(at, `expected an array, found ${kindOf(value)}`)
   if (value.length > max) refuse(at, `${value.length} items`, { expected: `at most ${max}` })
-  return (value as readonly JsonValue[]).map((item, index) => ({ value: item, path: `${at.path}[${index}]`, code: at.code }))
+  return (value as readonly JsonValue[]).map((item, index) => new Place(item, at.code, at, index))
 }
 
 /** Refuses two items of one name. `what` they are, in the plural. */
@@ -150,11 +184,7 @@ export function oneOf<const Name extends string>(at: Place, names: readonly Name
 }
 
 function memberOf(at: Place, object: JsonObject): Members {
-  return (name) => ({
-    value: Object.hasOwn(object, name) ? object[name] : undefined,
-    path: /^[A-Za-z_][A-Za-z0-9_]{0,79}$/.test(name) ? `${at.path}.${name}` : `${at.path}[${JSON.stringify(name.slice(0, 80))}]`,
-    code: at.code,
-  })
+  return (name) => new Place(Object.hasOwn(object, name) ? object[name] : undefined, at.code, at, name)
 }
 
 function kindOf(value: JsonValue | undefined): string {

@@ -23,6 +23,7 @@ import {
   text,
   textMap,
   type Members,
+  placed,
   type Place,
 } from '../json/shape.ts'
 import { parseReference, type ImageReference } from '../oci/reference.ts'
@@ -165,7 +166,7 @@ function readLists(at: Place): ReadonlyMap<string, CaseList> {
   if (isAbsent(at)) return new Map()
   return new Map(
     entries(at, maxLists).map(([name, place]) => {
-      readName({ ...place, value: name })
+      readName(placed(place, name))
       return [name, readList(place)] as const
     }),
   )

@@ -1,6 +1,6 @@
 /** Kyverno's `ClusterPolicy` and `Policy`, rules with `verifyImages` (kyverno.io/v1), to a policy. */
 import type { JsonObject, JsonValue } from '../json/parse.ts'
-import { isAbsent, items, openMembers, optionalItems, text, type Members, type Place } from '../json/shape.ts'
+import { isAbsent, items, openMembers, optionalItems, placed, text, type Members, type Place } from '../json/shape.ts'
 import type { Decision } from '../policy/model.ts'
 import { kyvernoCondition } from './cel.ts'
 import { addRule, type Draft, type DraftRule, setUnmatched } from './draft.ts'
@@ -39,7 +39,7 @@ function fromOtherRule(field: Members, at: Place, draft: Draft, log: LossLog): v
   const image =
     Array.isArray(containers) && containers.length === 1 ? readPath((containers as readonly JsonValue[])[0], ['image']) : undefined
   if (typeof image === 'string') {
-    setUnmatched(draft, isAudit({ ...at, value: readPath(field('validate').value, ['failureAction']) }) ? 'warn' : 'deny')
+    setUnmatched(draft, isAudit(placed(at, readPath(field('validate').value, ['failureAction']))) ? 'warn' : 'deny')
     draft.restrictions.push({
       refusedOf: (globs) => refusedByPattern(image, globs),
       lost: ([glob = '']) =>

@@ -1,6 +1,6 @@
 /** Who must have signed, as Kyverno says it: sets of attestors, each with a count, inside each other. */
 import type { JsonObject, JsonValue } from '../json/parse.ts'
-import { count, isAbsent, openMembers, optionalItems, text, textMap, type Members, type Place } from '../json/shape.ts'
+import { count, isAbsent, openMembers, optionalItems, placed, text, textMap, type Members, type Place } from '../json/shape.ts'
 import { addIdentity, type Draft, partyOf } from './draft.ts'
 import { anybodyUnder, certifiedKey, keyIdentity, namedKey, pemKeys } from './keys.ts'
 import { additionalExtensions, keylessIdentity } from './keyless.ts'
@@ -97,7 +97,7 @@ function keysOf(field: Members, at: Place, log: LossLog): readonly JsonObject[] 
     const secret = openMembers(field('secret'))
     return [namedKey(`${text(secret('namespace'))}-${text(secret('name'))}`, field('secret').path, log)]
   }
-  const keys = text(isAbsent(field('publicKeys')) ? { ...at, value: '' } : field('publicKeys'))
+  const keys = text(isAbsent(field('publicKeys')) ? placed(at, '') : field('publicKeys'))
   if (/^(?:k8s|[a-z]+kms|hashivault|https?):\/\//.test(keys.trim()) || keys.includes('{{')) return [namedKey(keys.trim(), at.path, log)]
   return pemKeys(keys, field('publicKeys').path).map(keyIdentity)
 }

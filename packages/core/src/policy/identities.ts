@@ -11,6 +11,8 @@ import {
   refuse,
   refuseTwice,
   text,
+  placed,
+  rootPlace,
   type Place,
 } from '../json/shape.ts'
 import { extensionArcs } from './extensions.ts'
@@ -29,7 +31,7 @@ const maxPem = 16_384
 export function readIdentities(at: Place): ReadonlyMap<string, PolicyIdentity> {
   const identities = new Map<string, PolicyIdentity>()
   for (const [name, place] of entries(at, maxIdentities)) {
-    readName({ ...place, value: name })
+    readName(placed(place, name))
     identities.set(name, readIdentity(name, place))
   }
   return identities
@@ -100,7 +102,7 @@ export function readRevocations(at: Place): readonly RevocationSource[] {
     const keys = readKeys(field('keys'))
     // Nothing proves when a list was signed: a window would be compared with a time that its signer chose.
     const windowed = keys.find(({ validFor }) => validFor !== undefined)
-    if (windowed !== undefined) refuse({ ...field('keys'), path: windowed.path }, 'a key of a revocation list has no window')
+    if (windowed !== undefined) refuse(rootPlace(undefined, at.code, windowed.path), 'a key of a revocation list has no window')
     const threshold = optional(field('threshold'), readPositive) ?? 1
     if (threshold > keys.length) refuse(field('threshold'), `${threshold} of ${keys.length} keys can never sign`)
     const minVersion = optional(field('minVersion'), readPositive) ?? 1

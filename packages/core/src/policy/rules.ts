@@ -11,6 +11,7 @@ import {
   refuseTwice,
   text,
   textMap,
+  placed,
   type Place,
 } from '../json/shape.ts'
 import { predicateTypeOf } from '../predicate/types.ts'
@@ -49,7 +50,7 @@ export function readGroups(at: Place, identities: ReadonlyMap<string, PolicyIden
   if (isAbsent(at)) return new Map()
   const groups = new Map<string, Place>()
   for (const [name, place] of entries(at, maxGroups)) {
-    readName({ ...place, value: name })
+    readName(placed(place, name))
     if (identities.has(name)) refuse(place, `${name} is an identity too`)
     groups.set(name, place)
   }

@@ -12,6 +12,7 @@ import {
   openMembers,
   readObject,
   refuse,
+  rootPlace,
   text,
   type Place,
 } from '../json/shape.ts'
@@ -122,5 +123,5 @@ export function readTufTargets(metadata: TufMetadata): ReadonlyMap<string, TufTa
 
 function rolePlace(metadata: TufMetadata, role: TufRole): Place {
   if (metadata.role !== role) throw new CountersignError(code, `metadata of the role ${metadata.role} in place of ${role}`)
-  return { value: metadata.content, path: '$.signed', code }
+  return rootPlace(metadata.content, code, '$.signed')
 }

@@ -3,7 +3,7 @@
  * for it: the predicate of its signature statement is empty, and `optional` of its legacy payload is free. Both are signed.
  */
 import { CountersignError, type FailureCode } from '../failure.ts'
-import { documentPlace, nonEmptyText, optional, type Place, refuse } from '../json/shape.ts'
+import { nonEmptyText, optional, type Place, refuse, rootPlace } from '../json/shape.ts'
 import { isSignatureStatement, predicateValue } from '../statement/statement.ts'
 import { formatTime, parseTime } from '../trust/time-range.ts'
 import type { ReadContent } from './content.ts'
@@ -54,11 +54,7 @@ function readerOf(content: ReadContent): ((name: string) => Place) | undefined {
 function membersOf(value: Place['value'], code: FailureCode, path: string): (name: string) => Place {
   return (name) => {
     const object = typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as { readonly [name: string]: never }) : {}
-    return {
-      ...documentPlace(null, code),
-      value: Object.hasOwn(object, name) ? object[name] : undefined,
-      path: `${path}[${JSON.stringify(name)}]`,
-    }
+    return rootPlace(Object.hasOwn(object, name) ? object[name] : undefined, code, `${path}[${JSON.stringify(name)}]`)
   }
 }
 

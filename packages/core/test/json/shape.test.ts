@@ -13,6 +13,12 @@ describe('the readers of fields', () => {
     expect(failure?.message).toMatch(/^\$\["a b"\]\[0\]\.c: expected an integer/)
   })
 
+  it('name the same place for another value in it, and a place of its own as it is called', () => {
+    const inner = shape.placed(shape.openMembers(at('{"text":"{}"}'))('text'), parseJson('{"a":[1]}'))
+    expect([inner.path, shape.openMembers(inner)('a').path, inner.code]).toEqual(['$.text', '$.text.a', 'bundle_malformed'])
+    expect(shape.rootPlace(1, 'bundle_malformed', 'annotations["a"]').path).toBe('annotations["a"]')
+  })
+
   it('refuse unknown fields where a document may have only known ones', () => {
     expect(refusal(() => shape.members(at('{"a":1,"b":2}'), ['a', 'b', 'c']))).toBeUndefined()
     expect(failureOf(() => shape.members(at('{"a":1,"media_type":2}'), ['a']))?.message).toBe('$: unknown field "media_type"')
