@@ -9,6 +9,12 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text)
 }
 
+/** Writes a text that is ASCII to the beginning of `bytes`; false when a character is not, or `bytes` is too short, and then anything may be written. */
+export function writeAscii(bytes: Uint8Array, text: string): boolean {
+  const { read, written } = encoder.encodeInto(text, bytes)
+  return read === text.length && written === text.length
+}
+
 /** UTF-8 as text; a byte order mark stays a character. Throws `utf8_malformed` on any invalid sequence. */
 export function fromUtf8(bytes: Uint8Array): string {
   try {
@@ -20,9 +26,17 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 /** Lower-case hex. */
 export function bytesToHex(bytes: Uint8Array): string {
-  let hex = ''
-  for (const byte of bytes) hex += (byte < 16 ? '0' : '') + byte.toString(16)
-  return hex
+  const digits = new Uint8Array(2 * bytes.length)
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number
+    digits[2 * i] = hexDigit(byte >> 4)
+    digits[2 * i + 1] = hexDigit(byte & 15)
+  }
+  return strictDecoder.decode(digits)
+}
+
+function hexDigit(value: number): number {
+  return value + (value < 10 ? 0x30 : 0x57)
 }
 
 /** Bytes of lower-case hex. Throws `hex_malformed` on odd length, upper case or other characters. */

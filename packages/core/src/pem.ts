@@ -24,7 +24,7 @@ export function decodePem(text: string, label?: string): readonly PemBlock[] {
   if (text.length > maxCharacters) throw malformed(`${text.length} characters`, `at most ${maxCharacters}`)
   const blocks: PemBlock[] = []
   let open: { label: string; lines: string[] } | undefined
-  for (const line of text.split(/\r\n|\n|\r/)) {
+  for (const line of text.split(text.includes('\r') ? /\r\n|\n|\r/ : '\n')) {
     const found = line.startsWith('-----') ? readBoundary(line) : undefined
     if (found === undefined) {
       open?.lines.push(line)

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { base64ToBytes, base64UrlToBytes, bytesToBase64 } from '@countersign/core/base64'
+import { base64ToBytes, base64UrlToBytes, bytesToBase64, textToBase64 } from '@countersign/core/base64'
 import { bytesToHex, collectBytes, compareBytes, concatBytes, equalBytes, fromUtf8, hexToBytes, utf8 } from '@countersign/core/bytes'
 import { digestBytes, digestFromBytes, parseDigest, type Digest } from '@countersign/core/digest'
 import { refusal } from '../refusal.ts'
@@ -48,6 +48,42 @@ describe('base64', () => {
       expect(refusal(() => base64ToBytes(text))).toBe('base64_malformed')
     },
   )
+
+  // Longer than what is decoded at once; one begins like text, the other does not.
+  const lengths = [191, 192, 193, 12_287, 12_288, 12_289, 40_000, 40_001, 40_002]
+  it.each(lengths)('reads back %d bytes, of ASCII, of any kind, and of ASCII with another byte in it', (length) => {
+    const ascii = new Uint8Array(length).map((_, at) => at % 0x80)
+    const any = ascii.map((byte) => (byte * 7 + 200) & 0xff)
+    for (const value of [ascii, any, ascii.with(length - 1, 0x80), ascii.with(length >> 1, 0xff)]) {
+      expect(equalBytes(base64ToBytes(Buffer.from(value).toString('base64')), value)).toBe(true)
+    }
+  })
+
+  it.each([300, 40_000])('attack: a text of %d characters has no second spelling either, whatever the platform would forgive', (length) => {
+    const right = Buffer.alloc((length / 4) * 3 - 2, 'text').toString('base64')
+    expect(right).toMatch(/[AQgw]==$/)
+    const put = (at: number, characters: string): string => right.slice(0, at) + characters + right.slice(at + characters.length)
+    const wrong = [
+      right.slice(0, -2),
+      `${right.slice(0, -3)}h==`,
+      `${right.slice(0, -3)}==g`,
+      ...[4, length >> 1, length - 8, 16_384, 16_382].flatMap((at) =>
+        at > length ? [] : [' ', '    ', '\n', '\t\r\n\f', '=', '==', '-', '_', '\u00e9', '\u2014', '\0'].map((found) => put(at, found)),
+      ),
+      `${right.slice(0, 100)}    ${right.slice(100)}`,
+      `    ${right}`,
+      `${right}    `,
+    ]
+    for (const text of wrong) expect(refusal(() => base64ToBytes(text))).toBe('base64_malformed')
+  })
+
+  it('of a text is that of its bytes', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary-ascii' })), (text) => {
+        expect(textToBase64(utf8(text))).toBe(Buffer.from(text).toString('base64'))
+      }),
+    )
+  })
 
   it('refuses both alphabets in one text', () => {
     expect(refusal(() => base64UrlToBytes('+_=='))).toBe('base64_malformed')

@@ -15,8 +15,12 @@ const keyObjects = new WeakMap<PublicKey, KeyObject | null>()
 /** Primitives over OpenSSL: an answer at once for messages and hashes, a promise only for ECDSA, Ed25519ph and RSA over a digest. */
 export const nodePrimitives: Primitives = { hash: hashBytes, hasher: newHasher, verify: verifyMessage, verifyDigest }
 
+/** As a text of one character for each byte: a Buffer for the answer would take longer than the hash of a node of a tree. */
 function hashBytes(algorithm: HashAlgorithm, data: Uint8Array): Uint8Array {
-  return plain(hash(algorithm, data, 'buffer'))
+  const characters = hash(algorithm, data, 'binary')
+  const bytes = new Uint8Array(characters.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = characters.charCodeAt(i)
+  return bytes
 }
 
 function newHasher(algorithm: HashAlgorithm): Hasher {
