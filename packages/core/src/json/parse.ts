@@ -163,12 +163,23 @@ function readNumber(cursor: Cursor): number {
   return value
 }
 
+/** Characters of a string that are looked at one by one, before the expression reads on: it takes a third of the time for each, but as much as thirty to begin. */
+const shortString = 30
+const plainCharacters = /[ !#-[\]-\uffff]*/y
+
 function readString(cursor: Cursor): string {
   const { text } = cursor
   const start = cursor.position
   let escaped = false
   let position = start + 1
+  let long = position + shortString
   for (;;) {
+    if (position > long) {
+      plainCharacters.lastIndex = position
+      plainCharacters.test(text)
+      position = plainCharacters.lastIndex
+      long = position + shortString
+    }
     const code = text.charCodeAt(position)
     if (code === 0x22) break
     // RFC 8259 §7: control characters must be escaped. NaN, which is not greater either: the document ended inside the string.

@@ -1,8 +1,18 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromUtf8, utf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
 import { parseJson, parseJsonAs, parseJsonDocument } from '@countersign/core/json/parse'
 import { failureOf, refusal } from '../refusal.ts'
+
+/** What a parser gives, or that it refuses. */
+function outcome(parse: () => unknown): unknown {
+  try {
+    return { value: parse() }
+  } catch (cause) {
+    return cause instanceof CountersignError ? cause.code : 'json_malformed'
+  }
+}
 
 describe('parseJson', () => {
   it('reads what JSON.parse reads', () => {
@@ -142,6 +152,18 @@ describe('parseJson', () => {
       expect(performance.now() - start).toBeLessThan(5_000)
     }
   })
+
+  it.each([0, 29, 30, 31, 32, 61, 62, 150])(
+    'ends, unescapes and refuses at character %d of a string as the native parser does',
+    (length) => {
+      const head = 'é'.repeat(length)
+      for (const found of ['\\n', '\\"', '\\\\', '\\u0041', '\\x', '\n', '\u0000', '\u001f', '\u007f', '\u2028', '', '\\']) {
+        const text = `["${head}${found}${'b'.repeat(40)}","${found}"]`
+        expect(outcome(() => parseJson(text))).toEqual(outcome(() => JSON.parse(text)))
+      }
+      expect(refusal(() => parseJson(`["${head}`))).toBe('json_malformed')
+    },
+  )
 
   it('refuses mutants with its own codes and nothing else', () => {
     fc.assert(
