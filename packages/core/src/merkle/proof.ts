@@ -5,7 +5,7 @@
  */
 import { concatBytes, equalBytes } from '../bytes.ts'
 import { CountersignError } from '../failure.ts'
-import type { Primitives } from '../primitives.ts'
+import type { Awaitable, Primitives } from '../primitives.ts'
 
 /** Bytes of a hash in the tree. */
 export const hashBytes = 32
@@ -21,13 +21,18 @@ export async function leafHash(primitives: Hashing, entry: Uint8Array): Promise<
   return primitives.hash('sha256', concatBytes(leafPrefix, entry))
 }
 
-/** The hash of a node (RFC 9162 §2.1.1): SHA-256 of a one byte and both children. */
-export async function nodeHash(primitives: Hashing, left: Uint8Array, right: Uint8Array): Promise<Uint8Array> {
-  const node = new Uint8Array(1 + left.length + right.length)
+/** The hash of a node (RFC 9162 §2.1.1): SHA-256 of a one byte and both children, 32 bytes each. */
+type NodeHash = (left: Uint8Array, right: Uint8Array) => Awaitable<Uint8Array>
+
+/** Hashes nodes one after another, each written over the one before: to make an array of a node costs as much as to hash it. */
+function hashNodes(primitives: Hashing): NodeHash {
+  const node = new Uint8Array(1 + 2 * hashBytes)
   node[0] = nodePrefix
-  node.set(left, 1)
-  node.set(right, 1 + left.length)
-  return primitives.hash('sha256', node)
+  return (left, right) => {
+    node.set(left, 1)
+    node.set(right, 1 + hashBytes)
+    return primitives.hash('sha256', node)
+  }
 }
 
 /** A claim that a leaf is in a tree. */
@@ -53,14 +58,14 @@ export async function rootFromInclusionProof(primitives: Hashing, claim: Inclusi
   let position = claim.index
   let last = claim.treeSize - 1
   let hash = claim.leaf
+  const nodeHash = hashNodes(primitives)
   for (const sibling of claim.hashes) {
     if (last === 0) throw malformed('more hashes than the tree is high')
-    if (position % 2 === 1 || position === last) {
-      hash = await nodeHash(primitives, sibling, hash)
-      while (position % 2 === 0 && position !== 0) [position, last] = [half(position), half(last)]
-    } else {
-      hash = await nodeHash(primitives, hash, sibling)
-    }
+    const isRight = position % 2 === 1 || position === last
+    const node = isRight ? nodeHash(sibling, hash) : nodeHash(hash, sibling)
+    // Each `await` would cost as much as the hash itself.
+    hash = node instanceof Promise ? await node : node
+    if (isRight) while (position % 2 === 0 && position !== 0) [position, last] = [half(position), half(last)]
     ;[position, last] = [half(position), half(last)]
   }
   if (last !== 0) throw malformed('fewer hashes than the tree is high')
@@ -105,14 +110,15 @@ async function walkConsistency(primitives: Hashing, claim: ConsistencyClaim): Pr
   while (position % 2 === 1) [position, last] = [half(position), half(last)]
   let oldHash = first as Uint8Array
   let newHash = oldHash
+  const nodeHash = hashNodes(primitives)
   for (const sibling of rest) {
     if (last === 0) throw malformed('more hashes than the tree is high')
     if (position % 2 === 1 || position === last) {
-      oldHash = await nodeHash(primitives, sibling, oldHash)
-      newHash = await nodeHash(primitives, sibling, newHash)
+      oldHash = await nodeHash(sibling, oldHash)
+      newHash = await nodeHash(sibling, newHash)
       while (position % 2 === 0 && position !== 0) [position, last] = [half(position), half(last)]
     } else {
-      newHash = await nodeHash(primitives, newHash, sibling)
+      newHash = await nodeHash(newHash, sibling)
     }
     ;[position, last] = [half(position), half(last)]
   }
