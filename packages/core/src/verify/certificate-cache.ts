@@ -9,8 +9,9 @@ import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import { parsePublicKey, type PublicKey } from '../keys/public-key.ts'
 import type { Awaitable, Primitives } from '../primitives.ts'
 import { parseCertificate, type Certificate } from '../x509/certificate.ts'
-import type { CertificateReader } from '../x509/chain.ts'
-import { precertificateTbs } from '../x509/sct.ts'
+import type { CertificateParts, CertificateReader } from '../x509/chain.ts'
+import { fulcioIdentity } from '../x509/fulcio.ts'
+import { embeddedScts, precertificateTbs } from '../x509/sct.ts'
 import { createExactMemory } from './exact-memory.ts'
 
 /** What a verification may take from memory. */
@@ -41,15 +42,9 @@ export function createCertificateCache({ maxEntries = 4_096, maxMessageBytes = 1
   const perPrimitives = new WeakMap<Primitives, Recall>()
   const certificates = createExactMemory<Certificate>(maxEntries, maxMessageBytes)
   const keys = createExactMemory<PublicKey>(maxEntries, maxMessageBytes)
-  // By the certificate itself: those that the reader gives are read from bytes of their own.
-  const precertificates = new WeakMap<Certificate, Uint8Array>()
   const reader: CertificateReader = {
     certificate: (der) => certificates.recall('', [der]) ?? certificates.note('', [der], ([own]) => parseCertificate(own as Uint8Array)),
-    precertificate: (certificate) => {
-      const known = precertificates.get(certificate) ?? precertificateTbs(certificate)
-      precertificates.set(certificate, known)
-      return known
-    },
+    parts: certificateParts(),
     publicKey: (spki) => keys.recall('', [spki]) ?? keys.note('', [spki], ([own]) => parsePublicKey(own as Uint8Array)),
   }
   const right = createExactMemory<true>(maxEntries, maxMessageBytes)
@@ -77,5 +72,30 @@ export function createCertificateCache({ maxEntries = 4_096, maxMessageBytes = 1
       perPrimitives.set(primitives, known)
       return known
     },
+  }
+}
+
+/** What is in a certificate, read once. */
+function certificateParts(): CertificateParts {
+  return {
+    identity: ofEach((certificate) => {
+      const identity = fulcioIdentity(certificate)
+      // It goes out with the evidence: whoever writes to it there must not write to that of the next verification.
+      return Object.freeze({ ...identity, extensions: Object.freeze(identity.extensions) })
+    }),
+    scts: ofEach(embeddedScts),
+    precertificate: ofEach(precertificateTbs),
+  }
+}
+
+/** Reads each certificate once, by the certificate itself: those that the reader gives are read from bytes of their own. */
+function ofEach<T extends object>(read: (certificate: Certificate) => T): (certificate: Certificate) => T {
+  const known = new WeakMap<Certificate, T>()
+  return (certificate) => {
+    const found = known.get(certificate)
+    if (found !== undefined) return found
+    const made = read(certificate)
+    known.set(certificate, made)
+    return made
   }
 }

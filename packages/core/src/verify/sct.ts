@@ -34,7 +34,7 @@ export async function proveScts(
     issuerSpki: issuer.spki,
     ctLogs,
     primitives,
-    ...(reader?.precertificate === undefined ? {} : { precertificate: reader.precertificate }),
+    ...(reader?.parts === undefined ? {} : { parts: reader.parts }),
   })
   if (results.length === 0) {
     throw new CountersignError('sct_missing', 'the certificate carries no signed certificate timestamp', {

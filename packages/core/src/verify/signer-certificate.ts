@@ -59,7 +59,7 @@ export async function proveCertificate(
     issuer: identityIssuer,
     subject,
     extensions,
-  } = readingPart('certificate_unsuitable', "the signer's certificate", () => fulcioIdentity(leaf))
+  } = readingPart('certificate_unsuitable', "the signer's certificate", () => (recall?.reader.parts?.identity ?? fulcioIdentity)(leaf))
   if (signer.kind === 'any_certified_signer_UNSAFE') ledger.waived('identity', signer.reason)
   else {
     const arcs = new Map(Object.entries(extensions).map(([arc, value]) => [Number(arc), value]))

@@ -10,6 +10,8 @@ import type { Primitives } from '../primitives.ts'
 import type { AuthorityInstance } from '../trust/model.ts'
 import { signatureAlgorithmOf } from './algorithm-identifier.ts'
 import { parseCertificate, type Certificate } from './certificate.ts'
+import type { FulcioIdentity } from './fulcio.ts'
+import type { SignedCertificateTimestamp } from './sct.ts'
 import { issuerProblem, leafProblem, validityProblem, type Problem, type Purpose } from './suitability.ts'
 
 /** An authority whose last certificate is an anchor and whose others are trusted to lie between it and a leaf. */
@@ -35,8 +37,18 @@ export type CertificateReader = {
   readonly certificate: (der: Uint8Array) => Certificate
   /** Fails as {@link parsePublicKey}. */
   readonly publicKey: (spki: Uint8Array) => PublicKey
-  /** What a CT log was shown of a certificate that this reader has read. Fails as {@link precertificateTbs}. */
-  readonly precertificate?: (certificate: Certificate) => Uint8Array
+  /** What is read of a certificate that this reader has read. */
+  readonly parts?: CertificateParts
+}
+
+/** What is read out of a certificate, each time or once. */
+export type CertificateParts = {
+  /** Fails as {@link fulcioIdentity}. */
+  readonly identity: (certificate: Certificate) => FulcioIdentity
+  /** Fails as {@link embeddedScts}. */
+  readonly scts: (certificate: Certificate) => readonly SignedCertificateTimestamp[]
+  /** What a CT log was shown of it. Fails as {@link precertificateTbs}. */
+  readonly precertificate: (certificate: Certificate) => Uint8Array
 }
 
 /** Reads everything anew. */

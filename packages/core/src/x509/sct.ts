@@ -27,6 +27,12 @@ export type SignedCertificateTimestamp = {
   readonly signature: Uint8Array
 }
 
+/** How timestamps are read out of a certificate, and what they are for. */
+export type SctParts = {
+  readonly scts: (certificate: Certificate) => readonly SignedCertificateTimestamp[]
+  readonly precertificate: (certificate: Certificate) => Uint8Array
+}
+
 /** What one timestamp proved, or why it proves nothing. */
 export type SctResult =
   | { readonly ok: true; readonly logId: Uint8Array; readonly timestampMs: number; readonly baseUrl: string }
@@ -113,14 +119,14 @@ export async function verifyScts(input: {
   readonly ctLogs: readonly LogInstance[]
   readonly primitives: Primitives
   /** How `leaf` is read; for verifying many. */
-  readonly precertificate?: (certificate: Certificate) => Uint8Array
+  readonly parts?: SctParts
 }): Promise<readonly SctResult[]> {
-  const { leaf, issuerSpki, ctLogs, primitives, precertificate = precertificateTbs } = input
+  const { leaf, issuerSpki, ctLogs, primitives, parts } = input
   try {
-    const scts = embeddedScts(leaf)
+    const scts = parts === undefined ? embeddedScts(leaf) : parts.scts(leaf)
     if (scts.length === 0) return []
     const issuerKeyHash = await primitives.hash('sha256', issuerSpki)
-    const tbs = precertificate(leaf)
+    const tbs = parts === undefined ? precertificateTbs(leaf) : parts.precertificate(leaf)
     const results: SctResult[] = []
     for (const sct of scts) results.push(await verifySct(sct, sctSignedData(sct, issuerKeyHash, tbs), ctLogs, primitives))
     return results

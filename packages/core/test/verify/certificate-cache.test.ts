@@ -1,13 +1,16 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { nodePrimitives } from '../../../sdk/src/crypto/node-primitives.ts'
+import { derUtf8String } from '../../src/der/writer.ts'
 import { algorithmByName, algorithmFor } from '../../src/keys/algorithm.ts'
 import { parsePublicKey } from '../../src/keys/public-key.ts'
 import type { Primitives } from '../../src/primitives.ts'
 import { createCertificateCache } from '../../src/verify/certificate-cache.ts'
 import { createExactMemory } from '../../src/verify/exact-memory.ts'
 import { webPrimitives } from '../../src/web-primitives.ts'
-import { extensions, issue, newAuthority, newKey } from '../x509/issue.ts'
+import { parseCertificate } from '../../src/x509/certificate.ts'
+import { fulcioIdentity } from '../../src/x509/fulcio.ts'
+import { extension, extensions, issue, newAuthority, newKey } from '../x509/issue.ts'
 import { newTestKey, signWith } from './forge.ts'
 
 const key = newTestKey()
@@ -98,6 +101,19 @@ describe('a cache of certificates', () => {
     spki.fill(0)
     expect(known).toEqual(parsePublicKey(key.publicKey.spki))
     expect(reader.publicKey(key.publicKey.spki)).toBe(known)
+  })
+
+  it('reads the parts of a certificate once, and gives out none that can be written to', () => {
+    const authority = newAuthority()
+    const issuer = extension('1.3.6.1.4.1.57264.1.8', false, derUtf8String('https://issuer.example'))
+    const der = issue({ issuer: authority.issuer, key: newKey(), extensions: [extensions.email('ada@example.com'), issuer] })
+    const { certificate, parts } = createCertificateCache().over(nodePrimitives).reader
+    const read = certificate(der)
+    expect(parts?.identity(read)).toEqual(fulcioIdentity(parseCertificate(der)))
+    expect(parts?.identity(read)).toBe(parts?.identity(certificate(der)))
+    expect(Object.isFrozen(parts?.identity(read)) && Object.isFrozen(parts?.identity(read).extensions)).toBe(true)
+    expect(parts?.scts(read)).toBe(parts?.scts(certificate(der)))
+    expect(parts?.precertificate(read)).toBe(parts?.precertificate(certificate(der)))
   })
 
   it('attack: what one implementation of primitives calls right is not right for another', async () => {
