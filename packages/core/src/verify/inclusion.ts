@@ -1,6 +1,6 @@
 /** That an entry is in the log: its leaf leads, by the inclusion proof, to the root of a tree head that the log has signed. */
 import { bytesToHex, equalBytes } from '../bytes.ts'
-import type { TransparencyLogEntry } from '../bundle/model.ts'
+import type { InclusionProofClaim, TransparencyLogEntry } from '../bundle/model.ts'
 import { CountersignError } from '../failure.ts'
 import { leafHash, verifyInclusion } from '../merkle/proof.ts'
 import { shardName, verifyCheckpoint, type Checkpoint } from '../note/checkpoint.ts'
@@ -9,21 +9,22 @@ import type { LogInstance } from '../trust/model.ts'
 import type { Ledger } from './ledger.ts'
 import { isVersion2 } from './log-kind.ts'
 
+/** An entry with a proof that leads to a tree head. */
+export type ProvableEntry = TransparencyLogEntry & { readonly inclusionProof: InclusionProofClaim & { readonly checkpoint: string } }
+
+/** Whether an entry comes with all that {@link proveInclusion} takes. */
+export function isProvable(entry: TransparencyLogEntry): entry is ProvableEntry {
+  return entry.inclusionProof?.checkpoint !== undefined
+}
+
 /**
  * Proves inclusion. Refuses with `checkpoint_invalid` (the tree head is not the log's, or not the proof's), `inclusion_proof_invalid`.
- * The caller has seen that the entry has a proof with a checkpoint, and that `log` is the one that the entry names.
+ * The caller has seen that `log` is the one that the entry names.
  */
-export async function proveInclusion(
-  entry: TransparencyLogEntry,
-  envelope: string,
-  log: LogInstance,
-  primitives: Primitives,
-  ledger: Ledger,
-): Promise<void> {
+export async function proveInclusion(entry: ProvableEntry, log: LogInstance, primitives: Primitives, ledger: Ledger): Promise<void> {
   const proof = entry.inclusionProof
-  if (proof === undefined) throw new CountersignError('internal', 'an entry without inclusion proof')
   demandIndex(entry, proof.logIndex)
-  const checkpoint = await signedTreeHead(entry, envelope, log, primitives)
+  const checkpoint = await signedTreeHead(entry, log, primitives)
   if (checkpoint.size !== proof.treeSize || !equalBytes(checkpoint.rootHash, proof.rootHash)) {
     throw new CountersignError('checkpoint_invalid', 'the checkpoint is of another tree than the inclusion proof', {
       expected: `${bytesToHex(checkpoint.rootHash)}, size ${checkpoint.size}`,
@@ -56,13 +57,8 @@ function demandIndex(entry: TransparencyLogEntry, index: number): void {
 }
 
 /** The checkpoint, once it is the log's. Rekor v1 writes `host - treeID` as its origin, a v2 log its name alone: each entry needs its own. */
-async function signedTreeHead(
-  entry: TransparencyLogEntry,
-  envelope: string,
-  log: LogInstance,
-  primitives: Primitives,
-): Promise<Checkpoint> {
-  const result = await verifyCheckpoint({ envelope, log, primitives })
+async function signedTreeHead(entry: ProvableEntry, log: LogInstance, primitives: Primitives): Promise<Checkpoint> {
+  const result = await verifyCheckpoint({ envelope: entry.inclusionProof.checkpoint, log, primitives })
   if (!result.ok) {
     const { code, detail, expected, found } = result
     throw new CountersignError(code, detail, { ...(expected === undefined ? {} : { expected }), ...(found === undefined ? {} : { found }) })

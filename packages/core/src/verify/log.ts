@@ -8,7 +8,7 @@ import type { Primitives } from '../primitives.ts'
 import type { LogInstance, TrustedRoot } from '../trust/model.ts'
 import type { Recall } from './certificate-cache.ts'
 import type { LogEvidence, TrustedTime } from './evidence.ts'
-import { proveInclusion } from './inclusion.ts'
+import { isProvable, proveInclusion } from './inclusion.ts'
 import type { Ledger } from './ledger.ts'
 import { isVersion2 } from './log-kind.ts'
 import { demandBodyV1, entryTimestampHolds } from './log-v1.ts'
@@ -84,20 +84,20 @@ async function proveEntry(
     ledger.held('signed_entry_timestamp', `${log.baseUrl} promised entry ${entry.logIndex} at ${timeText(integratedTimeMs)}`)
     proof.push('signed_entry_timestamp')
   }
-  const checkpoint = entry.inclusionProof?.checkpoint
-  if (checkpoint !== undefined) {
-    await proveInclusion(entry, checkpoint, log, recall?.primitives ?? primitives, ledger)
+  // A v1 proof shows the index inside the shard; the one over all shards is proven by the promise alone.
+  let logIndex = integratedTimeMs === undefined ? undefined : entry.logIndex
+  if (isProvable(entry)) {
+    await proveInclusion(entry, log, recall?.primitives ?? primitives, ledger)
     proof.push('inclusion_proof')
+    logIndex ??= entry.inclusionProof.logIndex
   }
-  if (proof.length === 0) {
+  if (logIndex === undefined) {
     throw new CountersignError('inclusion_proof_invalid', 'the log entry comes with no proof that it is in the log', {
       expected: isVersion2(entry)
         ? 'an inclusion proof with a checkpoint'
         : 'an inclusion proof with a checkpoint, or a signed entry timestamp',
     })
   }
-  // A v1 proof shows the index inside the shard; the one over all shards is proven by the promise alone.
-  const logIndex = integratedTimeMs === undefined ? (entry.inclusionProof?.logIndex ?? entry.logIndex) : entry.logIndex
   const { baseUrl } = log
   ledger.held('log_entry', `entry ${logIndex} of log ${baseUrl} records this signature, its signer and what it signs`)
   return { baseUrl, logIndex, proof, ...(integratedTimeMs === undefined ? {} : { integratedTimeMs }) }
