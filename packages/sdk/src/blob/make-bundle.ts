@@ -5,7 +5,11 @@ import { serializeBundle } from '@countersign/core/bundle/serialize'
 import { upgradeEntity } from '@countersign/core/bundle/upgrade'
 import type { SignedEntity } from '@countersign/core/bundle/model'
 import type { Digest } from '@countersign/core/digest'
+import { CountersignError } from '@countersign/core/failure'
 import { parseJson, type JsonObject, maxDocumentBytes } from '@countersign/core/json/parse'
+import { algorithmByName } from '@countersign/core/keys/algorithm'
+import { readEcdsaSignature } from '@countersign/core/keys/ecdsa-signature'
+import type { AlgorithmName } from '@countersign/core/keys/model'
 import { keyHint, parsePublicKey, parsePublicKeyPem, type PublicKey } from '@countersign/core/keys/public-key'
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { Verification } from '@countersign/core/verify/evidence'
@@ -48,6 +52,7 @@ export type MadeBundle = { readonly bundle: Uint8Array; readonly verification?: 
 export async function makeBundle(request: MakeBundleRequest): Promise<MadeBundle> {
   const { evidence, artifact, trustedRoot } = request
   const entity = readBlobEntity(evidence, request)
+  demandSignature(entity, evidence)
   const key = request.key ?? certifiedKey(entity)
   const digest = artifact === undefined ? undefined : await hashOf(artifact, entity, key)
   const hint = await hintFor(request.key, evidence)
@@ -63,6 +68,26 @@ export async function makeBundle(request: MakeBundleRequest): Promise<MadeBundle
   const verification = await verifyBlob({ artifact: again, evidence: bundle, policy: ownPolicy(key), nowMs: request.nowMs })
   return { bundle, verification }
 }
+
+/** A file of no known form is taken for a raw signature; where nothing verifies it, any bytes would become a bundle. */
+function demandSignature({ content }: SignedEntity, evidence: Uint8Array): void {
+  if (content.kind !== 'message' || content.signature !== evidence || hasSignatureForm(evidence)) return
+  throw new CountersignError('bundle_malformed', `${evidence.length} bytes are neither a bundle nor a signature`, {
+    expected: 'a bundle, an envelope, or a signature in base64 or as it is',
+    hint: 'Name the bundle or signature file, not the artifact.',
+  })
+}
+
+/** Ed25519 has 64 bytes, RSA as many as its modulus, which is of 2048 to 4096 bits; ECDSA is DER. */
+function hasSignatureForm(bytes: Uint8Array): boolean {
+  if (bytes.length === 64 || (bytes.length >= 256 && bytes.length <= 512)) return true
+  return ecdsaNames.some((name) => {
+    const algorithm = algorithmByName(name)
+    return algorithm !== undefined && readEcdsaSignature(algorithm, bytes) !== undefined
+  })
+}
+
+const ecdsaNames: readonly AlgorithmName[] = ['PKIX_ECDSA_P256_SHA_256', 'PKIX_ECDSA_P384_SHA_384', 'PKIX_ECDSA_P521_SHA_512']
 
 /** Of the certificate in the evidence; it proves that the parts belong together, not who the signer is. */
 function certifiedKey({ material }: SignedEntity): PublicKey | undefined {

@@ -28,6 +28,11 @@ describe('a bundle made of', () => {
     },
   )
 
+  it.each([1, 63, 72, 100, 255, 513, 1024])('%d bytes at random is refused: they have the form of no signature', async (length) => {
+    const evidence = new Uint8Array(length).fill(0x9c)
+    await expect(makeBundle({ evidence, artifact, nowMs })).rejects.toMatchObject({ code: 'bundle_malformed' })
+  })
+
   it('an older bundle needs the file for its digest, keeps the hint at the key in it, and trusts that key for nothing', async () => {
     const [signer, attacker] = [testSigner(), testSigner()]
     const { signature } = await signBlob(artifact, attacker)
