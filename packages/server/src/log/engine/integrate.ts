@@ -22,6 +22,9 @@ export type StepHook = (step: `${'before' | 'after'} ${'stage' | 'tiles' | 'sign
 /** A tree about to be told to the world. */
 export type TreeHead = { readonly origin: string; readonly size: number; readonly rootHash: Uint8Array; readonly timeMs: number }
 
+/** Gives signature lines of witnesses for a published checkpoint, or none; `consistency` proves it to be a continuation of any smaller tree of the log. */
+export type Cosign = (checkpoint: PublishedCheckpoint, consistency: TreeFiles['consistency']) => Promise<string>
+
 /** What the steps work with. */
 export type Workshop = {
   readonly name: string
@@ -32,8 +35,7 @@ export type Workshop = {
   readonly clock: Clock
   /** Signs a checkpoint: the whole note. */
   readonly sign: (head: TreeHead) => Promise<string>
-  /** Signature lines of witnesses for a published checkpoint; none is an answer. */
-  readonly cosign?: (checkpoint: PublishedCheckpoint, previous: PublishedCheckpoint) => Promise<string>
+  readonly cosign?: Cosign
   readonly leafIndex: 'identity' | 'own' | 'none'
   readonly step: StepHook | undefined
 }
@@ -114,17 +116,12 @@ async function publish(
   await workshop.step?.('before publish')
   if (!(await publishCheckpoint(workshop.database, id, from, signed))) throw deposed()
   await workshop.step?.('after publish')
-  return cosigned(workshop, id, signed, from)
+  return cosigned(workshop, id, signed)
 }
 
 /** Witnesses see a checkpoint only after it is durable: one that they vouch for and we forgot could not be taken back. */
-async function cosigned(
-  workshop: Workshop,
-  id: number,
-  signed: PublishedCheckpoint,
-  previous: PublishedCheckpoint,
-): Promise<PublishedCheckpoint> {
-  const lines = (await workshop.cosign?.(signed, previous)) ?? ''
+async function cosigned(workshop: Workshop, id: number, signed: PublishedCheckpoint): Promise<PublishedCheckpoint> {
+  const lines = (await workshop.cosign?.(signed, workshop.files.consistency)) ?? ''
   if (lines === '') return signed
   const more = { ...signed, note: `${signed.note}${lines}` }
   if (!(await publishCheckpoint(workshop.database, id, signed, more))) throw deposed()

@@ -12,7 +12,7 @@ import type { Leases } from '../../base/leases/lease.ts'
 import type { LoggedEntry, NewEntry, PublishedCheckpoint, TreeLog } from '../tree-log.ts'
 import { housekeeping } from './housekeeping.ts'
 import { treeFiles, type TreeFiles } from './files.ts'
-import type { Integrated, StepHook, TreeHead, Workshop } from './integrate.ts'
+import type { Cosign, Integrated, StepHook, TreeHead, Workshop } from './integrate.ts'
 import { pendingQueue } from './pending.ts'
 import { startSequencer, type Sequencer } from './sequencer.ts'
 import { sharedQueue, type SharedQueue } from './shared-queue.ts'
@@ -29,7 +29,7 @@ export type TreeLogOptions = {
   readonly clock: Clock
   /** Signs a checkpoint: the whole note. */
   readonly sign: (head: TreeHead) => Promise<string>
-  readonly cosign?: Workshop['cosign']
+  readonly cosign?: Cosign
   /** How entries are laid out; default `tile/entries` of tlog-tiles. */
   readonly format?: EntryFormat
   /** What `indexOfLeaf` finds: leaf hashes that are the identities too, leaf hashes in an index of their own, or none. Default `identity`. */
