@@ -5,7 +5,13 @@ import type { Descriptor } from '@countersign/core/oci/model'
 import { formatPlace, type ImageReference, parseReference } from '@countersign/core/oci/reference'
 import { parseCertificate } from '@countersign/core/x509/certificate'
 import { fulcioIdentity } from '@countersign/core/x509/fulcio'
-import { migrateSignatures, type Migrated, type Migration, type MigrationPlan, planMigration } from '@countersign/sdk/doctor/migrate'
+import {
+  migrateSignatures,
+  type Migrated,
+  type SignatureMigration,
+  type MigrationPlan,
+  planMigration,
+} from '@countersign/sdk/doctor/migrate'
 import { loadPublicKey } from '@countersign/sdk/keys/key-reference'
 import { nodeKeyIo } from '@countersign/sdk/keys/node-key-io'
 import { type ImageRepositories, withImageRepositories } from '@countersign/sdk/sign/repositories'
@@ -97,7 +103,7 @@ async function knownSigners(
 }
 
 /** Whose signature it is, as far as anybody can tell without verifying it. */
-function signerOf({ entity, blob }: Migration, { byBlob }: KnownSigners): string {
+function signerOf({ entity, blob }: SignatureMigration, { byBlob }: KnownSigners): string {
   if (entity.material.kind === 'public-key') return byBlob.get(blob)?.join(' and ') ?? 'the holder of its key'
   try {
     const { subject, issuer } = fulcioIdentity(parseCertificate(entity.material.chain[0]))
@@ -108,7 +114,7 @@ function signerOf({ entity, blob }: Migration, { byBlob }: KnownSigners): string
   }
 }
 
-function isDone({ blob }: Migration, { byBlob, inBundles }: KnownSigners): boolean {
+function isDone({ blob }: SignatureMigration, { byBlob, inBundles }: KnownSigners): boolean {
   const labels = byBlob.get(blob) ?? []
   return labels.length > 0 && labels.every((label) => inBundles.has(label))
 }

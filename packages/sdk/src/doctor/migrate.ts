@@ -23,7 +23,7 @@ import { mendIndex } from './mend-index.ts'
 import { listAgain } from './repair.ts'
 
 /** One legacy signature or attestation, and what becomes of it. */
-export type Migration = {
+export type SignatureMigration = {
   /** Digest of its blob. */
   readonly blob: Digest
   readonly entity: SignedEntity
@@ -40,7 +40,7 @@ export type Migration = {
 /** What is to be done for one image. */
 export type MigrationPlan = {
   readonly subject: Descriptor
-  readonly migrations: readonly Migration[]
+  readonly migrations: readonly SignatureMigration[]
   /** Referrers that the referrers API does not list. */
   readonly unlisted: readonly Digest[]
   readonly examination: Examination
@@ -60,7 +60,7 @@ export async function planMigration(repository: RepositoryReader, subject: Descr
   const examination = await examineSignatures(repository, subject.digest, true)
   const { gathered, findings } = examination
   const bundles = entitiesOf([...gathered.referrers.values()], isBundleMediaType).map(({ entity }) => entity)
-  const migrations = new Map<string, Migration>()
+  const migrations = new Map<string, SignatureMigration>()
   for (const { entity, descriptor } of legacyLayers(gathered)) {
     const key = `${descriptor.digest} ${JSON.stringify(descriptor.annotations ?? {})}`
     migrations.set(key, migrationOf(entity, descriptor.digest, bundles))
@@ -83,7 +83,7 @@ function entitiesOf(manifests: readonly ExaminedManifest[], isWanted: (mediaType
     .filter(({ descriptor }) => isWanted(descriptor.mediaType))
 }
 
-function migrationOf(entity: SignedEntity, blob: Digest, bundles: readonly SignedEntity[]): Migration {
+function migrationOf(entity: SignedEntity, blob: Digest, bundles: readonly SignedEntity[]): SignatureMigration {
   const wrapping = bundleAround(entity)
   if (wrapping.kind === 'impossible') return { kind: 'sign_again', blob, entity, why: wrapping.why }
   const there = bundles.some((bundle) => sameEnvelope(bundle, entity))

@@ -2,8 +2,7 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely'
 
 /** No tables of its own: a room names its tables with `database.sql.withTables<ItsTables>()`. */
-// oxlint-disable-next-line typescript/no-empty-object-type
-export type NoTables = {}
+export type NoTables = Record<never, never>
 
 /**
  * An open database. Integers are JavaScript numbers (safe ones), bytes are `Uint8Array`, booleans are 0 and 1, times are Unix milliseconds;
