@@ -1,0 +1,146 @@
+/** The certificate authority whole, for tests: root, intermediate, certificate transparency log on the real engine, HTTP on loopback. */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { CountersignError } from '@countersign/core/failure'
+import type { JsonValue } from '@countersign/core/json/parse'
+import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
+import { parsePublicKey } from '@countersign/core/keys/public-key'
+import { auditMigrations } from '../../src/base/audit/audit-record.ts'
+import { databaseAudit } from '../../src/base/audit/database-audit.ts'
+import { fileBlobs } from '../../src/base/blobs/file-blobs.ts'
+import { plain, signMessage } from '../../src/base/crypto/primitives.ts'
+import type { Database } from '../../src/base/database/database.ts'
+import { migrate } from '../../src/base/database/migrate.ts'
+import { openSqlite } from '../../src/base/database/sqlite.ts'
+import { createApp, defaultHttpLimits, mountServices } from '../../src/base/http/app.ts'
+import type { KeyStore, RoleKey, RoleKeyType } from '../../src/base/keys/role-key.ts'
+import { databaseLeases, leaseMigrations } from '../../src/base/leases/database-leases.ts'
+import { createIntermediate, createRoot, type AuthorityWorkshop } from '../../src/ca/authority/create.ts'
+import { authorityMigrations, authorityTable } from '../../src/ca/authority/tables.ts'
+import type { IssuanceRate } from '../../src/ca/fulcio/rate-limit.ts'
+import { openCertificateAuthority, type CertificateAuthority } from '../../src/ca/open.ts'
+import type { CertificateLog } from '../../src/ca/ports.ts'
+import { ctLog, type CtLog } from '../../src/log/ct/ct-log.ts'
+import { ctService } from '../../src/log/ct/routes.ts'
+import { ctTreeOptions } from '../../src/log/ct/tree.ts'
+import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
+import { logMigrations } from '../../src/log/engine/tables.ts'
+
+export const ctOriginName = 'ca.example/ct'
+
+/** Keys in memory. */
+export function memoryKeys(): KeyStore & { readonly roleKey: (name: string) => RoleKey } {
+  const keys = new Map<string, KeyObject>()
+  const roleKey = (name: string): RoleKey => {
+    const privateKey = keys.get(name)
+    if (privateKey === undefined) throw new CountersignError('key_missing', `there is no key ${name}`)
+    const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })))
+    const algorithm = defaultAlgorithm(publicKey)
+    return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
+  }
+  return {
+    roleKey,
+    create: async (name, type) => {
+      if (keys.has(name)) throw new CountersignError('key_exists', name)
+      keys.set(name, generate(type))
+      return roleKey(name)
+    },
+    open: async (name) => roleKey(name),
+    names: async () => [...keys.keys()],
+    exportPrivateKey: async (name) => plain((keys.get(name) as KeyObject).export({ type: 'pkcs8', format: 'der' })),
+    remove: async (name) => void keys.delete(name),
+  }
+}
+
+function generate(type: RoleKeyType): KeyObject {
+  if (type === 'ed25519') return generateKeyPairSync('ed25519').privateKey
+  if (type.startsWith('rsa')) return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+  return generateKeyPairSync('ec', { namedCurve: type === 'ec-p384' ? 'P-384' : 'P-256' }).privateKey
+}
+
+/** A private key in the store's place, from PKCS#8. */
+export function roleKeyFrom(name: string, pkcs8: Uint8Array): RoleKey {
+  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
+  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })))
+  const algorithm = defaultAlgorithm(publicKey)
+  return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
+}
+
+/** The platform. */
+export type CaPlatform = {
+  readonly url: string
+  readonly database: Database
+  readonly keys: KeyStore
+  readonly workshop: AuthorityWorkshop
+  readonly authority: CertificateAuthority
+  readonly ct: { readonly tree: OpenTreeLog; readonly log: CtLog; readonly key: RoleKey }
+  readonly logLines: string[]
+  readonly close: () => Promise<void>
+}
+
+/** What a test decides. */
+export type CaWishes = {
+  readonly issuers: JsonValue
+  readonly now?: () => number
+  readonly rate?: IssuanceRate
+  /** In place of the log; for what happens when it fails. */
+  readonly log?: (log: CertificateLog) => CertificateLog
+}
+
+/** Starts everything. */
+export async function startCa(wishes: CaWishes): Promise<CaPlatform> {
+  const now = wishes.now ?? Date.now
+  const folder = await mkdtemp(path.join(tmpdir(), 'countersign-ca-'))
+  const database = await openSqlite(path.join(folder, 'database.sqlite'), { create: true })
+  await migrate(database, [...leaseMigrations, ...auditMigrations, ...logMigrations, ...authorityMigrations])
+  const blobs = await fileBlobs(folder)
+  const keys = memoryKeys()
+  const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
+  const workshop: AuthorityWorkshop = { table: authorityTable(database, now), keys, now, random, organization: 'Example' }
+  await createRoot(workshop)
+  const { name } = await createIntermediate(workshop, await keys.open('ca-root'))
+  await workshop.table.activate(name)
+  const key = await keys.create('ct-1', 'ec-p256')
+  const tree = { name: 'ct-1', origin: ctOriginName, database, clock: now, ...ctTreeOptions(key) }
+  await createTreeLog(tree)
+  const leases = databaseLeases(database, now, 'test')
+  const open = await openTreeLog({ ...tree, blobs, leases })
+  const log = ctLog({ tree: open, key, blobs, now })
+  const authority = openCertificateAuthority({
+    database,
+    keys,
+    log: wishes.log?.(log) ?? log,
+    audit: databaseAudit(database, now),
+    now,
+    random,
+    issuers: wishes.issuers,
+    ...(wishes.rate === undefined ? {} : { rate: wishes.rate }),
+  })
+  const logLines: string[] = []
+  const app = createApp({
+    limits: defaultHttpLimits,
+    log: { level: 'info', format: 'json', write: (line) => void logLines.push(line) },
+    trustedProxies: [],
+  })
+  const services = [authority.service, ctService({ tree: open, log, roots: async () => [] })]
+  await mountServices(app.fastify, services, () => false)
+  const url = await app.fastify.listen({ host: '127.0.0.1', port: 0 })
+  return {
+    url,
+    database,
+    keys,
+    workshop,
+    authority,
+    ct: { tree: open, log, key },
+    logLines,
+    close: async () => {
+      await app.fastify.close()
+      await authority.service.close?.()
+      await open.close()
+      await database.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
