@@ -66,23 +66,24 @@ export function composeFulcio(
   addresses: ServiceAddresses,
   authorities: Authorities,
   log: CertificateLog,
+  ownKeys: string,
 ): Service {
   const { clock, audit, configuration } = platform
-  const issuers = withOwnIssuer(configuration.ca.issuers, addresses.oidc)
+  const issuers = withOwnIssuer(configuration.ca.issuers, addresses.oidc, ownKeys)
   const { fetch, close } = documentFetcher()
   const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch, now: clock }), primitives: serverPrimitives, now: clock })
   return { ...fulcioService({ authorities, log, now: clock, random, issuers, verifyToken, audit }), close }
 }
 
 /** Our own identity provider vouches for addresses that it has verified. */
-function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string): IssuerConfiguration {
+function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string, staticKeys: string): IssuerConfiguration {
   const own: Issuer = {
     url,
     audience: 'sigstore',
     kind: { type: 'email', issuerClaim: undefined, skipEmailVerification: false },
     challengeClaim: undefined,
     caCertificates: undefined,
-    staticKeys: undefined,
+    staticKeys,
     from: 'configuration',
   }
   return { exact: new Map([[url, own], ...exact]), meta }

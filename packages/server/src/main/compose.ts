@@ -8,11 +8,13 @@ import { trustExpiries } from '../trust/expiring.ts'
 import type { TrustInstance, TrustRole } from '../trust/instances.ts'
 import { startRenewal } from '../trust/renewal.ts'
 import { renewRepository } from '../trust/repository/repository.ts'
+import { kitService } from '../trust/kit/service.ts'
 import { tufService } from '../trust/service.ts'
 import { openTrust, type Trust } from '../trust/trust.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
 import { authoritiesOf, composeFulcio, composeTimestamps, createFirstAuthority, createFirstTimestampChain } from './authorities.ts'
-import { composeCt, composeRekor2, createLog, ctPlace, openCtLog, rekor2Place } from './logs.ts'
+import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySet } from './identity.ts'
+import { composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLog, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
 
 /** What a process serves, and what it tells those who start it. */
@@ -33,17 +35,23 @@ export async function composeFirstStart(platform: ServerPlatform, step: FirstSta
   await step('first-start-6-logs')
   const rekor2 = await keys.create('rekor2-1', 'ed25519')
   await createLog(platform, await rekor2Place(rekor2, addresses))
+  const rekor1 = await keys.create('rekor1-1', 'ec-p256')
+  await createRekor1(platform, rekor1, addresses)
   const ct = await keys.create('ct-1', 'ec-p256')
   await createLog(platform, ctPlace(ct, addresses))
   await step('first-start-7-authorities')
   const authority = await createFirstAuthority(platform, addresses)
   const tsa = await keys.create('tsa-1', 'ec-p256')
+  await keys.create('oidc-1', 'rsa-2048')
+  await createFirstAdministrator(platform, addresses)
   // Before any certificate and log entry: what they say must lie within.
   const validFor = { start: Math.floor(installation.createdAt / 1000) * 1000 }
   const each = { operator: addresses.host, validFor }
   const instances: TrustInstance[] = [
     { ...each, id: authority.name, role: 'ca', url: addresses.fulcio, anchor: { kind: 'chain', certificates: authority.chain } },
     { ...each, id: ct.name, role: 'ct', url: addresses.ct, anchor: { kind: 'key', publicKey: ct.publicKey } },
+    { ...each, id: rekor1.name, role: 'rekor1', url: addresses.rekor, anchor: { kind: 'key', publicKey: rekor1.publicKey } },
+    { ...each, id: 'oidc', role: 'oidc', url: addresses.oidc, anchor: { kind: 'none' } },
     { ...each, id: rekor2.name, role: 'rekor2', url: addresses.rekor2, anchor: { kind: 'key', publicKey: rekor2.publicKey } },
     {
       ...each,
@@ -79,7 +87,11 @@ export async function compose(platform: ServerPlatform): Promise<Composition> {
     for (const service of services.toReversed()) await service.close?.()
     throw failure
   }
-  return { services, addresses: told(addresses, services), commands: commandsFor(services, addresses), forTerminal: async () => [] }
+  const forTerminal = async (): Promise<readonly string[]> => {
+    const link = services.some(({ name }) => name === 'oidc') ? await administratorLink(platform, addresses) : undefined
+    return link === undefined ? [] : ['', 'To log in as administrator, once and within 15 minutes:', `  ${link}`]
+  }
+  return { services, addresses: told(addresses, services), commands: commandsFor(services, addresses), forTerminal }
 }
 
 type Parts = {
@@ -95,12 +107,12 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
     const ct = await openCtLog(platform, await keyOf(platform, instances, 'ct'), addresses)
     const authorities = authoritiesOf(platform)
     const roots = async (): Promise<readonly Uint8Array[]> => chainsOf(await authorities.bundle()).flatMap((chain) => chain.slice(-1))
-    return [composeCt(ct, roots), composeFulcio(platform, addresses, authorities, ct.log)]
+    return [composeCt(ct, roots), composeFulcio(platform, addresses, authorities, ct.log, await ownKeySet(platform))]
   },
   log: async ({ platform, addresses, instances }) => {
     const authorities = authoritiesOf(platform)
-    const key = await keyOf(platform, instances, 'rekor2')
-    return [await composeRekor2(platform, key, addresses, async () => chainsOf(await authorities.bundle()))]
+    const keys = { rekor1: await keyOf(platform, instances, 'rekor1'), rekor2: await keyOf(platform, instances, 'rekor2') }
+    return composeLogs(platform, keys, addresses, async () => chainsOf(await authorities.bundle()))
   },
   tsa: async ({ platform, instances }) => {
     const { id, anchor } = lastOf(instances, 'tsa')
@@ -112,9 +124,13 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
     const expiries = async (): ReturnType<typeof trustExpiries> => trustExpiries({ database, keys }, await trust.instances())
     const renew = (): ReturnType<typeof renewRepository> => renewRepository({ database, keys, clock })
     const renewal = startRenewal({ clock, leases, renew, publish: trust.publish, expiries, log })
-    return [tufService({ database, clock, expiries, renewalFailures: renewal.failures, close: renewal.stop })]
+    const { publicUrl } = platform.installation
+    return [
+      tufService({ database, clock, expiries, renewalFailures: renewal.failures, close: renewal.stop }),
+      kitService({ database, trust, expiries, clock, publicUrl }),
+    ]
   },
-  identity: async () => [],
+  identity: async ({ platform, addresses }) => [await composeIdentity(platform, addresses)],
 }
 
 /** The instance of a service that signs now: the last that began and was not ended. */
@@ -138,13 +154,13 @@ function told(addresses: ServiceAddresses, services: readonly Service[]): Readon
 }
 
 /** One line each for those who sign: with the whole platform here, nothing else is to be said. */
-function commandsFor(services: readonly Service[], { tuf }: ServiceAddresses): readonly string[] {
+function commandsFor(services: readonly Service[], { tuf, kit }: ServiceAddresses): readonly string[] {
   if (!services.some(({ name }) => name === 'tuf')) return []
   return [
     '',
-    'To use it from here:',
-    `  curl -sSO ${tuf}/1.root.json`,
-    `  cosign initialize --mirror ${tuf} --root 1.root.json`,
-    `  countersign initialize --mirror ${tuf} --root 1.root.json`,
+    `To use it from here (all of this is also at ${kit}):`,
+    `  countersign initialize --mirror ${tuf} --root ${kit}/root.json`,
+    `  cosign initialize --mirror ${tuf} --root ${kit}/root.json`,
+    `  countersign kit --url ${tuf.slice(0, -'/tuf'.length)} kit && . kit/env.sh    # gitsign`,
   ]
 }

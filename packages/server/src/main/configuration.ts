@@ -13,10 +13,13 @@ import {
   maybe,
   member,
   type Member,
+  parsedField,
   pathField,
+  secretField,
   textField,
 } from '../base/config/field.ts'
 import { processMembers, type ProcessConfiguration } from '../base/config/process.ts'
+import type { SecretReference } from '../base/config/reference.ts'
 import type { JsonValue } from '@countersign/core/json/parse'
 import type { IssuerConfiguration } from '../ca/issuers/model.ts'
 import { readIssuers } from '../ca/issuers/read-configuration.ts'
@@ -27,6 +30,17 @@ export type Configuration = ProcessConfiguration & {
   readonly log: { readonly admission: 'anyone' | 'known' | undefined; readonly knownKeys: readonly string[] }
   readonly ca: { readonly issuers: IssuerConfiguration }
   readonly tsa: { readonly clockSources: readonly string[] }
+  readonly identity: { readonly upstreams: readonly UpstreamChoice[] }
+}
+
+/** A provider at which people log in; its issuer stands in their certificates. */
+export type UpstreamChoice = {
+  readonly name: string
+  readonly title: string | undefined
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret: SecretReference | undefined
+  readonly domains: readonly string[]
 }
 
 const noIssuers: IssuerConfiguration = { exact: new Map(), meta: [] }
@@ -49,6 +63,27 @@ const issuersField: Field<IssuerConfiguration> = {
     }
   },
 }
+
+const upstreamField: Field<UpstreamChoice> = group<UpstreamChoice>(
+  {
+    name: member(
+      'In addresses: a-z, 0-9 and dashes',
+      parsedField('corp', (text) => (/^[a-z0-9][a-z0-9-]{0,30}$/.test(text) ? text : undefined)),
+      '',
+    ),
+    title: member('On the login page; default the name', maybe(textField(80)), undefined),
+    issuer: member('Its URL, as it calls itself', textField(1024), ''),
+    clientId: member('How this installation is called there', textField(256), ''),
+    clientSecret: member('Its secret there, where it has one', maybe(secretField), undefined, 'env:NAME'),
+    domains: member(
+      'Ends of the addresses that it may speak for, as @example.org; without any, all',
+      listField(textField(256), 100),
+      [],
+      [],
+    ),
+  },
+  ['name', 'issuer', 'clientId'],
+)
 
 const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof ProcessConfiguration>]: Member<Configuration[Name]> } = {
   log: member(
@@ -85,6 +120,13 @@ const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof Proces
       ),
     }),
     { clockSources: [] },
+  ),
+  identity: member(
+    'Identity provider',
+    group<Configuration['identity']>({
+      upstreams: member('OpenID providers at which people of this installation log in', listField(upstreamField, 20), [], []),
+    }),
+    { upstreams: [] },
   ),
 }
 

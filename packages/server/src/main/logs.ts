@@ -17,8 +17,11 @@ import { ctService } from '../log/ct/routes.ts'
 import { ctOrigin, ctTreeOptions } from '../log/ct/tree.ts'
 import { createTreeLog, type OpenTreeLog, openTreeLog, type TreeLogOptions } from '../log/engine/open-log.ts'
 import { admitAnyone, admitOwn, type Admission } from '../log/rekor2/admission.ts'
+import { createRekor1Log, openRekor1Log, type Rekor1LogOptions } from '../log/rekor1/keeper.ts'
+import { type EntrySearch, rekor1Service } from '../log/rekor1/service.ts'
 import { rekor2Service } from '../log/rekor2/service.ts'
-import { digestVerifier } from '../log/verify/verifier.ts'
+import { searchIndex } from '../log/search/index-logs.ts'
+import { type DigestVerifier, digestVerifier } from '../log/verify/verifier.ts'
 import type { ServiceAddresses } from './addresses.ts'
 import type { ServerPlatform } from './platform.ts'
 
@@ -59,22 +62,60 @@ export function composeCt({ tree, log }: OpenCtLog, roots: () => Promise<readonl
   return { ...ctService({ tree, log, roots }), close: tree.close }
 }
 
-/** `/rekor2`. `chains` are those of the own authority, DER, the issuing certificate first. */
-export async function composeRekor2(
-  platform: ServerPlatform,
+/** The Rekor v1 log of a key. */
+export async function createRekor1(platform: ServerPlatform, key: RoleKey, addresses: ServiceAddresses): Promise<void> {
+  try {
+    await createRekor1Log(rekor1Options(platform, key, addresses))
+  } catch (cause) {
+    // An interrupted first start had come so far.
+    if (!(cause instanceof CountersignError) || cause.code !== 'log_exists') throw cause
+  }
+}
+
+function rekor1Options(
+  { database, blobs, leases, clock, log }: ServerPlatform,
   key: RoleKey,
+  { host }: ServiceAddresses,
+): Rekor1LogOptions {
+  const failed = (failure: unknown): void => log.error({ err: failure, log: key.name }, 'log failed')
+  return { name: key.name, host, key, database, blobs, leases, clock, failed }
+}
+
+/** The keys of both logs. */
+export type LogKeys = { readonly rekor1: RoleKey; readonly rekor2: RoleKey }
+
+/** `/rekor` and `/rekor2`, and the search over both. `chains` are those of the own authority, DER, the issuing certificate first. */
+export async function composeLogs(
+  platform: ServerPlatform,
+  keys: LogKeys,
   addresses: ServiceAddresses,
   chains: () => Promise<readonly (readonly Uint8Array[])[]>,
-): Promise<Service> {
-  const log = await openLog(platform, await rekor2Place(key, addresses))
+): Promise<readonly Service[]> {
   const verifier = digestVerifier()
-  const logId = await noteKeyId(serverPrimitives, addresses.host, key.publicKey)
-  const service = rekor2Service({ log, logId, verifier, admit: await admission(platform, chains) })
+  const admit = await admission(platform, chains)
+  const log = await openLog(platform, await rekor2Place(keys.rekor2, addresses))
+  const shard = await openRekor1Log(rekor1Options(platform, keys.rekor1, addresses))
+  const index = searchIndex(platform.database, [
+    { name: shard.treeId, log: shard.log },
+    { name: keys.rekor2.name, log },
+  ])
+  const search: EntrySearch = {
+    find: async (wanted, operator) => (await index.find(wanted, operator)).map(({ log: treeId, leafHash }) => ({ treeId, leafHash })),
+    remember: index.remember,
+  }
+  const logId = await noteKeyId(serverPrimitives, addresses.host, keys.rekor2.publicKey)
+  return [
+    closing(rekor2Service({ log, logId, verifier, admit }), log, verifier),
+    closing(rekor1Service({ shards: [shard], verifier, admit, search }), shard.log),
+  ]
+}
+
+function closing(service: Service, log: OpenTreeLog, verifier?: DigestVerifier): Service {
   return {
     ...service,
     close: async () => {
       await log.close()
-      await verifier.close()
+      await verifier?.close()
     },
   }
 }

@@ -4,7 +4,9 @@ import { installationMigrations } from '../base/data-folder/installation-record.
 import type { Migration } from '../base/database/database.ts'
 import { leaseMigrations } from '../base/leases/database-leases.ts'
 import { authorityMigrations } from '../ca/authority/tables.ts'
+import { accountMigrations } from '../identity/accounts/tables.ts'
 import { logMigrations } from '../log/engine/tables.ts'
+import { searchMigrations } from '../log/search/tables.ts'
 import { trustMigrations } from '../trust/tables.ts'
 
 /** The schema of this version. */
@@ -13,6 +15,8 @@ export const migrations: readonly Migration[] = [
   ...leaseMigrations,
   ...auditMigrations,
   ...logMigrations,
+  ...searchMigrations,
   ...authorityMigrations,
   ...trustMigrations,
+  ...accountMigrations,
 ]

@@ -9,7 +9,7 @@ import { fileBlobs } from '../base/blobs/file-blobs.ts'
 import { s3Blobs } from '../base/blobs/s3-blobs.ts'
 import type { Clock } from '../base/clock.ts'
 import { type PassphraseAccess, readPassphrase } from '../base/config/passphrase.ts'
-import { resolveSecret } from '../base/config/reference.ts'
+import { resolveSecret, type SecretReference } from '../base/config/reference.ts'
 import { makeFolder } from '../base/data-folder/durable-file.ts'
 import { beginInstallation, completeInstallation, demandParts, inspectFolder, type Installation } from '../base/data-folder/installation.ts'
 import { demandInstallation, recordInstallation } from '../base/data-folder/installation-record.ts'
@@ -40,6 +40,8 @@ export type ServerPlatform = {
   readonly audit: DatabaseAudit
   readonly clock: Clock
   readonly log: Log
+  /** The secret that a reference in the configuration names. */
+  readonly secretOf: (reference: SecretReference) => Promise<Uint8Array>
   /** True while the first start is not complete: only then rooms make keys, roots and logs; later their absence is an error. */
   readonly firstStart: boolean
   /** Closes the database and gives the lock back. */
@@ -161,7 +163,9 @@ async function openParts(
     await database.close()
     lock?.release()
   }
-  return { data, configuration, installation, database, blobs, keys, secrets: opened.secrets, leases, audit, clock, log, firstStart, close }
+  const secretOf = (reference: SecretReference): Promise<Uint8Array> => resolveSecret(reference, access)
+  const state = { database, blobs, keys, secrets: opened.secrets, leases, audit }
+  return { data, configuration, installation, ...state, clock, log, secretOf, firstStart, close }
 }
 
 /** A first start that was interrupted after it made a key goes on with that key. */

@@ -26,6 +26,7 @@ import { migrate } from '../../src/base/database/migrate.ts'
 import { leaseMigrations } from '../../src/base/leases/database-leases.ts'
 import { logMigrations } from '../../src/log/engine/tables.ts'
 import type { OpenTreeLog } from '../../src/log/engine/open-log.ts'
+import { witnessMigrations } from '../../src/log/witness/tables.ts'
 import { digestVerifier } from '../../src/log/verify/verifier.ts'
 import { newLogPlace, type LogPlace } from './logs.ts'
 
@@ -48,7 +49,7 @@ function p256(name: string): RoleKey {
 
 beforeAll(async () => {
   place = await newLogPlace()
-  await migrate(place.database, [...leaseMigrations, ...logMigrations, ...searchMigrations])
+  await migrate(place.database, [...leaseMigrations, ...logMigrations, ...witnessMigrations, ...searchMigrations])
   const { database, blobs, leases, clock } = place.options()
   const options = { name: 'rekor1-1', host: 'localhost', key: p256('rekor1-1'), database, blobs, leases, clock }
   await createRekor1Log(options)

@@ -1,0 +1,96 @@
+/** The identity provider of a process: its first key and administrator, and its service. */
+import { createPublicKey } from 'node:crypto'
+import { fromUtf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import type { Service } from '../base/http/service.ts'
+import { type Account, demandAddress } from '../identity/accounts/account.ts'
+import { type AccountPorts, createAccount, listAccounts } from '../identity/accounts/accounts.ts'
+import { createLoginLink } from '../identity/accounts/login.ts'
+import type { Upstream } from '../identity/provider/upstream.ts'
+import { identityService } from '../identity/service.ts'
+import type { ServiceAddresses } from './addresses.ts'
+import type { ServerPlatform } from './platform.ts'
+
+const administrator = 'admin'
+const system = { actor: 'system', from: 'local' }
+
+/** What the rooms of accounts need of a platform. */
+export function accountPorts({ database, audit, clock }: ServerPlatform): AccountPorts {
+  return { database, audit, clock }
+}
+
+/** The address of an account for which none was given: its name at the host of the installation. */
+export function defaultAddress(name: string, { host }: ServiceAddresses): string {
+  return demandAddress(`${name}@${host.startsWith('[') ? 'localhost' : host}`)
+}
+
+/** First start: somebody must be able to log in. What is there already stays. */
+export async function createFirstAdministrator(platform: ServerPlatform, addresses: ServiceAddresses): Promise<void> {
+  const account = { name: administrator, email: defaultAddress(administrator, addresses), kind: 'person', administrator: true } as const
+  try {
+    await createAccount(accountPorts(platform), account, system)
+  } catch (failure) {
+    if (!(failure instanceof CountersignError) || failure.code !== 'account_exists') throw failure
+  }
+}
+
+/** Names of the provider's keys, the active one first. */
+export async function providerKeyNames({ keys }: Pick<ServerPlatform, 'keys'>): Promise<readonly [string, ...string[]]> {
+  const numbered = (await keys.names()).flatMap((name) => (/^oidc-[0-9]{1,6}$/.test(name) ? [Number(name.slice(5))] : []))
+  const [active, ...older] = numbered.toSorted((a, b) => b - a).map((number) => `oidc-${number}`)
+  if (active === undefined) {
+    throw new CountersignError('key_missing', 'the identity provider has no key', { hint: 'Restore the data folder from a backup.' })
+  }
+  return [active, ...older]
+}
+
+/** `/oidc`. */
+export async function composeIdentity(platform: ServerPlatform, addresses: ServiceAddresses): Promise<Service> {
+  const { keys, secrets } = platform
+  return identityService({
+    ...accountPorts(platform),
+    secrets,
+    keys,
+    keyNames: await providerKeyNames(platform),
+    issuer: addresses.oidc,
+    prefix: '/oidc',
+    upstreams: await upstreamsOf(platform),
+  })
+}
+
+async function upstreamsOf({ configuration, secretOf }: ServerPlatform): Promise<readonly Upstream[]> {
+  return Promise.all(
+    configuration.identity.upstreams.map(async ({ name, title, issuer, clientId, clientSecret, domains }) => ({
+      name,
+      title: title ?? name,
+      issuer,
+      clientId,
+      ...(clientSecret === undefined ? {} : { clientSecret: fromUtf8(await secretOf(clientSecret)).trim() }),
+      ...(domains.length === 0 ? {} : { domains }),
+    })),
+  )
+}
+
+/** A link that lets the administrator in once, for 15 minutes; `undefined` when that account is gone. */
+export async function administratorLink(platform: ServerPlatform, addresses: ServiceAddresses): Promise<string | undefined> {
+  const account = (await listAccounts(accountPorts(platform))).find(isUsableAdministrator)
+  if (account === undefined) return undefined
+  return `${addresses.oidc}/welcome/${await createLoginLink(accountPorts(platform), account, system)}`
+}
+
+/** The provider's public keys as JWKS (RFC 7517 §5): the authority of the same process need not ask for them over the network. */
+export async function ownKeySet(platform: ServerPlatform): Promise<string> {
+  const names = await providerKeyNames(platform)
+  const keys = await Promise.all(
+    names.map(async (name) => {
+      const { spki } = (await platform.keys.open(name)).publicKey
+      const jwk = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' }).export({ format: 'jwk' })
+      return { ...jwk, kid: name, use: 'sig', alg: 'RS256' }
+    }),
+  )
+  return JSON.stringify({ keys })
+}
+
+function isUsableAdministrator(account: Account): boolean {
+  return account.administrator && account.disabledAt === undefined && account.kind === 'person'
+}
