@@ -11,9 +11,11 @@ import { parsePublicKey, parsePublicKeyPem } from '@countersign/core/keys/public
 import { parseCheckpoint } from '@countersign/core/note/checkpoint'
 import { parseSignedNote } from '@countersign/core/note/signed-note'
 import { parseManifest } from '@countersign/core/oci/manifest'
+import { parseTimestampRequest, parseTimestampRequestJson } from '@countersign/core/rfc3161/read-request'
 import { parseTimestampResponse } from '@countersign/core/rfc3161/token'
 import { parseStatement } from '@countersign/core/statement/statement'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
+import { parseTufMetadata, readTufRoot } from '@countersign/core/tuf/read'
 import type { Evidence } from '@countersign/core/verify/evidence'
 import type { VerifyPolicy } from '@countersign/core/verify/policy'
 import { verifyBundle } from '@countersign/core/verify/verify'
@@ -22,6 +24,7 @@ import { fulcioIdentity } from '@countersign/core/x509/fulcio'
 import { embeddedScts, precertificateTbs } from '@countersign/core/x509/sct'
 import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
 import { checkEncryptedKey } from '@countersign/sdk/keys/encrypted-key'
+import { timestampRequests, timestampRequestsJson, tufRoots } from './service-samples.ts'
 import { verifiableSamples, type Samples, type VerifiableSample } from './samples.ts'
 
 /** One thing to fuzz. `run` returns whether the mutant was accepted; refusals are thrown as `CountersignError`; anything else is a finding. */
@@ -43,6 +46,9 @@ export function parserTargets(samples: Samples): Target[] {
       fulcioIdentity(certificate)
     }),
     parser('timestamp (DER, CMS)', samples.timestamps, parseTimestampResponse),
+    parser('timestamp request (DER)', timestampRequests(), parseTimestampRequest),
+    parser('timestamp request (JSON)', timestampRequestsJson(), parseTimestampRequestJson),
+    parser('TUF metadata', tufRoots(), (document) => readTufRoot(parseTufMetadata(document))),
     parser('note and checkpoint', samples.notes, (note) => parseCheckpoint(parseSignedNote(fromUtf8(note)).text)),
     parser('DSSE envelope', samples.envelopes, parseEnvelope),
     parser('in-toto statement', samples.statements, parseStatement),

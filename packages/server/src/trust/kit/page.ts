@@ -46,9 +46,7 @@ ${page.warnings.map((text) => `<p class="warning" role="note">${escaped(text)}</
 <section aria-labelledby="clients">
 <h2 id="clients">2. Set up a client</h2>
 ${commands(page)
-  .map(
-    ({ title, note, text }) => `<h3>${escaped(title)}</h3>\n<p>${escaped(note)}</p>\n<pre tabindex="0"><code>${escaped(text)}</code></pre>`,
-  )
+  .map(({ title, note, text }) => `<h3>${escaped(title)}</h3>\n<p>${escaped(note)}</p>\n<pre><code>${escaped(text)}</code></pre>`)
   .join('\n')}
 </section>
 <section aria-labelledby="services">
@@ -133,13 +131,14 @@ h2 { font-size: 1.25rem; margin: 2.25rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 1.5rem 0 0; }
 p { margin: .25rem 0 .75rem; max-width: 42rem; }
 code, pre { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font-size: .875rem; }
-pre { background: var(--raised); border: 1px solid var(--line); border-radius: .5rem; margin: 0; overflow-x: auto; padding: .75rem 1rem; }
-pre:focus-visible, a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
+pre { background: var(--raised); border: 1px solid var(--line); border-radius: .5rem; margin: 0; overflow-wrap: anywhere; padding: .75rem 1rem; white-space: pre-wrap; }
+a:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 a { color: var(--link); }
 dl { background: var(--raised); border: 1px solid var(--line); border-radius: .5rem; display: grid; gap: .5rem 1.5rem; grid-template-columns: max-content 1fr; margin: 0; padding: 1rem; }
 dt { color: var(--soft); }
 dd { margin: 0; }
-.digest { display: flex; flex-wrap: wrap; gap: 0 .6em; }
+@media (max-width: 30rem) { .digest { grid-template-columns: repeat(2, max-content) !important; } }
+.digest { display: grid; gap: 0 .75em; grid-template-columns: repeat(4, max-content); }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid var(--line); padding: .4rem .75rem .4rem 0; text-align: left; vertical-align: top; }
 thead th { color: var(--soft); font-size: .875rem; font-weight: 500; }
