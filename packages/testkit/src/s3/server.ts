@@ -70,8 +70,14 @@ export async function startTestS3(options: TestS3Options = {}): Promise<TestS3> 
 }
 
 function faulty(action: FaultAction | undefined, work: () => S3Answer): S3Answer {
-  if (action?.kind === 'status')
-    return { ...s3Error(action.status, 'SlowDown'), ...(action.body === undefined ? {} : { body: Buffer.from(action.body) }) }
+  if (action?.kind === 'status') {
+    const error = s3Error(action.status, 'SlowDown')
+    return {
+      ...error,
+      headers: { ...error.headers, ...action.headers },
+      body: action.body === undefined ? error.body : Buffer.from(action.body),
+    }
+  }
   const answer = work()
   return action?.kind === 'status_after' ? s3Error(action.status, 'InternalError') : answer
 }

@@ -116,7 +116,12 @@ describe('a bucket that cannot be used', () => {
   it('is not left for where a redirect points', async () => {
     const options = await start()
     const blobs = await s3Blobs(options)
-    store.fault({ match: { method: 'GET', path: /moved/ }, action: { kind: 'status', status: 307 } })
+    const elsewhere = await startTestS3()
+    const location = `${elsewhere.endpoint}/moved`
+    store.fault({ match: { path: /moved/ }, action: { kind: 'status', status: 307, headers: { location } } })
     await expect(blobs.get('moved')).rejects.toMatchObject({ code: 'blob_store_failed' })
+    await expect(blobs.put('moved', utf8('x'))).rejects.toMatchObject({ code: 'blob_store_failed' })
+    expect(elsewhere.log).toEqual([])
+    await elsewhere.stop()
   })
 })
