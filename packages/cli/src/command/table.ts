@@ -276,6 +276,48 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/serve.ts')).serveCommand,
   },
   {
+    name: 'kit',
+    group: 'trust',
+    summary: 'Fetch what clients of an installation begin with',
+    load: async () => (await import('../commands/kit.ts')).kitCommand,
+  },
+  {
+    name: 'account create',
+    group: 'trust',
+    summary: 'Make an account of the built-in identity provider',
+    load: async () => (await import('../commands/account.ts')).accountCreateCommand,
+  },
+  {
+    name: 'account list',
+    group: 'trust',
+    summary: 'List accounts',
+    load: async () => (await import('../commands/account.ts')).accountListCommand,
+  },
+  {
+    name: 'account disable',
+    group: 'trust',
+    summary: 'Disable an account',
+    load: async () => (await import('../commands/account.ts')).accountDisableCommand,
+  },
+  {
+    name: 'account link',
+    group: 'trust',
+    summary: 'Print a link that sets a password',
+    load: async () => (await import('../commands/account.ts')).accountLinkCommand,
+  },
+  {
+    name: 'account secret',
+    group: 'trust',
+    summary: 'Print a new secret of a service account',
+    load: async () => (await import('../commands/account.ts')).accountSecretCommand,
+  },
+  {
+    name: 'token',
+    group: 'trust',
+    summary: 'Print an identity token of an account',
+    load: async () => (await import('../commands/account.ts')).tokenCommand,
+  },
+  {
     name: 'config view',
     group: 'other',
     summary: 'Show which flags are in force, and where each comes from',
