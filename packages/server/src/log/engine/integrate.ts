@@ -44,10 +44,10 @@ export type Workshop = {
 export type Sequenced = { readonly id: number; readonly origin: string; readonly state: TreeState; readonly published: PublishedCheckpoint }
 
 /** What became of each entry of a batch. */
-export type Outcome = { readonly pending: Pending; readonly index: number; readonly duplicate: boolean }
+export type EntryOutcome = { readonly pending: Pending; readonly index: number; readonly duplicate: boolean }
 
 /** A batch that is published. */
-export type Integrated = { readonly tree: Sequenced; readonly outcomes: readonly Outcome[]; readonly integratedAt: number }
+export type Integrated = { readonly tree: Sequenced; readonly outcomes: readonly EntryOutcome[]; readonly integratedAt: number }
 
 /** Takes a batch through steps 2 to 4. Throws `log_frozen`, `log_unavailable` (another process decides by now), or what the storage throws. */
 export async function integrateBatch(workshop: Workshop, tree: Sequenced, batch: readonly Pending[]): Promise<Integrated> {
@@ -58,7 +58,7 @@ export async function integrateBatch(workshop: Workshop, tree: Sequenced, batch:
   )
   const first = tree.state.edge.size
   let next = first
-  const outcomes = batch.map((pending): Outcome => {
+  const outcomes = batch.map((pending): EntryOutcome => {
     const index = known.get(pending.key)
     return index === undefined ? { pending, index: next++, duplicate: false } : { pending, index, duplicate: true }
   })

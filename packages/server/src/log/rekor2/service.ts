@@ -13,7 +13,7 @@ import type { Service } from '../../base/http/service.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
 import type { DigestVerifier } from '../verify/verifier.ts'
 import type { Admission } from './admission.ts'
-import { duplicateRefusal, refusalOf, type Refusal } from './refusal.ts'
+import { duplicateRefusal, refusalOf, type LogRefusal } from './refusal.ts'
 
 /** What the service is made of. */
 export type Rekor2Options = {
@@ -37,7 +37,7 @@ export function rekor2Service(options: Rekor2Options): Service {
     labelNames: ['status'],
     registers: [],
   })
-  const refuse = (reply: FastifyReply, refusal: Refusal): FastifyReply => {
+  const refuse = (reply: FastifyReply, refusal: LogRefusal): FastifyReply => {
     counts.inc({ status: String(refusal.status) })
     const { status, code, message, headers } = refusal
     return reply
@@ -89,7 +89,7 @@ export function rekor2Service(options: Rekor2Options): Service {
 }
 
 /** Step 1 of an entry: read, admit, verify, canonicalise; then the engine's. Gives the answer, or the refusal of a duplicate. */
-async function record({ log, logId, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | Refusal> {
+async function record({ log, logId, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | LogRefusal> {
   const entry = parseCreateEntryRequest(primitives, body)
   const admitted = await admit(entry)
   if (!admitted.ok) throw new CountersignError('log_entry_refused', admitted.detail)
@@ -125,7 +125,7 @@ function addReads(app: FastifyInstance, log: Rekor2Options['log']): void {
 }
 
 /** Fastify's own: a body that is too large. */
-function frameworkRefusal(failure: unknown): Refusal | undefined {
+function frameworkRefusal(failure: unknown): LogRefusal | undefined {
   const status = failure instanceof Error && 'statusCode' in failure ? failure.statusCode : undefined
   if (status === 413) return { status, code: 3, message: `the request is larger than ${maxRequestBytes} bytes` }
   return status === 400 ? { status, code: 3, message: 'the request is malformed' } : undefined
