@@ -1,6 +1,6 @@
 /** Transparency log entries of a bundle (sigstore_rekor.proto; client specification §5). */
 import { bytesToBase64 } from '../base64.ts'
-import { parseJsonAs } from '../json/parse.ts'
+import { type JsonValue, parseJsonAs } from '../json/parse.ts'
 import {
   base64Bytes,
   int64,
@@ -88,10 +88,22 @@ function requireProof(at: Place, entry: TransparencyLogEntry, version: Bundle['v
   if (entry.inclusionProof.checkpoint === undefined) refuse(at, `a v${version} bundle needs a checkpoint in the inclusion proof`)
 }
 
+/**
+ * The bodies of entries that were read here, so that whoever verifies one need not read it again; by the entry, whose bytes are its own since they
+ * were decoded from base64.
+ */
+const bodies = new WeakMap<TransparencyLogEntry, JsonValue>()
+
+/** The body of an entry as a document, where the entry itself, not a copy with other parts, is one that {@link readLogEntry} gave. */
+export function knownBody(entry: TransparencyLogEntry): JsonValue | undefined {
+  return bodies.get(entry)
+}
+
 /** Hostile: a kind beside the body that differs from the one inside would be verified by the wrong rules. */
 function requireSameKind(at: Place, entry: TransparencyLogEntry): void {
   const { value } = parseJsonAs(at.code, `${at.path}: the log entry's body`, entry.canonicalizedBody, { maxBytes: maxBodyBytes })
   const body = openMembers(placed(at, value))
+  bodies.set(entry, value)
   const found = `${nonEmptyText(body('kind'))} ${nonEmptyText(body('apiVersion'))}`
   const expected = `${entry.kind} ${entry.version}`
   if (found !== expected) refuse(at, 'the body is of another kind than the entry says', { expected, found })

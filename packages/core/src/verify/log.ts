@@ -1,5 +1,6 @@
 /** The log entries of a signature: which logs are known, that each known one's entry holds, and what follows from it. */
 import { bytesToHex, equalBytes } from '../bytes.ts'
+import { knownBody } from '../bundle/log-entry.ts'
 import type { TransparencyLogEntry } from '../bundle/model.ts'
 import { CountersignError } from '../failure.ts'
 import { parseJsonAs } from '../json/parse.ts'
@@ -122,7 +123,8 @@ async function proveEntryTimestamp(entry: TransparencyLogEntry, log: LogInstance
 
 async function demandBody(entry: TransparencyLogEntry, logged: LoggedSignature, primitives: Primitives): Promise<void> {
   const { kind, version, canonicalizedBody } = entry
-  const { value } = parseJsonAs(mismatch, 'the body of the log entry', canonicalizedBody, { maxBytes: 16 * 1024 * 1024 })
+  const value =
+    knownBody(entry) ?? parseJsonAs(mismatch, 'the body of the log entry', canonicalizedBody, { maxBytes: 16 * 1024 * 1024 }).value
   const body = members(documentPlace(value, mismatch), ['apiVersion', 'kind', 'spec'])
   if (text(body('kind')) !== kind || text(body('apiVersion')) !== version) {
     refuse(body('kind'), 'the body is of another type than the entry says', { expected: `${kind} ${version}` })

@@ -4,8 +4,11 @@ import { bundleFromJSON } from '@sigstore/bundle'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { bytesToBase64 } from '@countersign/core/base64'
+import { knownBody } from '@countersign/core/bundle/log-entry'
 import { parseBundle } from '@countersign/core/bundle/parse'
 import { utf8 } from '@countersign/core/bytes'
+import { CountersignError } from '@countersign/core/failure'
+import { parseJson } from '@countersign/core/json/parse'
 import { vectorsFolder } from '@countersign/testkit/vectors'
 import { failureOf, refusal } from '../refusal.ts'
 import { extensions, issue, nameOf, newAuthority, newKey } from '../x509/issue.ts'
@@ -43,6 +46,13 @@ describe('parseBundle', () => {
     ]) {
       expect(parseBundle(encoded(keyBundle({ mediaType })))).toMatchObject({ version, mediaType })
     }
+  })
+
+  it('attack: an entry that was given another body is not the one whose body is known', () => {
+    const [entry] = parseBundle(encoded(keyBundle())).logEntries
+    if (entry === undefined) throw new CountersignError('internal', 'the sample has an entry')
+    expect(knownBody(entry)).toEqual(parseJson(entry.canonicalizedBody))
+    expect(knownBody({ ...entry, canonicalizedBody: utf8('{}') })).toBeUndefined()
   })
 
   it('reads what protojson leaves out: zero indices, empty lists, null members', () => {
