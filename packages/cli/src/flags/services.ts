@@ -10,3 +10,17 @@ export const dataFlag: Flag = {
   default: '$XDG_DATA_HOME/countersign',
   path: true,
 }
+
+/** How an installation is opened that is administered beside its server. */
+export const installationFlags: readonly Flag[] = [
+  dataFlag,
+  { name: 'config', kind: 'text', value: 'FILE', help: 'configuration document', default: 'config.yaml in the data folder', path: true },
+  {
+    name: 'passphrase',
+    kind: 'text',
+    value: 'SOURCE',
+    help: 'where the passphrase of the keys is: file:PATH, env:NAME, credential:NAME or prompt',
+    default: 'a file that the first start makes',
+    commandLineOnly: true,
+  },
+]

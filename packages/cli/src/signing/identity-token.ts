@@ -38,8 +38,12 @@ async function readGiven(given: string): Promise<string> {
   return given
 }
 
+/** What looks like a token is one: asking the system for a file of that name could put the token into a message. */
 function isFile(text: string): boolean {
-  return text.length < 4096 && statSync(text, { throwIfNoEntry: false })?.isFile() === true
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) && text.startsWith('eyJ')) return false
+  return (
+    text.length < 4096 && text.split('/').every((part) => part.length < 256) && statSync(text, { throwIfNoEntry: false })?.isFile() === true
+  )
 }
 
 function namedProvider(name: string | undefined): AmbientProvider | undefined {

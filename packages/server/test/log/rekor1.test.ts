@@ -124,7 +124,7 @@ describe('a new entry', () => {
     const [id, entry] = only(json)
     expect(status).toBe(201)
     expect(headers.get('etag')).toBe(id)
-    expect(headers.get('location')).toBe(`/rekor/api/v1/log/entries/${id}`)
+    expect(headers.get('location')).toBe(`/api/v1/log/entries/${id}`)
     expect(id).toMatch(new RegExp(`^${BigInt(shard.treeId).toString(16).padStart(16, '0')}[0-9a-f]{64}$`))
     const body = Buffer.from(String(entry['body']), 'base64')
     expect(id.slice(16)).toBe(

@@ -27,17 +27,16 @@ export type EntrySearch = {
 }
 
 /** What the service is made of. */
-export type Rekor1Options = RecordPorts & { readonly shards: Shards; readonly search: EntrySearch; readonly prefix?: string }
+export type Rekor1Options = RecordPorts & { readonly shards: Shards; readonly search: EntrySearch }
 
 const primitives = { hash: hashBytes }
 const noStore = { 'cache-control': 'no-store' }
 
 /** `/rekor/api/v1/…`. */
 export function rekor1Service(options: Rekor1Options): Service {
-  const prefix = options.prefix ?? '/rekor'
   return {
     name: 'rekor',
-    prefix,
+    prefix: '/rekor',
     routes: (app) => {
       app.removeAllContentTypeParsers()
       app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxProposalBytes }, (_, body, done) => done(null, body))
@@ -47,7 +46,7 @@ export function rekor1Service(options: Rekor1Options): Service {
         return refuse(reply, refusal)
       })
       allowAnyOrigin(app, ['GET', 'POST'])
-      addEntries(app, options, prefix)
+      addEntries(app, options)
       addSearch(app, options)
       addTree(app, options)
     },
@@ -59,7 +58,7 @@ export function rekor1Service(options: Rekor1Options): Service {
   }
 }
 
-function addEntries(app: FastifyInstance, options: Rekor1Options, prefix: string): void {
+function addEntries(app: FastifyInstance, options: Rekor1Options): void {
   const { shards, search } = options
   app.post('/api/v1/log/entries', async (request, reply) => {
     const proposed = parseProposedEntryV1(primitives, bodyOf(request))
@@ -72,7 +71,8 @@ function addEntries(app: FastifyInstance, options: Rekor1Options, prefix: string
         .remember(shard.treeId, logged.index, proposed.statementDigests)
         .catch((failure: unknown) => request.log.warn({ err: failure }, 'search'))
     }
-    const headers = { ...noStore, etag: id, location: `${prefix}/api/v1/log/entries/${id}` }
+    // Relative to where clients found the log, which they put before it.
+    const headers = { ...noStore, etag: id, location: `/api/v1/log/entries/${id}` }
     return reply
       .code(201)
       .headers(headers)

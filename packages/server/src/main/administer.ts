@@ -1,0 +1,62 @@
+/** Small work on an installation beside a running server: what the command line does without going through the port. */
+import { CountersignError } from '@countersign/core/failure'
+import type { PassphraseAccess } from '../base/config/passphrase.ts'
+import { parsePassphraseSource } from '../base/config/passphrase.ts'
+import type { Clock } from '../base/clock.ts'
+import type { Log } from '../base/http/log.ts'
+import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
+import { loadConfiguration } from './configuration.ts'
+import { openPlatform, type PlatformOptions, type ServerPlatform } from './platform.ts'
+
+/** Which installation, and the world of the process. */
+export type AdministerRequest = {
+  readonly data?: string
+  readonly config?: string
+  readonly passphrase?: string
+  readonly access: PassphraseAccess
+  readonly workingFolder: string
+  readonly clock: Clock
+  readonly log: (line: string) => void
+}
+
+/** An installation, opened. */
+export type OpenInstallation = { readonly platform: ServerPlatform; readonly addresses: ServiceAddresses }
+
+/**
+ * Opens an installation that exists, does the work, and closes it. `none` beside a running server; `alone` for what must see nothing change.
+ * Throws `data_folder_missing` where there is none, and never makes one; `data_folder_locked`, `key_password_wrong`.
+ */
+export async function administer<T>(
+  request: AdministerRequest,
+  lock: Extract<PlatformOptions['lock'], 'none' | 'alone'>,
+  work: (installation: OpenInstallation) => Promise<T>,
+): Promise<T> {
+  const { data: named, config: file, access, workingFolder, clock } = request
+  const { configuration, data } = await loadConfiguration({ file, data: named, environment: access.environment, workingFolder })
+  const keys = request.passphrase === undefined ? configuration.keys : { passphrase: typedSource(request.passphrase) }
+  const log = quietLog(request.log)
+  const platform = await openPlatform({ data, configuration: { ...configuration, keys }, access, clock, log, lock }, async () => undefined)
+  try {
+    return await work({ platform, addresses: serviceAddresses(platform.installation.publicUrl) })
+  } finally {
+    await platform.close()
+  }
+}
+
+function typedSource(text: string): NonNullable<ReturnType<typeof parsePassphraseSource>> {
+  const source = parsePassphraseSource(text)
+  if (source !== undefined) return source
+  throw new CountersignError('usage', 'a passphrase is not typed here but named', {
+    expected: 'file:PATH, env:NAME, credential:NAME or prompt',
+  })
+}
+
+/** Warnings and errors for people; the rest is for servers. */
+function quietLog(write: (line: string) => void): Log {
+  const say = (...what: readonly unknown[]): void => {
+    const text = what.find((part) => typeof part === 'string')
+    if (text !== undefined) write(text)
+  }
+  const nothing = (): void => undefined
+  return { debug: nothing, info: nothing, warn: say, error: say }
+}
