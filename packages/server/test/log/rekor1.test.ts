@@ -26,7 +26,7 @@ import { migrate } from '../../src/base/database/migrate.ts'
 import { leaseMigrations } from '../../src/base/leases/database-leases.ts'
 import { logMigrations } from '../../src/log/engine/tables.ts'
 import type { OpenTreeLog } from '../../src/log/engine/open-log.ts'
-import { witnessMigrations } from '../../src/log/witness/tables.ts'
+import { witnessMigrations } from '../../src/log/witness/service.ts'
 import { digestVerifier } from '../../src/log/verify/verifier.ts'
 import { newLogPlace, type LogPlace } from './logs.ts'
 
