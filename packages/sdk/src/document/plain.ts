@@ -3,10 +3,10 @@ import type * as yamlModule from 'yaml'
 import type { Document, Node } from 'yaml'
 
 /** Something that is not read here, and where it begins: an offset into the text. */
-export type Fault = { readonly offset: number; readonly text: string }
+export type YamlFault = { readonly offset: number; readonly text: string }
 
 /** The first fault of a document: those that the library found, then anchors, aliases and repeated keys. */
-export function faultOf(yaml: typeof yamlModule, document: Document): Fault | undefined {
+export function faultOf(yaml: typeof yamlModule, document: Document): YamlFault | undefined {
   const [problem] = [...document.errors, ...document.warnings]
   return problem === undefined ? faultWithin(yaml, document.contents) : { offset: problem.pos[0], text: problemText(problem) }
 }
@@ -18,7 +18,7 @@ function problemText({ code, message }: { readonly code: string; readonly messag
 }
 
 /** In the order of the text. Not by the library's `visit`, which takes longer than the reading. */
-function faultWithin(yaml: typeof yamlModule, contents: unknown): Fault | undefined {
+function faultWithin(yaml: typeof yamlModule, contents: unknown): YamlFault | undefined {
   const left: unknown[] = [contents]
   while (left.length > 0) {
     const node = left.pop()
