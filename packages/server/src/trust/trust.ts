@@ -62,7 +62,7 @@ export function openTrust(options: RepositoryOptions): Trust {
   }
   const files = async () => targetFiles(await rows())
   const publish = async (): Promise<TrustChange> => {
-    const result = await publishTargets(options, await files())
+    const result = await publishTargets(options, files)
     return result === 'keys_elsewhere' ? propose(options, await files()) : result
   }
   const change = async (work: (sql: Transaction<TrustTables>) => Promise<void>): Promise<TrustChange> => {

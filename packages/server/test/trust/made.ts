@@ -11,13 +11,14 @@ import { intermediateFields, rootFields, timestampFields } from '@countersign/co
 import { keyIdentifier } from '@countersign/core/x509/build-extensions'
 import { encodeName } from '@countersign/core/x509/build-name'
 import { plain, serverPrimitives, signMessage } from '../../src/base/crypto/primitives.ts'
-import type { Database } from '../../src/base/database/database.ts'
+import type { Database, Migration } from '../../src/base/database/database.ts'
 import { migrate } from '../../src/base/database/migrate.ts'
 import { openSqlite } from '../../src/base/database/sqlite.ts'
 import type { KeyStore, RoleKey } from '../../src/base/keys/role-key.ts'
 import { leaseMigrations } from '../../src/base/leases/database-leases.ts'
 import type { TrustInstance, TrustRole } from '../../src/trust/instances.ts'
 import { trustMigrations } from '../../src/trust/tables.ts'
+import type { OpenedDatabase } from '../base/databases.ts'
 
 export const dayMs: number = 24 * 60 * 60 * 1000
 export const noonMs: number = Date.UTC(2026, 5, 1, 12)
@@ -61,23 +62,26 @@ export type Ground = {
   readonly close: () => Promise<void>
 }
 
-/** An empty database. */
-export async function makeGround(): Promise<Ground> {
-  const folder = mkdtempSync(join(tmpdir(), 'trust-'))
-  const database = await openSqlite(join(folder, 'database.sqlite'), { create: true })
-  await migrate(database, [...leaseMigrations, ...trustMigrations])
-  const ground: Ground = {
-    database,
-    keys: memoryKeys(),
-    nowMs: noonMs,
-    clock: () => ground.nowMs,
-    close: async () => {
-      await database.close()
-      rmSync(folder, { recursive: true })
-    },
-  }
+/** An empty database, SQLite where none is given. */
+export async function makeGround(opened?: OpenedDatabase): Promise<Ground> {
+  const { database, close } = opened ?? (await openOwn())
+  const ground: Ground = { database, keys: memoryKeys(), nowMs: noonMs, clock: () => ground.nowMs, close }
   return ground
 }
+
+async function openOwn(): Promise<Pick<OpenedDatabase, 'database' | 'close'>> {
+  const folder = mkdtempSync(join(tmpdir(), 'trust-'))
+  const database = await openSqlite(join(folder, 'database.sqlite'), { create: true })
+  await migrate(database, groundMigrations)
+  const close = async (): Promise<void> => {
+    await database.close()
+    rmSync(folder, { recursive: true })
+  }
+  return { database, close }
+}
+
+/** The tables that trust needs. */
+export const groundMigrations: readonly Migration[] = [...leaseMigrations, ...trustMigrations]
 
 const url = 'http://127.0.0.1:8080'
 const paths: Readonly<Record<TrustRole, string>> = {

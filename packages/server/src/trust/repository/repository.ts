@@ -72,10 +72,17 @@ async function firstKeys(keys: KeyStore): Promise<Readonly<Record<TufRole, TufKe
 /** What became of new targets: in force, unchanged since they are what is in force, or waiting for keys that are not here. */
 export type TargetsResult = 'published' | 'unchanged' | 'keys_elsewhere'
 
-/** Publishes these files in place of those before, if the keys of the role `targets` are here. Throws `trust_missing`. */
-export async function publishTargets(options: RepositoryOptions, files: ReadonlyMap<string, TargetFile>): Promise<TargetsResult> {
+/**
+ * Publishes files in place of those before, if the keys of the role `targets` are here. `read` is asked after what is published was read, and
+ * again when another process came in between: what that process added is never taken back. Throws `trust_missing`.
+ */
+export async function publishTargets(
+  options: RepositoryOptions,
+  read: () => Promise<ReadonlyMap<string, TargetFile>>,
+): Promise<TargetsResult> {
   return untilFirst(options, async (state, signers) => {
     const { metadata } = state.published.targets
+    const files = await read()
     if (sameTargets(readTufTargets(metadata), describe(files))) return { result: 'unchanged' }
     if (!signers.suffice(state.root.roles.targets)) return { result: 'keys_elsewhere' }
     const nowMs = options.clock()
