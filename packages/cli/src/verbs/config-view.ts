@@ -34,8 +34,13 @@ async function ofVerb({ terminal, flags, reportOnStdout }: Invocation, name: str
   const named = flags.text('profile')
   const argv = named === undefined ? rest : [`--profile=${named}`, ...rest]
   const inForce = await flagsInForce(command, argv, withoutWarnings(terminal))
-  if (!reportOnStdout) terminal.out(rows(inForce.map((one) => [`--${one.flag}`, valueText(one), originText(one)])))
-  return { subjects: [{ subject: name, ok: true, content: { verb: name, flags: inForce } }] }
+  const settings = name === 'serve' ? await (await import('./config-view-serve.ts')).serverSettings(inForce, terminal) : undefined
+  if (!reportOnStdout) {
+    terminal.out(rows(inForce.map((one) => [`--${one.flag}`, valueText(one), originText(one)])))
+    if (settings !== undefined) terminal.out(rows(settings.map(({ path, value, place }) => [path, value, place])))
+  }
+  const content = { verb: name, flags: inForce, ...(settings === undefined ? {} : { settings }) }
+  return { subjects: [{ subject: name, ok: true, content }] }
 }
 
 function valueText({ values }: FlagInForce): string {
