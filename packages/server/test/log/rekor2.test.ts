@@ -35,11 +35,11 @@ let log: OpenTreeLog
 let app: FastifyInstance
 let verifier: DigestVerifier
 
-async function serve(admit: Admission = admitAnyone, maxOutstanding?: number): Promise<void> {
+async function serve(admit: Admission = admitAnyone, maxOutstanding?: number, maxInFlight?: number): Promise<void> {
   log = await openTreeLog(place.options(maxOutstanding === undefined ? {} : { maxOutstanding }))
   verifier = digestVerifier({ threads: 1 })
   const logId = await noteKeyId(serverPrimitives, origin, place.key.publicKey)
-  const service = rekor2Service({ log, logId, verifier, admit })
+  const service = rekor2Service({ log, logId, verifier, admit, ...(maxInFlight === undefined ? {} : { maxInFlight }) })
   app = fastify()
   await app.register(async (child) => service.routes(child), { prefix: service.prefix })
 }
@@ -151,6 +151,14 @@ describe('Rekor v2', () => {
     expect(refused.every(({ headers }) => headers['retry-after'] === '1')).toBe(true)
     await log.freeze()
     expect(await post(hashedrekord(pair))).toMatchObject({ status: 405, json: { code: 12, message: 'log frozen' } })
+  })
+
+  it('refuses requests beyond what is worked on at once, before it reads them', async () => {
+    await serve(admitAnyone, undefined, 3)
+    const pair = newPair()
+    const answers = await Promise.all(Array.from({ length: 10 }, (_, i) => post(i < 3 ? hashedrekord(pair) : 'not even JSON')))
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, ...Array.from({ length: 7 }, () => 503)])
+    expect((await post(hashedrekord(pair))).status).toBe(201)
   })
 
   it('serves checkpoint and tiles as files, the one never cached, the others for ever', async () => {

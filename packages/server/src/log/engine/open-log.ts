@@ -97,8 +97,9 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
     step,
     ...(cosign === undefined ? {} : { cosign }),
   }
-  const queue = pendingQueue(options.maxOutstanding ?? 4096)
-  const shared = database.kind === 'postgres' ? sharedQueue(database, async () => row.id, clock) : undefined
+  const maxOutstanding = options.maxOutstanding ?? 4096
+  const queue = pendingQueue(maxOutstanding)
+  const shared = database.kind === 'postgres' ? sharedQueue(database, row.id, clock, maxOutstanding) : undefined
   const failed = options.failed ?? ((): void => undefined)
   const keeper = housekeeping({ blobs: options.blobs, database, files, folder, format, tree: row.id, failed })
   const reader = treeReader(options, files, row.id)
@@ -151,7 +152,7 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
     frozen: async () => (await readTree(database, name)).frozen,
     failure: () => sequencer.failure(),
     sequencing: () => sequencer.tree() !== undefined,
-    outstanding: queue.outstanding,
+    outstanding: () => queue.outstanding() + (shared?.outstanding() ?? 0),
     close: async () => {
       await sequencer.close()
       await keeper.close()

@@ -102,6 +102,7 @@ export function pendingQueue(maxOutstanding: number): PendingQueue {
   }
 }
 
-function overloaded(maxOutstanding: number): CountersignError {
+/** Too many wait: the failure that says so. */
+export function overloaded(maxOutstanding: number): CountersignError {
   return new CountersignError('log_overloaded', `${maxOutstanding} entries wait to be logged`, { hint: 'Try again in a second.' })
 }

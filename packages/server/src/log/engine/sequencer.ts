@@ -80,10 +80,13 @@ export function startSequencer(options: SequencerOptions): Sequencer {
       try {
         lease = await holdLease(options.leases, `log/${options.workshop.name}`, options.clock)
         if (lease === undefined) {
+          if (options.shared === undefined) now.failure = refuseAll(options.queue, 'another process keeps this log')
           await pause(sharedPollMs * 10)
           continue
         }
         await work(lease)
+        // What waits here waits for a sequencer that is elsewhere now; senders ask again, and then it goes there.
+        if (options.shared !== undefined) refuseAll(options.queue, 'another process has taken over this log')
       } catch (thrown) {
         now.failure = thrown
         options.failed(thrown)
@@ -158,6 +161,12 @@ async function integrateOrFail(
 
 function isInconsistent(thrown: unknown): boolean {
   return thrown instanceof CountersignError && thrown.code === 'log_inconsistent'
+}
+
+function refuseAll(queue: PendingQueue, detail: string): CountersignError {
+  const failure = new CountersignError('log_unavailable', detail, { hint: 'Try again in a few seconds.' })
+  queue.failAll(failure)
+  return failure
 }
 
 /** Whoever waits learns that nothing is known of the entry: it may be in the log. */

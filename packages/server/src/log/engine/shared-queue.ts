@@ -5,7 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 import type { Clock } from '../../base/clock.ts'
 import type { Database, SqlValue } from '../../base/database/database.ts'
 import type { NewEntry } from '../tree-log.ts'
-import type { Pending } from './pending.ts'
+import { overloaded, type Pending } from './pending.ts'
 import { identityKey } from './tree-store.ts'
 
 /** An entry that the sequencer took; it is under the published checkpoint once that is larger than its index. */
@@ -13,64 +13,69 @@ export type Sequencing = { readonly index: number; readonly duplicate: boolean }
 
 /** Both ends of the queue. */
 export type SharedQueue = {
-  /** Puts an entry there and waits until a sequencer has decided it. Rejects with `log_unavailable` after the time. */
+  /** Puts an entry there and waits until a sequencer has decided it. Rejects with `log_overloaded` at once when too many wait, `log_unavailable` after the time. */
   readonly submit: (entry: NewEntry, timeoutMs: number) => Promise<Sequencing>
   /** What waits for the sequencer, oldest first; rows stay until they are answered. */
   readonly waiting: (maxEntries: number) => Promise<readonly Pending[]>
   /** Removes rows whose process has gone without fetching its answer. */
   readonly sweep: () => Promise<void>
+  /** Entries of this process that wait. */
+  readonly outstanding: () => number
 }
 
 const pollMs = 20
 const abandonedMs = 5 * 60 * 1000
 
 /** The queue of one tree. */
-export function sharedQueue(database: Database, tree: () => Promise<number>, clock: Clock): SharedQueue {
+export function sharedQueue(database: Database, tree: number, clock: Clock, maxOutstanding: number): SharedQueue {
   const answers = answerPoll(database)
+  let outstanding = 0
   return {
     submit: async (entry, timeoutMs) => {
-      const id = randomUUID()
-      const { numbered } = entry
-      await database.raw.insert(
-        'log_queue',
-        ['id', 'tree', 'queued_at', 'data', 'leaf', 'identity', 'number_offset', 'number_prefix', 'number_bytes'],
-        [
-          [
-            id,
-            await tree(),
-            clock(),
-            entry.data,
-            entry.leafHash,
-            entry.identity,
-            numbered?.offset ?? null,
-            numbered?.leafPrefix ?? null,
-            numbered?.leafBytes ?? null,
-          ],
-        ],
-      )
-      const answer = await answers(id, timeoutMs)
-      // An unanswered row is taken back, unless it is answered this moment: then it is swept later.
-      await database.raw.run(
-        answer === undefined ? 'delete from log_queue where id = ? and idx is null' : 'delete from log_queue where id = ?',
-        [id],
-      )
-      if (answer === undefined)
-        throw new CountersignError('log_unavailable', 'no process sequences this log', { hint: 'Try again in a few seconds.' })
-      return answer
+      if (outstanding >= maxOutstanding) throw overloaded(maxOutstanding)
+      outstanding++
+      try {
+        return await submit(database, tree, clock(), answers, entry, timeoutMs)
+      } finally {
+        outstanding--
+      }
     },
     waiting: async (maxEntries) => {
       const rows = await database.raw.query<Record<string, SqlValue>>(
         'select * from log_queue where tree = ? and idx is null order by queued_at, id limit ?',
-        [await tree(), maxEntries],
+        [tree, maxEntries],
       )
       const seen = new Set<string>()
       // The second of two equal entries is answered as a duplicate by the next batch.
       return rows.map(pendingOf).filter(({ key }) => seen.size !== seen.add(key).size)
     },
+    outstanding: () => outstanding,
     sweep: async () => {
       await database.raw.run('delete from log_queue where queued_at < ?', [clock() - abandonedMs])
     },
   }
+}
+
+async function submit(
+  database: Database,
+  tree: number,
+  queuedAt: number,
+  answers: ReturnType<typeof answerPoll>,
+  entry: NewEntry,
+  timeoutMs: number,
+): Promise<Sequencing> {
+  const id = randomUUID()
+  const { numbered } = entry
+  const columns = ['id', 'tree', 'queued_at', 'data', 'leaf', 'identity', 'number_offset', 'number_prefix', 'number_bytes']
+  const number = [numbered?.offset ?? null, numbered?.leafPrefix ?? null, numbered?.leafBytes ?? null]
+  await database.raw.insert('log_queue', columns, [[id, tree, queuedAt, entry.data, entry.leafHash, entry.identity, ...number]])
+  const answer = await answers(id, timeoutMs)
+  // An unanswered row is taken back, unless it is answered this moment: then it is swept later.
+  const text = answer === undefined ? 'delete from log_queue where id = ? and idx is null' : 'delete from log_queue where id = ?'
+  await database.raw.run(text, [id])
+  if (answer === undefined)
+    throw new CountersignError('log_unavailable', 'no process sequences this log', { hint: 'Try again in a few seconds.' })
+  return answer
 }
 
 function pendingOf(row: Readonly<Record<string, SqlValue>>): Pending {

@@ -22,9 +22,12 @@ export type Rekor2Options = {
   readonly logId: Uint8Array
   readonly verifier: DigestVerifier
   readonly admit: Admission
+  /** Requests that are worked on at once; one more is told to come back before anything of it is read. Default 4,096. */
+  readonly maxInFlight?: number
 }
 
 const primitives = { hash: hashBytes }
+const defaultInFlight = 4096
 /** What is written once may be kept for ever. */
 const immutable = 'public, max-age=31536000, immutable'
 
@@ -37,6 +40,7 @@ export function rekor2Service(options: Rekor2Options): Service {
     labelNames: ['status'],
     registers: [],
   })
+  const limited = inFlightLimit(options.maxInFlight ?? defaultInFlight)
   const refuse = (reply: FastifyReply, refusal: LogRefusal): FastifyReply => {
     counts.inc({ status: String(refusal.status) })
     const { status, code, message, headers } = refusal
@@ -58,7 +62,7 @@ export function rekor2Service(options: Rekor2Options): Service {
         return refuse(reply, refusal)
       })
       app.post('/api/v2/log/entries', async (request, reply) => {
-        const answer = await record(options, bodyOf(request))
+        const answer = await limited(() => record(options, bodyOf(request)))
         if (typeof answer !== 'string') return refuse(reply, answer)
         counts.inc({ status: '201' })
         return reply.code(201).type('application/json').send(answer)
@@ -85,6 +89,21 @@ export function rekor2Service(options: Rekor2Options): Service {
         collect: async () => size.set((await log.checkpoint()).size),
       })
     },
+  }
+}
+
+/** Under more load than the log can bear, the latency of what it accepts stays bounded by refusing the rest while that costs nothing. */
+function inFlightLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+  let inFlight = 0
+  return async (work) => {
+    if (inFlight >= most)
+      throw new CountersignError('log_overloaded', `${most} entries wait to be logged`, { hint: 'Try again in a second.' })
+    inFlight++
+    try {
+      return await work()
+    } finally {
+      inFlight--
+    }
   }
 }
 
