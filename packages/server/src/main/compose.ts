@@ -5,7 +5,7 @@ import type { Role } from '../base/config/process.ts'
 import type { Service } from '../base/http/service.ts'
 import type { RoleKey } from '../base/keys/role-key.ts'
 import { trustExpiries } from '../trust/expiring.ts'
-import type { TrustInstance, TrustRole } from '../trust/instances.ts'
+import type { TrustInstance, InstanceRole } from '../trust/instances.ts'
 import { startRenewal } from '../trust/renewal.ts'
 import { renewRepository } from '../trust/repository/repository.ts'
 import { kitService } from '../trust/kit/service.ts'
@@ -134,13 +134,13 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
 }
 
 /** The instance of a service that signs now: the last that began and was not ended. */
-function lastOf(instances: readonly TrustInstance[], role: TrustRole): TrustInstance {
+function lastOf(instances: readonly TrustInstance[], role: InstanceRole): TrustInstance {
   const last = instances.findLast((instance) => instance.role === role && instance.validFor.end === undefined)
   if (last !== undefined) return last
   throw new CountersignError('trust_damaged', `there is no instance of ${role} on record`, { hint: 'Restore the database from a backup.' })
 }
 
-function keyOf({ keys }: ServerPlatform, instances: readonly TrustInstance[], role: TrustRole): Promise<RoleKey> {
+function keyOf({ keys }: ServerPlatform, instances: readonly TrustInstance[], role: InstanceRole): Promise<RoleKey> {
   return keys.open(lastOf(instances, role).id)
 }
 

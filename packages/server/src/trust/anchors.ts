@@ -5,11 +5,11 @@ import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
 import { noteKeyId } from '@countersign/core/note/key-id'
 import { parseCertificate } from '@countersign/core/x509/certificate'
 import { hashBytes, serverPrimitives } from '../base/crypto/primitives.ts'
-import type { TrustInstance, TrustRole } from './instances.ts'
+import type { TrustInstance, InstanceRole } from './instances.ts'
 
 /** The trusted root: all instances, those that have ended with their end, so that what they signed stays valid. */
 export async function trustedRootOf(instances: readonly TrustInstance[]): Promise<TrustedRoot> {
-  const logs = (...roles: readonly TrustRole[]): Promise<LogInstance[]> =>
+  const logs = (...roles: readonly InstanceRole[]): Promise<LogInstance[]> =>
     Promise.all(instances.filter(({ role }) => roles.includes(role)).flatMap(logOf))
   return {
     logs: await logs('rekor1', 'rekor2'),
@@ -48,7 +48,7 @@ function authorityOf({ anchor, url, operator, validFor }: TrustInstance): Author
  * is empty.
  */
 export function signingConfigOf(instances: readonly TrustInstance[]): SigningConfig {
-  const services = (role: TrustRole, majorApiVersion: number): readonly SigningService[] => {
+  const services = (role: InstanceRole, majorApiVersion: number): readonly SigningService[] => {
     const byUrl = new Map<string, SigningService>()
     for (const { url, operator, validFor } of instances.filter((each) => each.role === role)) {
       const known = byUrl.get(url)

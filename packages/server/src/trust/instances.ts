@@ -12,7 +12,7 @@ import type { InstanceRow } from './tables.ts'
 export const trustRoles = ['ca', 'ct', 'rekor1', 'rekor2', 'tsa', 'oidc'] as const
 
 /** One of them. */
-export type TrustRole = (typeof trustRoles)[number]
+export type InstanceRole = (typeof trustRoles)[number]
 
 /** How an instance is recognised: logs by a key, authorities by certificates (the issuing one, or the one that stamps, first; the root last). */
 export type TrustAnchor =
@@ -24,7 +24,7 @@ export type TrustAnchor =
 export type TrustInstance = {
   /** Unique for ever; the name of its key, as `rekor2-1`. */
   readonly id: string
-  readonly role: TrustRole
+  readonly role: InstanceRole
   /** Where clients reach it: a base URL, of a timestamp authority the whole endpoint. */
   readonly url: string
   /** Who runs it. Clients take one service of each operator. */

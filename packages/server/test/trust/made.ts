@@ -16,7 +16,7 @@ import { migrate } from '../../src/base/database/migrate.ts'
 import { openSqlite } from '../../src/base/database/sqlite.ts'
 import type { KeyStore, RoleKey } from '../../src/base/keys/role-key.ts'
 import { leaseMigrations } from '../../src/base/leases/database-leases.ts'
-import type { TrustInstance, TrustRole } from '../../src/trust/instances.ts'
+import type { TrustInstance, InstanceRole } from '../../src/trust/instances.ts'
 import { trustMigrations } from '../../src/trust/tables.ts'
 import type { OpenedDatabase } from '../base/databases.ts'
 
@@ -84,7 +84,7 @@ async function openOwn(): Promise<Pick<OpenedDatabase, 'database' | 'close'>> {
 export const groundMigrations: readonly Migration[] = [...leaseMigrations, ...trustMigrations]
 
 const url = 'http://127.0.0.1:8080'
-const paths: Readonly<Record<TrustRole, string>> = {
+const paths: Readonly<Record<InstanceRole, string>> = {
   ca: '/fulcio',
   ct: '/ct',
   rekor1: '/rekor',
@@ -94,7 +94,7 @@ const paths: Readonly<Record<TrustRole, string>> = {
 }
 
 /** An instance of a role with fresh keys, from `start` on. */
-export async function makeInstance(role: TrustRole, number = 1, start: number = noonMs): Promise<TrustInstance> {
+export async function makeInstance(role: InstanceRole, number = 1, start: number = noonMs): Promise<TrustInstance> {
   const anchor =
     role === 'oidc'
       ? ({ kind: 'none' } as const)
