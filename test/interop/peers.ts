@@ -3,7 +3,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { findPeer } from '@countersign/testkit/peers'
 
 /** The programs that the suite runs against. */
-export type PeerName = 'cosign' | 'oras' | 'crane' | 'docker-registry'
+export type PeerName = 'cosign' | 'oras' | 'crane' | 'docker-registry' | 'gitsign' | 'rekor-cli'
 
 /** True when a missing peer fails the run instead of skipping its tests. */
 const peersRequired: boolean = process.env['CI'] === 'true' || process.env['COUNTERSIGN_REQUIRE_PEERS'] === '1'
