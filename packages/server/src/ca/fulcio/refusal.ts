@@ -2,7 +2,7 @@
 import { CountersignError, outcomeOf, type FailureCode } from '@countersign/core/failure'
 
 /** An answer that is not a certificate. */
-export type Refusal = { readonly status: number; readonly body: string; readonly retryAfterSeconds?: number }
+export type CertificateRefusal = { readonly status: number; readonly body: string; readonly retryAfterSeconds?: number }
 
 /** Codes of gRPC (google.rpc.Code) with the statuses that grpc-gateway gives them. */
 const invalidArgument = { code: 3, status: 400 }
@@ -50,7 +50,7 @@ export function isClientFailure(failure: unknown): failure is CountersignError {
 }
 
 /** The answer to a failure. `reference` names the record of it: an audit id, or the id of the request. Nothing else is told of failures of ours. */
-export function refusalOf(failure: unknown, reference: string, waitSeconds: number = retryAfterSeconds): Refusal {
+export function refusalOf(failure: unknown, reference: string, waitSeconds: number = retryAfterSeconds): CertificateRefusal {
   if (isClientFailure(failure)) {
     const { code, message } = failure
     if (code === 'issuance_throttled') {
@@ -72,7 +72,7 @@ function answer(
   reason: string,
   reference: string,
   failure?: CountersignError,
-): Refusal {
+): CertificateRefusal {
   const { expected, found, hint } = failure ?? {}
   const metadata = Object.fromEntries(
     Object.entries({ auditId: reference, expected, found, hint }).filter(([, value]) => value !== undefined),

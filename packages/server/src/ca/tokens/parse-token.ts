@@ -5,7 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { parseJson, type JsonObject, type JsonValue } from '@countersign/core/json/parse'
 
 /** A token, read. Nothing in it is verified. */
-export type IdentityToken = {
+export type ParsedToken = {
   readonly algorithm: string
   readonly keyId: string | undefined
   readonly claims: JsonObject
@@ -21,7 +21,7 @@ const limits = { maxBytes: maxTokenCharacters, maxDepth: 8, maxValues: 1000 }
  * Reads a token. Keys that a header brings along (`jwk`, `jku`, `x5c`, `x5u`) are not looked at, and `crit` is refused.
  * Throws `identity_token_malformed`; no message holds any part of the token.
  */
-export function parseIdentityToken(token: string): IdentityToken {
+export function parseIdentityToken(token: string): ParsedToken {
   if (token.length > maxTokenCharacters) throw malformed(`it is longer than ${maxTokenCharacters} characters`)
   const [header, payload, signature, more] = token.split('.')
   if (header === undefined || payload === undefined || signature === undefined || more !== undefined)

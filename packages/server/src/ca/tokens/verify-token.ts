@@ -7,7 +7,7 @@ import { findIssuer, type Issuer, type IssuerConfiguration } from '../issuers/mo
 import { isTokenAlgorithm, tokenAlgorithm } from './algorithms.ts'
 import type { IssuerKeys, KeyRing } from './issuer-keys.ts'
 import type { TokenKey } from './key-set.ts'
-import { parseIdentityToken, type IdentityToken } from './parse-token.ts'
+import { parseIdentityToken, type ParsedToken } from './parse-token.ts'
 
 /** A token that holds. */
 export type VerifiedToken = { readonly issuer: Issuer; readonly claims: JsonObject }
@@ -86,7 +86,7 @@ function secondsOf(claims: JsonObject, name: string): number | undefined {
   throw new CountersignError('identity_token_malformed', `not an identity token: its ${name} is not a time in seconds`)
 }
 
-async function checkSignature({ keys, primitives }: TokenVerifierParts, issuer: Issuer, token: IdentityToken): Promise<void> {
+async function checkSignature({ keys, primitives }: TokenVerifierParts, issuer: Issuer, token: ParsedToken): Promise<void> {
   const ring = await keys.current(issuer)
   let candidates = candidatesOf(ring, token)
   if (candidates.length === 0) candidates = candidatesOf(await keys.renewed(issuer), token)
@@ -101,7 +101,7 @@ async function checkSignature({ keys, primitives }: TokenVerifierParts, issuer: 
 }
 
 /** Keys of that name and kind. A token without a name is tried under all that fit; a named one never under a key of another name, or of none. */
-function candidatesOf({ keys, algorithms }: KeyRing, token: IdentityToken): readonly TokenKey[] {
+function candidatesOf({ keys, algorithms }: KeyRing, token: ParsedToken): readonly TokenKey[] {
   if (algorithms !== undefined && !algorithms.has(token.algorithm)) throw refusedAlgorithm()
   return keys.filter(
     ({ id, algorithm, key }) =>
