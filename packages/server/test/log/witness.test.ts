@@ -113,6 +113,8 @@ describe('a witness', () => {
     const forged = await signCheckpoint({ origin, size: 1, rootHash: checkpoint.rootHash }, [(await newLogKey()).signer])
     expect(await ask(0, { ...checkpoint, note: forged })).toMatchObject({ status: 403 })
     expect(await ask(2, checkpoint)).toMatchObject({ status: 400 })
+    const hollow = await signCheckpoint({ origin, size: 0, rootHash: new Uint8Array(32) }, [place.key.signer])
+    expect(await ask(0, { ...checkpoint, note: hollow })).toMatchObject({ status: 422 })
     for (const body of ['', 'old 1\n', `old 01\n\n${checkpoint.note}`, `old 0\nAAAA\n\n${checkpoint.note}`, `old 0\n${'\n'.repeat(3)}`]) {
       expect(await addCheckpoint(witness, utf8(body))).toMatchObject({ status: 400 })
     }

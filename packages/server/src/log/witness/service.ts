@@ -5,13 +5,14 @@
 import { equalBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { verifyConsistency } from '@countersign/core/merkle/proof'
+import { emptyRoot } from '@countersign/core/merkle/tree'
 import { maxAddCheckpointBytes, parseAddCheckpoint, type AddCheckpoint } from '@countersign/core/note/add-checkpoint'
 import { parseCheckpoint, type Checkpoint } from '@countersign/core/note/checkpoint'
 import { signNoteText, type NoteSigner } from '@countersign/core/note/sign'
 import { parseSignedNote, type SignedNote } from '@countersign/core/note/signed-note'
 import { signedBy, type VerifierKey } from '@countersign/core/note/verifier-key'
 import { Counter } from 'prom-client'
-import { serverPrimitives } from '../../base/crypto/primitives.ts'
+import { hashBytes, serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { Database, Migration } from '../../base/database/database.ts'
 import { bodyOf } from '../../base/http/request.ts'
 import type { Service } from '../../base/http/service.ts'
@@ -19,7 +20,7 @@ import type { Service } from '../../base/http/service.ts'
 /** What a witness is made of. */
 export type WitnessOptions = {
   readonly database: Database
-  /** Every cosignature that it makes, at least one. */
+  /** Every cosignature that it makes, at least one: Ed25519, and ML-DSA-44 beside it. */
   readonly signers: readonly NoteSigner[]
   /** The logs that it knows, by origin. */
   readonly logs: ReadonlyMap<string, VerifierKey>
@@ -107,6 +108,7 @@ async function lastTree(database: Database, origin: string): Promise<Tree> {
 }
 
 async function grewFrom(last: Tree, checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<boolean> {
+  if (checkpoint.size === 0 && !equalBytes(checkpoint.rootHash, emptyRoot({ hash: hashBytes }))) return false
   if (last.size === 0 || last.size === checkpoint.size) return proof.length === 0
   const claim = { oldSize: last.size, oldRoot: last.rootHash, newSize: checkpoint.size, newRoot: checkpoint.rootHash, hashes: proof }
   try {
