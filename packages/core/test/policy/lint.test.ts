@@ -162,6 +162,52 @@ describe('a policy is suspicious', () => {
       [],
     ],
     [
+      'not, when they are of Docker Hub in another spelling',
+      {
+        match: { images: ['registry.example/**'] },
+        require: [
+          { name: 'x', match: { images: ['team/a.b/x'] }, signature: { by: 'alice' } },
+          { name: 'y', match: { images: ['team/localhost/x'] }, signature: { by: 'alice' } },
+        ],
+      },
+      [],
+    ],
+    [
+      'not, when a rule shares one of its media types',
+      {
+        match: { mediaTypes: ['a/b', 'a/c'] },
+        require: [{ name: 'x', match: { mediaTypes: ['a/d', 'a/c'] }, signature: { by: 'alice' } }],
+      },
+      [],
+    ],
+    [
+      'not, when a rule names the images of media types that the policy speaks of',
+      { match: { mediaTypes: ['a/b'] }, require: [{ name: 'x', match: { images: ['registry.example/x'] }, signature: { by: 'alice' } }] },
+      [],
+    ],
+    [
+      'not, when one rule binds the names that mirrors are for',
+      {
+        mirrors: [{ from: 'registry.example/**', to: 'mirror.example/**' }],
+        require: [
+          { name: 'x', signature: { by: 'alice', boundName: 'required' } },
+          { name: 'y', signature: { by: 'alice' } },
+        ],
+      },
+      [],
+    ],
+    ['not, when an exact name only looks like a pattern', { identities: { x: certificate('https://code/acme.*') }, require: by('x') }, []],
+    [
+      'not, when a rule is milder with what fails than with what is missing',
+      { require: [{ name: 'x', signature: { by: 'alice' }, onFail: 'allow' }] },
+      [],
+    ],
+    [
+      'when one of two keys has expired, and not because too few are left',
+      { identities: { bob: { keys: [{ pem: bob.pem, validUntil: formatTime(daysAgo(1)) }, alice.pem] } }, require: by('bob') },
+      ['key_expired $.identities.bob.keys[0]'],
+    ],
+    [
       'when it allows what it does not speak of',
       { match: { images: ['registry.example/**'], unmatched: 'allow' } },
       ['unmatched_allowed $.match.unmatched'],

@@ -132,6 +132,7 @@ describe('what is suspicious is told', () => {
   it.each<[string, Parts]>([
     ['whoever has a certificate of an authority', acme({ issuer: 'CN=x' })],
     ['any common name of an authority', acme({ commonName: { glob: '**' } })],
+    ['a common name of an authority', acme({ commonName: 'alice' })],
     ['any subject of an issuer', acme({ subject: { pattern: '.*' }, issuer: { glob: 'CN=*' } })],
     ['somebody of an authority', acme({ subject: 'alice@acme.example', commonName: { glob: '**' } })],
     ['an open subject of an authority', acme({ subject: { glob: '*acme.example' } })],
