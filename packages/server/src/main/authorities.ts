@@ -89,14 +89,19 @@ function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string, static
   return { exact: new Map([[url, own], ...exact]), meta }
 }
 
-/** `/tsa`. */
-export function composeTimestamps({ configuration, clock }: ServerPlatform, key: RoleKey, chain: readonly Uint8Array[]): Service {
+/** `/tsa`. `notBeforeMs`: when something was signed here last; a clock that is before that was set back. */
+export function composeTimestamps(
+  { configuration, clock }: ServerPlatform,
+  key: RoleKey,
+  chain: readonly Uint8Array[],
+  notBeforeMs: number,
+): Service {
   const monotonic = (): number => performance.now()
   const sources = configuration.tsa.clockSources.map((text) => {
     const [, host = text, port] = /^(.*?)(?::([0-9]{1,5}))?$/.exec(text) ?? []
     return sntpSource({ host, wall: clock, monotonic, ...(port === undefined ? {} : { port: Number(port) }) })
   })
-  const watch = createClockWatch({ wall: clock, monotonic, sources })
+  const watch = createClockWatch({ wall: clock, monotonic, sources, notBeforeMs })
   void watch.poll()
   const timer = setInterval(() => void watch.poll(), clockPollMs)
   timer.unref()

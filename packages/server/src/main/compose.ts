@@ -8,6 +8,7 @@ import { trustExpiries } from '../trust/expiring.ts'
 import type { TrustInstance, InstanceRole } from '../trust/instances.ts'
 import { startRenewal } from '../trust/renewal.ts'
 import { renewRepository } from '../trust/repository/repository.ts'
+import { lastSignedMs } from '../trust/repository/state.ts'
 import { kitService } from '../trust/kit/service.ts'
 import { tufService } from '../trust/service.ts'
 import { openTrust, type Trust } from '../trust/trust.ts'
@@ -117,7 +118,7 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
   tsa: async ({ platform, instances }) => {
     const { id, anchor } = lastOf(instances, 'tsa')
     if (anchor.kind !== 'chain') throw new CountersignError('trust_damaged', `${id} has no certificates on record`)
-    return [composeTimestamps(platform, await platform.keys.open(id), anchor.certificates)]
+    return [composeTimestamps(platform, await platform.keys.open(id), anchor.certificates, await lastSignedMs(platform.database))]
   },
   trust: async ({ platform, trust }) => {
     const { database, keys, clock, leases, log } = platform

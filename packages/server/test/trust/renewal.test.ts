@@ -4,7 +4,7 @@ import { databaseLeases } from '../../src/base/leases/database-leases.ts'
 import { expiryWarnings, trustExpiries } from '../../src/trust/expiring.ts'
 import { startRenewal } from '../../src/trust/renewal.ts'
 import { renewRepository } from '../../src/trust/repository/repository.ts'
-import { readState } from '../../src/trust/repository/state.ts'
+import { lastSignedMs, readState } from '../../src/trust/repository/state.ts'
 import { tufService } from '../../src/trust/service.ts'
 import { openTrust, type Trust } from '../../src/trust/trust.ts'
 import { dayMs, makeGround, makeInstance, makeInstances, noonMs, type Ground } from './made.ts'
@@ -62,6 +62,13 @@ describe('what will end', () => {
 })
 
 describe('the renewal', () => {
+  it('leaves a mark of the time, which the clock can be compared with after a restart', async () => {
+    expect(await lastSignedMs(ground.database)).toBe(noonMs)
+    ground.nowMs += 2 * dayMs
+    await renewRepository(ground)
+    expect(await lastSignedMs(ground.database)).toBe(noonMs + 2 * dayMs)
+  })
+
   const told = () => {
     const lines: string[] = []
     const write = (level: string) => (fields: object, text: string) => void lines.push(`${level} ${text} ${JSON.stringify(fields)}`)

@@ -72,6 +72,12 @@ describe('a clock without time sources', () => {
     expect(watch.check().ok).toBe(true)
   })
 
+  it('that was set back while no process ran is not vouched for: something was signed here later', () => {
+    const time = clocks()
+    expect(detailOf(createClockWatch({ ...time, sources: [], notBeforeMs: time.wall() + minute }))).toContain('before what was signed')
+    expect(createClockWatch({ ...time, sources: [], notBeforeMs: time.wall() - minute }).check().ok).toBe(true)
+  })
+
   it('of a machine that slept is not vouched for until the operator confirms it', () => {
     const time = clocks()
     const watch = createClockWatch({ ...time, sources: [] })

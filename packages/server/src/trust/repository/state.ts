@@ -95,6 +95,16 @@ function metadataRow(bytes: Uint8Array, nowMs: number): MetadataRow {
   return { role, version, bytes, signed_at: nowMs, expires_at: expiresMs }
 }
 
+/**
+ * When this installation signed metadata last, Unix milliseconds; 0 before the first. Renewed every day: a clock that is before it was set back
+ * while no process ran to notice.
+ */
+export async function lastSignedMs(database: Database): Promise<number> {
+  const sql = database.sql.withTables<TrustTables>()
+  const row = await sql.selectFrom('trust_metadata').select('signed_at').orderBy('signed_at', 'desc').limit(1).executeTakeFirst()
+  return row?.signed_at ?? 0
+}
+
 /** SHA-256, hex. */
 export function hexDigest(bytes: Uint8Array): string {
   return Buffer.from(hashBytes('sha256', bytes)).toString('hex')

@@ -26,6 +26,8 @@ export type ClockWatchOptions = {
   readonly confirmedForMs?: number
   /** How many sources must agree; default more than half of them. */
   readonly quorum?: number
+  /** Something was signed here at this time, Unix milliseconds: a clock that is before it was set back while nobody watched. */
+  readonly notBeforeMs?: number
 }
 
 /** The time, or why nobody may rely on it. */
@@ -61,7 +63,8 @@ type State = {
 
 /** Starts to watch: without sources the clock is held for right at this moment, with sources only once they agree. */
 export function createClockWatch(options: ClockWatchOptions): ClockWatch {
-  const { wall, monotonic, sources, toleranceMs = 500, confirmedForMs = 15 * 60_000, quorum = majorityOf(sources.length) } = options
+  const { wall, monotonic, sources, toleranceMs = 500, confirmedForMs = 15 * 60_000, notBeforeMs = 0 } = options
+  const { quorum = majorityOf(sources.length) } = options
   const state: State = { wallMs: wall(), monotonicMs: monotonic() }
   const anchor = (): void => {
     state.wallMs = wall()
@@ -74,6 +77,7 @@ export function createClockWatch(options: ClockWatchOptions): ClockWatch {
       if (state.problem !== undefined) return { ok: false, detail: state.problem }
       const jump = jumpMs(nowMs, monotonicMs)
       if (Math.abs(jump) > toleranceMs) return { ok: false, detail: jumpText(jump) }
+      if (nowMs < notBeforeMs - toleranceMs) return { ok: false, detail: 'the clock is before what was signed here already' }
       if (sources.length > 0) {
         if (state.confirmedMs === undefined) return { ok: false, detail: 'the time sources have not confirmed the clock yet' }
         const silentMs = monotonicMs - state.confirmedMs
