@@ -39,7 +39,9 @@ export function createTimestampAuthority({ key, chain, clock }: TimestampAuthori
   }
   const { algorithm } = key
   const certificateHash = hashBytes('sha256', leaf)
-  const stamper = createStamper({ certificate, certificateHash, chain, algorithm, policy: timestampPolicy, accuracySeconds: 1 })
+  // The root proves nothing to who does not have it: what is embedded is what leads there.
+  const embedded = chain.filter((der, i) => i === 0 || !isSelfIssued(der))
+  const stamper = createStamper({ certificate, certificateHash, chain: embedded, algorithm, policy: timestampPolicy, accuracySeconds: 1 })
   const nextSerial = serialNumbers()
   return {
     chain,
@@ -56,6 +58,11 @@ export function createTimestampAuthority({ key, chain, clock }: TimestampAuthori
       return signature instanceof Promise ? signature.then(respond) : respond(signature)
     },
   }
+}
+
+function isSelfIssued(der: Uint8Array): boolean {
+  const { issuer, subject } = parseCertificate(der)
+  return equalBytes(issuer.raw, subject.raw)
 }
 
 const serialBytes = 20
