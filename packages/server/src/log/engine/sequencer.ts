@@ -7,9 +7,9 @@ import { integrateBatch, recoverTree, type Integrated, type Sequenced, type Work
 import { holdLease, type HeldLease } from './lease-holder.ts'
 import type { Pending, PendingQueue } from './pending.ts'
 import type { SharedQueue } from './shared-queue.ts'
+import { maxBatchEntries } from './tree-store.ts'
 
-/** A batch is at most so large that it can be staged in one row and held in memory. */
-const maxBatchEntries = 1024
+/** A batch of the longest entries is no larger than this. */
 const maxBatchBytes = 16 * 1024 * 1024
 /** How often entries of other processes are looked for. */
 const sharedPollMs = 25

@@ -4,6 +4,9 @@ import type { Database, SqlValue, Statements } from '../../base/database/databas
 import type { PublishedCheckpoint } from '../tree-log.ts'
 import { decodeLeaves, encodeLeaves, type Leaves } from './plan.ts'
 
+/** A batch is at most so large that it can be staged in one row and held in memory. */
+export const maxBatchEntries = 1024
+
 /** Head and published checkpoint. The head is the tree that is decided, the published one the tree that the world was told of. */
 export type TreeRow = {
   readonly id: number
@@ -198,7 +201,7 @@ export async function integrationTime(database: Database, tree: number, index: n
 export async function batchEnds(database: Database, tree: number, start: number, end: number): Promise<readonly number[]> {
   const rows = await database.raw.query<{ size: number }>(
     'select first + count as size from log_batches where tree = ? and first >= ? and first < ? and first + count >= ? and first + count <= ?',
-    [tree, start - 1024 * 1024, end, start, end],
+    [tree, start - maxBatchEntries, end, start, end],
   )
   return rows.map(({ size }) => size)
 }
