@@ -68,7 +68,8 @@ export function parserTargets(samples: Samples): Target[] {
   ]
 }
 
-function parser(name: string, samples: readonly Uint8Array[], parse: (bytes: Uint8Array) => unknown): Target {
+/** A target that only parses. */
+export function parser(name: string, samples: readonly Uint8Array[], parse: (bytes: Uint8Array) => unknown): Target {
   return {
     name,
     samples,

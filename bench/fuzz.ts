@@ -11,6 +11,7 @@ import { join, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { CountersignError } from '@countersign/core/failure'
+import { authorityTargets } from './ca-targets.ts'
 import { FuzzFinding, parserTargets, verifierTarget, type Target } from './fuzz-targets.ts'
 import { mutant, seeded } from './mutate.ts'
 import { collectSamples } from './samples.ts'
@@ -24,7 +25,7 @@ const slowMs = 50
 
 type Tally = { accepted: number; refused: number; slowest: number; readonly codes: Map<string, number>; findings: number }
 
-const targets = [...parserTargets(await collectSamples()), await verifierTarget(Date.now())].filter(
+const targets = [...parserTargets(await collectSamples()), ...(await authorityTargets()), await verifierTarget(Date.now())].filter(
   (target) => values.only === undefined || target.name.includes(values.only),
 )
 process.stdout.write(`seed ${seed}, ${mutants} mutants each\n`)

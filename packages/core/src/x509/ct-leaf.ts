@@ -92,7 +92,7 @@ function readLeaf(reader: TlsReader): { entry: CtEntry; entryBytes: number; leng
   const issuerKeyHash = type === precertType ? reader.take(32) : new Uint8Array()
   const body = reader.vector(3)
   const extensions = reader.vector()
-  const index = leafIndexOf(extensions)
+  const index = indexIn(extensions)
   if (index === undefined) throw malformed('a leaf without its index')
   const entryBytes = 8 + 2 + issuerKeyHash.length + 3 + body.length + 2 + extensions.length
   const precertificate = type === precertType ? reader.vector(3) : new Uint8Array()
@@ -101,6 +101,15 @@ function readLeaf(reader: TlsReader): { entry: CtEntry; entryBytes: number; leng
   const signed: CtEntry['signed'] =
     type === x509Type ? { kind: 'certificate', certificate: body } : { kind: 'precertificate', issuerKeyHash, tbs: body, precertificate }
   return { entry: { timestampMs, index, signed, chain: readChain(fingerprints) }, entryBytes, length }
+}
+
+function indexIn(extensions: Uint8Array): number | undefined {
+  try {
+    return leafIndexOf(extensions)
+  } catch (cause) {
+    if (!(cause instanceof CountersignError) || cause.code !== 'sct_malformed') throw cause
+    throw malformed(cause.message)
+  }
 }
 
 function readChain(fingerprints: Uint8Array): readonly Uint8Array[] {

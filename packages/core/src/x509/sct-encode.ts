@@ -9,9 +9,6 @@ const version1 = 0
 const leafIndexType = 0
 const leafIndexBytes = 5
 
-/** Bytes of an extensions field that holds a leaf index alone; the index is its last five. */
-export const leafIndexExtensionBytes = 8
-
 /** CtExtensions with the index of the entry in the log, 0 to 2^40-1: without its own length. */
 export function leafIndexExtension(index: number): Uint8Array {
   return concatBytes(Uint8Array.of(leafIndexType), tlsVector(tlsUint(index, leafIndexBytes)))

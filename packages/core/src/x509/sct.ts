@@ -77,12 +77,13 @@ function readSct(bytes: Uint8Array): SignedCertificateTimestamp {
 
 /**
  * The TBSCertificate without its SCT extension, DER: what the CA had shown to the log, its poison taken away (RFC 6962 §3.2).
- * Everything else is copied as found; only the lengths around it change.
+ * Everything else is copied as found; only the lengths around it change. `without` names the extension that is left out: that of a precertificate
+ * itself is the poison.
  */
-export function precertificateTbs(certificate: Certificate): Uint8Array {
+export function precertificateTbs(certificate: Certificate, without: string = extensionOid.sctList): Uint8Array {
   const fields = readSequence(parseDer(certificate.tbs)).map((field) => {
     if (!isContext(field, 3)) return field.raw
-    const kept = readSequence(readExplicit(field, 3)).filter((extension) => readOid(extension.children()[0]) !== extensionOid.sctList)
+    const kept = readSequence(readExplicit(field, 3)).filter((extension) => readOid(extension.children()[0]) !== without)
     return kept.length === 0 ? new Uint8Array() : derExplicit(3, derSequence(...kept.map((extension) => extension.raw)))
   })
   return derSequence(...fields)

@@ -48,6 +48,8 @@ describe('the leaf of a static certificate transparency log', () => {
     expect(refusal(() => parseTileLeaf(concatBytes(leaf, bytes(0, 1))))).toBe('tile_malformed')
     const noIndex = concatBytes(bytes(0, 8), hexToBytes('0000'), hexToBytes('00000101'), hexToBytes('0000'), hexToBytes('0000'))
     expect(refusal(() => parseTileLeaf(noIndex))).toBe('tile_malformed')
+    const short = concatBytes(bytes(0, 8), hexToBytes('0000'), hexToBytes('00000101'), hexToBytes('000400000101'), hexToBytes('0000'))
+    expect(refusal(() => parseTileLeaf(short))).toBe('tile_malformed')
     expect(refusal(() => parseDataTile(concatBytes(...Array.from({ length: 257 }, () => leaf))))).toBe('tile_malformed')
   })
 

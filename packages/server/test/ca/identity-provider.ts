@@ -24,7 +24,7 @@ export type Provider = {
 }
 
 /** How a token departs from an ordinary one. */
-export type TokenOptions = {
+type TokenOptions = {
   readonly key?: ProviderKey
   readonly header?: Readonly<Record<string, unknown>>
   readonly withoutTimes?: boolean

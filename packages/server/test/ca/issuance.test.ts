@@ -182,14 +182,15 @@ describe('the certificate authority over HTTP', () => {
     for (const part of [header, payload, signature]) expect(everything.includes(part ?? '')).toBe(false)
   })
 
-  const hasOpenssl = spawnSync('openssl', ['version'], { stdio: 'ignore' }).status === 0
+  const program = 'openssl'
+  const hasOpenssl = spawnSync(program, ['version'], { stdio: 'ignore' }).status === 0
   describe.skipIf(!hasOpenssl)('with openssl (skipped where there is no openssl command)', () => {
     const folder = mkdtempSync(join(tmpdir(), 'issuance-'))
     afterAll(() => rmSync(folder, { recursive: true }))
 
     it('takes a certification request, whose names it does not believe', async () => {
       execFileSync(
-        'openssl',
+        program,
         [
           'req',
           '-new',
@@ -225,7 +226,7 @@ describe('the certificate authority over HTTP', () => {
       writeFileSync(join(folder, 'intermediate.pem'), intermediate ?? '')
       writeFileSync(join(folder, 'root.pem'), root ?? '')
       const options = ['verify', '-x509_strict', '-purpose', 'any', '-CAfile', 'root.pem', '-untrusted', 'intermediate.pem', 'leaf.pem']
-      expect(execFileSync('openssl', options, { cwd: folder }).toString()).toContain('leaf.pem: OK')
+      expect(execFileSync(program, options, { cwd: folder }).toString()).toContain('leaf.pem: OK')
     })
   })
 })

@@ -48,7 +48,9 @@ export function openAuthorities({
   let opened: { readonly row: AuthorityRow; readonly authority: Promise<IssuingAuthority> } | undefined
 
   const list = (): Promise<readonly AuthorityRow[]> => {
-    if (rows !== undefined && now() < rows.until) return rows.list
+    // A clock that was set back must not keep an old list for longer.
+    const leftMs = rows === undefined ? 0 : rows.until - now()
+    if (rows !== undefined && leftMs > 0 && leftMs <= rereadMs) return rows.list
     const reading = { list: table.list(), until: now() + rereadMs }
     rows = reading
     reading.list.catch(() => {
