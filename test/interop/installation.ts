@@ -65,7 +65,7 @@ export async function startInstallation(): Promise<Installation> {
 }
 
 /** Starts `countersign serve` and waits for its line. */
-export async function startServer(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<ChildProcess> {
+async function startServer(args: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Promise<ChildProcess> {
   const child = spawn(process.execPath, [command, 'serve', ...args, '--report', 'json'], {
     cwd,
     env: { PATH: process.env['PATH'], ...env },
@@ -83,7 +83,7 @@ export async function startServer(args: readonly string[], cwd: string, env: Rea
 }
 
 /** SIGTERM, and the wait for the end. */
-export function stopServer(child: ChildProcess): Promise<number | null> {
+function stopServer(child: ChildProcess): Promise<number | null> {
   return new Promise((done) => {
     if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode)
     child.once('exit', (code) => done(code))
