@@ -276,6 +276,24 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/serve.ts')).serveCommand,
   },
   {
+    name: 'ca list',
+    group: 'trust',
+    summary: 'List root and intermediates of the certificate authority',
+    load: async () => (await import('../commands/ca.ts')).caListCommand,
+  },
+  {
+    name: 'ca intermediate',
+    group: 'trust',
+    summary: 'Make the next intermediate, on standby',
+    load: async () => (await import('../commands/ca.ts')).caIntermediateCommand,
+  },
+  {
+    name: 'ca activate',
+    group: 'trust',
+    summary: 'Have another intermediate issue',
+    load: async () => (await import('../commands/ca.ts')).caActivateCommand,
+  },
+  {
     name: 'kit',
     group: 'trust',
     summary: 'Fetch what clients of an installation begin with',

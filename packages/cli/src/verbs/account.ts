@@ -1,12 +1,13 @@
 /** `countersign account …` and `countersign token`. */
 import { userInfo } from 'node:os'
 import type { JsonObject } from '@countersign/core/json/parse'
-import type { AdministerRequest, OpenInstallation } from '@countersign/server/main/administer'
+import type * as accountsModule from '@countersign/server/main/accounts'
+import type { OpenInstallation } from '@countersign/server/main/administer'
 import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
-import { demandServices, servicesAccess } from './services-door.ts'
+import { demandServices, installationRequest } from './services-door.ts'
 
-type Accounts = typeof import('@countersign/server/main/accounts')
+type Accounts = typeof accountsModule
 
 /** Makes an account. */
 export function accountCreate(invocation: Invocation): Promise<Conclusion> {
@@ -80,7 +81,7 @@ function printed(
 }
 
 async function withAccounts(
-  { flags, terminal }: Invocation,
+  invocation: Invocation,
   work: (accounts: Accounts, installation: OpenInstallation) => Promise<Conclusion>,
 ): Promise<Conclusion> {
   await demandServices()
@@ -88,17 +89,7 @@ async function withAccounts(
     import('@countersign/server/main/administer'),
     import('@countersign/server/main/accounts'),
   ])
-  const named = (name: string): object => (flags.text(name) === undefined ? {} : { [name]: flags.text(name) })
-  const request: AdministerRequest = {
-    ...named('data'),
-    ...named('config'),
-    ...named('passphrase'),
-    access: servicesAccess(terminal),
-    workingFolder: terminal.workingFolder,
-    clock: Date.now,
-    log: (line) => terminal.warn(line),
-  }
-  return administer(request, 'none', (installation) => work(accounts, installation))
+  return administer(installationRequest(invocation), 'none', (installation) => work(accounts, installation))
 }
 
 function operator(): { readonly name: string } {

@@ -1,5 +1,7 @@
 /** The door to the services: a package of its own beside the command, which the single-file executable does not hold. */
 import { CountersignError } from '@countersign/core/failure'
+import type { AdministerRequest } from '@countersign/server/main/administer'
+import type { Invocation } from '../command/invocation.ts'
 import { askPassword } from '../terminal/prompt.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -19,4 +21,18 @@ export function servicesAccess(terminal: Terminal): {
 } {
   const { environment } = terminal
   return terminal.inIsTerminal ? { environment, ask: (question) => askPassword(question, false) } : { environment }
+}
+
+/** Which installation, as the flags of the verbs that administer one say. */
+export function installationRequest({ flags, terminal }: Invocation): AdministerRequest {
+  const named = (name: string): object => (flags.text(name) === undefined ? {} : { [name]: flags.text(name) })
+  return {
+    ...named('data'),
+    ...named('config'),
+    ...named('passphrase'),
+    access: servicesAccess(terminal),
+    workingFolder: terminal.workingFolder,
+    clock: Date.now,
+    log: (line) => terminal.warn(line),
+  }
 }
