@@ -37,7 +37,8 @@ log: { admission: known, knownKeys: [ci.pub] }
 tsa: { clockSources: [ntp.example.org] }
 ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https://id.example.org', client-id: sigstore, type: email } } } }
 `
-    const { ca, ...others } = read(text)
+    const { ca, identity, ...others } = read(text)
+    expect(identity.upstreams).toEqual([])
     expect([...ca.issuers.exact.keys()]).toEqual(['https://id.example.org'])
     expect(others).toEqual({
       data: '/var/lib/countersign',
