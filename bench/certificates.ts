@@ -18,7 +18,7 @@ import { parsePublicKey } from '@countersign/core/keys/public-key'
 import { auditMigrations } from '@countersign/server/base/audit/audit-record'
 import { databaseAudit } from '@countersign/server/base/audit/database-audit'
 import { fileBlobs } from '@countersign/server/base/blobs/file-blobs'
-import { plain, signMessage } from '@countersign/server/base/crypto/primitives'
+import { plain, serverPrimitives, signMessage } from '@countersign/server/base/crypto/primitives'
 import type { Database } from '@countersign/server/base/database/database'
 import { migrate } from '@countersign/server/base/database/migrate'
 import { openSqlite } from '@countersign/server/base/database/sqlite'
@@ -28,7 +28,12 @@ import type { KeyStore, RoleKey } from '@countersign/server/base/keys/role-key'
 import { databaseLeases, leaseMigrations } from '@countersign/server/base/leases/database-leases'
 import { createIntermediate, createRoot, type AuthorityWorkshop } from '@countersign/server/ca/authority/create'
 import { authorityMigrations, authorityTable } from '@countersign/server/ca/authority/tables'
-import { openCertificateAuthority } from '@countersign/server/ca/open'
+import { openAuthorities } from '@countersign/server/ca/authority/issuing'
+import { fulcioService } from '@countersign/server/ca/fulcio/routes'
+import { readIssuers } from '@countersign/server/ca/issuers/read-configuration'
+import { documentFetcher } from '@countersign/server/ca/tokens/documents'
+import { issuerKeys } from '@countersign/server/ca/tokens/issuer-keys'
+import { tokenVerifier } from '@countersign/server/ca/tokens/verify-token'
 import { ctLog, type CtLog } from '@countersign/server/log/ct/ct-log'
 import { ctTreeOptions } from '@countersign/server/log/ct/tree'
 import { createTreeLog, openTreeLog } from '@countersign/server/log/engine/open-log'
@@ -59,14 +64,16 @@ async function serve(folder: string, jwks: string): Promise<void> {
   await createRoot(workshop)
   const { name } = await createIntermediate(workshop, await keys.open('ca-root'))
   await workshop.table.activate(name)
-  const { service } = openCertificateAuthority({
-    database,
-    keys,
+  const now = Date.now
+  const issuers = readIssuers({ 'oidc-issuers': { [issuer]: { 'client-id': 'sigstore', type: 'email', jwks } } })
+  const service = fulcioService({
+    authorities: openAuthorities({ table: workshop.table, keys, now }),
     log: await openLog(folder, database, await keys.create('ct-1', 'ec-p256')),
-    audit: databaseAudit(database, Date.now),
-    now: Date.now,
+    audit: databaseAudit(database, now),
+    now,
     random,
-    issuers: { 'oidc-issuers': { [issuer]: { 'client-id': 'sigstore', type: 'email', jwks } } },
+    issuers,
+    verifyToken: tokenVerifier({ issuers, keys: issuerKeys({ fetch: documentFetcher().fetch, now }), primitives: serverPrimitives, now }),
     rate: { burst: 1e9, perMinute: 1e9 },
   })
   const log = { level: 'warn', format: 'json', write: (line: string) => void process.stderr.write(line) } as const

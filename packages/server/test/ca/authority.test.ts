@@ -58,13 +58,13 @@ describe('the authorities of an installation', () => {
     expect(name).toBe('ca-intermediate-2')
     now += 5_000
     expect(await issuerOf()).toBe(before)
-    const bundle = await ca.authority.authorities.bundle()
+    const bundle = await ca.authorities.bundle()
     expect(bundle).toHaveLength(2)
     await ca.workshop.table.activate(name)
     now += 5_000
     expect(await issuerOf()).not.toBe(before)
     expect(await rows()).toEqual(expect.arrayContaining(['ca-intermediate-1 retired', 'ca-intermediate-2 active', 'ca-root active']))
-    expect(await ca.authority.authorities.bundle()).toHaveLength(2)
+    expect(await ca.authorities.bundle()).toHaveLength(2)
   })
 
   it('issue without the root, which can be exported, removed, and brought back to sign an intermediate', async () => {
@@ -79,6 +79,15 @@ describe('the authorities of an installation', () => {
     expect(await rejection(createRoot(ca.workshop))).toBe('key_exists')
     const other = await memoryKeys().create('ca-root', 'ec-p384')
     expect(await rejection(createIntermediate(ca.workshop, other))).toBe('key_mismatch')
+  })
+
+  it('take the key of the root that a crash left without a record', async () => {
+    const keys = memoryKeys()
+    await keys.create('ca-root', 'ec-p384')
+    const rows: unknown[] = []
+    const table = { ...ca.workshop.table, list: async () => [], add: async (row: unknown) => void rows.push(row) }
+    await createRoot({ ...ca.workshop, keys, table })
+    expect(rows).toHaveLength(1)
   })
 
   it('that are not active, or not there, cannot be activated', async () => {

@@ -10,7 +10,7 @@ import { parsePublicKey } from '@countersign/core/keys/public-key'
 import { auditMigrations } from '../../src/base/audit/audit-record.ts'
 import { databaseAudit } from '../../src/base/audit/database-audit.ts'
 import { fileBlobs } from '../../src/base/blobs/file-blobs.ts'
-import { plain, signMessage } from '../../src/base/crypto/primitives.ts'
+import { plain, serverPrimitives, signMessage } from '../../src/base/crypto/primitives.ts'
 import type { Database } from '../../src/base/database/database.ts'
 import { migrate } from '../../src/base/database/migrate.ts'
 import { openSqlite } from '../../src/base/database/sqlite.ts'
@@ -20,8 +20,13 @@ import { databaseLeases, leaseMigrations } from '../../src/base/leases/database-
 import { createIntermediate, createRoot, type AuthorityWorkshop } from '../../src/ca/authority/create.ts'
 import { authorityMigrations, authorityTable } from '../../src/ca/authority/tables.ts'
 import type { IssuanceRate } from '../../src/ca/fulcio/rate-limit.ts'
-import { openCertificateAuthority, type CertificateAuthority } from '../../src/ca/open.ts'
 import type { CertificateLog } from '../../src/ca/ports.ts'
+import { openAuthorities, type Authorities } from '../../src/ca/authority/issuing.ts'
+import { fulcioService } from '../../src/ca/fulcio/routes.ts'
+import { readIssuers } from '../../src/ca/issuers/read-configuration.ts'
+import { documentFetcher } from '../../src/ca/tokens/documents.ts'
+import { issuerKeys } from '../../src/ca/tokens/issuer-keys.ts'
+import { tokenVerifier } from '../../src/ca/tokens/verify-token.ts'
 import { ctLog, type CtLog } from '../../src/log/ct/ct-log.ts'
 import { ctService } from '../../src/log/ct/routes.ts'
 import { ctTreeOptions } from '../../src/log/ct/tree.ts'
@@ -74,7 +79,7 @@ export type CaPlatform = {
   readonly database: Database
   readonly keys: KeyStore
   readonly workshop: AuthorityWorkshop
-  readonly authority: CertificateAuthority
+  readonly authorities: Authorities
   readonly ct: { readonly tree: OpenTreeLog; readonly log: CtLog; readonly key: RoleKey }
   readonly logLines: string[]
   readonly close: () => Promise<void>
@@ -108,14 +113,18 @@ export async function startCa(wishes: CaWishes): Promise<CaPlatform> {
   const leases = databaseLeases(database, now, 'test')
   const open = await openTreeLog({ ...tree, blobs, leases })
   const log = ctLog({ tree: open, key, blobs, now })
-  const authority = openCertificateAuthority({
-    database,
-    keys,
+  const authorities = openAuthorities({ table: workshop.table, keys, now })
+  const issuers = readIssuers(wishes.issuers)
+  const documents = documentFetcher()
+  const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch: documents.fetch, now }), primitives: serverPrimitives, now })
+  const fulcio = fulcioService({
+    authorities,
     log: wishes.log?.(log) ?? log,
     audit: databaseAudit(database, now),
     now,
     random,
-    issuers: wishes.issuers,
+    issuers,
+    verifyToken,
     ...(wishes.rate === undefined ? {} : { rate: wishes.rate }),
   })
   const logLines: string[] = []
@@ -124,7 +133,7 @@ export async function startCa(wishes: CaWishes): Promise<CaPlatform> {
     log: { level: 'info', format: 'json', write: (line) => void logLines.push(line) },
     trustedProxies: [],
   })
-  const services = [authority.service, ctService({ tree: open, log, roots: async () => [] })]
+  const services = [fulcio, ctService({ tree: open, log, roots: async () => [] })]
   await mountServices(app.fastify, services, () => false)
   const url = await app.fastify.listen({ host: '127.0.0.1', port: 0 })
   return {
@@ -132,12 +141,12 @@ export async function startCa(wishes: CaWishes): Promise<CaPlatform> {
     database,
     keys,
     workshop,
-    authority,
+    authorities,
     ct: { tree: open, log, key },
     logLines,
     close: async () => {
       await app.fastify.close()
-      await authority.service.close?.()
+      await documents.close()
       await open.close()
       await database.close()
       await rm(folder, { recursive: true, force: true })

@@ -31,13 +31,18 @@ const intermediateYears = 5
 /** Clocks of clients may be behind. */
 const backdatedMs = 5 * 60_000
 
-/** Makes the root, a P-384 key and its self-signed certificate; gives the chain, PEM. Throws `key_exists` when there is one. */
+/**
+ * Makes the root, a P-384 key and its self-signed certificate; gives the chain, PEM. Throws `key_exists` when there is one on record. A key without a
+ * record is what a crash between the two left, and is taken.
+ */
 export async function createRoot(workshop: AuthorityWorkshop): Promise<string> {
-  const key = await workshop.keys.create(rootName, 'ec-p384')
+  const { keys, table } = workshop
+  if ((await table.list()).some(({ role }) => role === 'root')) throw new CountersignError('key_exists', 'there is a root already')
+  const key = (await keys.names()).includes(rootName) ? await keys.open(rootName) : await keys.create(rootName, 'ec-p384')
   const wish = wishOf(workshop, key, `${workshop.organization} Root`, rootYears)
   const certificate = await buildCertificate(await rootFields(serverPrimitives, wish), key)
   const chain = chainPem([certificate])
-  await workshop.table.add({ name: key.name, role: 'root', status: 'active', chain })
+  await table.add({ name: key.name, role: 'root', status: 'active', chain })
   return chain
 }
 
