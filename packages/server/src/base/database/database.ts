@@ -2,7 +2,7 @@
 import type { Kysely, RawBuilder, Transaction } from 'kysely'
 
 /** No tables of its own: a room names its tables with `database.sql.withTables<ItsTables>()`. */
-export type NoTables = Record<never, never>
+export type NoTables = {} // oxlint-disable-line typescript/no-empty-object-type
 
 /**
  * An open database. Integers are JavaScript numbers (safe ones), bytes are `Uint8Array`, booleans are 0 and 1, times are Unix milliseconds;

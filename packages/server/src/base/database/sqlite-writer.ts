@@ -4,7 +4,7 @@
  * A commit costs one sync of the disk, whoever shares it: statements that wait behind one another are committed by one transaction, each
  * failing or succeeding by itself.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
 import type { SqliteConnection } from './sqlite-connection.ts'
 
@@ -88,6 +88,8 @@ function turnQueue(busyMs: number, serve: (first: Turn, following: (limit: numbe
   const pump = async () => {
     for (let first = waiting.shift(); first !== undefined; first = waiting.shift()) {
       await serve(first, following)
+      // Whoever was just answered may be back with the next statement before anything else has had a chance.
+      await nextTurn()
     }
     pumping = false
     clearTimeout(timer)
@@ -137,7 +139,17 @@ export function commit(connection: SqliteConnection): unknown {
     connection.command('commit')
     return undefined
   } catch (thrown) {
-    if (connection.inTransaction()) connection.command('rollback')
+    rollback(connection)
     return thrown
+  }
+}
+
+/** Ends a transaction, if one is left, without a trace. What cannot even be rolled back leaves no transaction either: SQLite has given it up. */
+export function rollback(connection: SqliteConnection): void {
+  if (!connection.inTransaction()) return
+  try {
+    connection.command('rollback')
+  } catch (thrown) {
+    if (!(thrown instanceof CountersignError)) throw thrown
   }
 }

@@ -1,11 +1,12 @@
 /** A database in one SQLite file: write-ahead log, every commit synced, one writer. */
 import { CountersignError } from '@countersign/core/failure'
+import { breathing } from './breathing.ts'
 import type { Database } from './database.ts'
 import { databaseOver } from './dialect.ts'
 import type { Session, StatementResult, TransactionSession } from './session.ts'
 import { connectSqlite, type SqliteConnection } from './sqlite-connection.ts'
 import { prepareSqliteFile } from './sqlite-file.ts'
-import { commit, type SqliteWriter, sqliteWriter } from './sqlite-writer.ts'
+import { commit, rollback, type SqliteWriter, sqliteWriter } from './sqlite-writer.ts'
 
 /** How a SQLite database is opened. */
 export type SqliteOptions = {
@@ -38,7 +39,7 @@ export async function openSqlite(file: string, options: SqliteOptions = {}): Pro
     close: async () => {
       // After the last turn: what waits before it is still written.
       const done = await writer.alone()
-      if (writing.inTransaction()) writing.command('rollback')
+      rollback(writing)
       reading.close()
       writing.close()
       done()
@@ -47,11 +48,14 @@ export async function openSqlite(file: string, options: SqliteOptions = {}): Pro
 }
 
 function autocommitSession(writing: SqliteConnection, reading: SqliteConnection, writer: SqliteWriter): Session {
+  const breathe = breathing()
   return {
-    execute: async (text, parameters, { readOnly }) =>
-      readOnly ? reading.execute(text, parameters) : writer.together(() => writing.execute(text, parameters)),
-    insert: (...request) =>
-      request[2].length === 0 ? Promise.resolve(0) : writer.together(() => allOrNone(writing, () => writing.insert(...request))),
+    execute: async (text, parameters, { readOnly }) => {
+      if (!readOnly) return writer.together(() => writing.execute(text, parameters))
+      await breathe()
+      return reading.execute(text, parameters)
+    },
+    insert: (...request) => writer.together(() => allOrNone(writing, () => writing.insert(...request))),
   }
 }
 
@@ -74,7 +78,7 @@ function transactionSession(connection: SqliteConnection, writer: SqliteWriter, 
   let late = false
   const end = () => {
     clearTimeout(timer)
-    if (connection.inTransaction()) connection.command('rollback')
+    rollback(connection)
     done?.()
     done = undefined
   }
@@ -83,8 +87,11 @@ function transactionSession(connection: SqliteConnection, writer: SqliteWriter, 
     if (done === undefined || !connection.inTransaction()) throw new CountersignError('database_failed', 'the transaction is over')
     return work()
   }
-  const run = async (text: string, parameters: readonly unknown[]): Promise<StatementResult> =>
-    during(() => connection.execute(text, parameters))
+  const breathe = breathing()
+  const run = async (text: string, parameters: readonly unknown[]): Promise<StatementResult> => {
+    await breathe()
+    return during(() => connection.execute(text, parameters))
+  }
   return {
     begin: async () => {
       done = await writer.alone()

@@ -161,6 +161,24 @@ describe('writers of one process', () => {
     await database.close()
   })
 
+  it('and readers let the rest of the process run, however many statements follow one another', { timeout: 10_000 }, async () => {
+    await fill(0)
+    const database = await openSqlite(file)
+    const turns = { count: 0 }
+    const timer = setInterval(() => turns.count++, 1)
+    const until = async (work: () => Promise<unknown>) => {
+      turns.count = 0
+      const end = performance.now() + 500
+      while (turns.count < 3 && performance.now() < end) await work()
+      expect(turns.count).toBeGreaterThanOrEqual(3)
+    }
+    await until(() => database.raw.run('insert into items (name) values (null)'))
+    await until(() => database.raw.query('select id from items limit 5'))
+    await database.transaction(async (_, raw) => until(() => raw.query('select id from items limit 5')))
+    clearInterval(timer)
+    await database.close()
+  })
+
   it('finish before the database closes', async () => {
     await fill(0)
     const database = await openSqlite(file)
