@@ -33,7 +33,7 @@ export function memoryKey(name: string, type: 'P-256' | 'P-384' | 'ed25519' = 'P
 }
 
 /** Keys in memory; `remove` takes one away, as when it goes offline. */
-export function memoryKeys(): KeyStore {
+function memoryKeys(): KeyStore {
   const keys = new Map<string, RoleKey>()
   return {
     create: async (name) => {
