@@ -237,6 +237,7 @@ const outcomes = {
   trust_damaged: 'failed',
 
   // Services. log
+  log_altered: 'altered',
   log_damaged: 'failed',
   log_entry_malformed: 'failed',
   log_entry_refused: 'failed',

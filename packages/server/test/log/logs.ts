@@ -20,6 +20,7 @@ import { openSqlite } from '../../src/base/database/sqlite.ts'
 import { databaseLeases, leaseMigrations } from '../../src/base/leases/database-leases.ts'
 import { logMigrations } from '../../src/log/engine/tables.ts'
 import type { TreeLogOptions } from '../../src/log/engine/open-log.ts'
+import { searchMigrations } from '../../src/log/search/tables.ts'
 import { witnessMigrations } from '../../src/log/witness/service.ts'
 import type { LoggedEntry, NewEntry, TreeLog } from '../../src/log/tree-log.ts'
 
@@ -52,7 +53,7 @@ export async function newLogPlace(
 ): Promise<LogPlace> {
   const folder = use.folder ?? (await mkdtemp(path.join(tmpdir(), 'countersign-log-')))
   const database = use.database ?? (await openSqlite(path.join(folder, 'database.sqlite'), { create: true }))
-  await migrate(database, [...leaseMigrations, ...logMigrations, ...witnessMigrations])
+  await migrate(database, [...leaseMigrations, ...logMigrations, ...witnessMigrations, ...searchMigrations])
   const blobs = use.blobs ?? (await fileBlobs(folder))
   const key = use.key ?? (await newLogKey())
   const clock = (): number => Date.now()

@@ -98,6 +98,7 @@ async function readIssuer(blobs: BlobStore, fingerprint: string): Promise<Uint8A
   return /^[0-9a-f]{64}$/.test(fingerprint) ? blobs.get(issuerName(fingerprint)) : undefined
 }
 
-function issuerName(fingerprint: string): string {
+/** Where an issuer is kept: the hex of the SHA-256 of its certificate below a folder that all certificate logs have in common. */
+export function issuerName(fingerprint: string): string {
   return `ct-issuers/${fingerprint}`
 }
