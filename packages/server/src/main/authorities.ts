@@ -80,7 +80,12 @@ function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string, static
   const own: Issuer = {
     url,
     audience: 'sigstore',
-    kind: { type: 'email', issuerClaim: undefined, skipEmailVerification: false },
+    kind: {
+      type: 'email',
+      issuerClaim: ['federated_claims', 'connector_id'],
+      issuerClaimMayBeAbsent: true,
+      skipEmailVerification: false,
+    },
     challengeClaim: undefined,
     caCertificates: undefined,
     staticKeys,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { JsonObject, JsonValue } from '@countersign/core/json/parse'
+import { CountersignError } from '@countersign/core/failure'
+import type { Issuer } from '../../src/ca/issuers/model.ts'
 import { principalOf, type Principal } from '../../src/ca/issuers/principal.ts'
 import { readIssuers } from '../../src/ca/issuers/read-configuration.ts'
 import { refusal } from './refusals.ts'
@@ -88,6 +90,29 @@ describe('e-mail issuers', () => {
     expect(refused(federated, claims)).toBe('identity_claim_missing')
     expect(refused(federated, { ...claims, federated_claims: { connector_id: 7 } })).toBe('identity_claim_malformed')
     expect(refused(federated, { ...claims, federated_claims: { connector_id: 'https://a\0b' } })).toBe('identity_claim_malformed')
+  })
+})
+
+describe('the own identity provider', () => {
+  const own = readIssuers({
+    'oidc-issuers': { 'https://sign.example/oidc': { 'issuer-url': 'https://sign.example/oidc', 'client-id': 'sigstore', type: 'email' } },
+  }).exact.get('https://sign.example/oidc')
+  const issuer = {
+    ...own,
+    kind: { type: 'email', issuerClaim: ['federated_claims', 'connector_id'], issuerClaimMayBeAbsent: true, skipEmailVerification: false },
+  } as Issuer
+  const local = { iss: issuer.url, sub: 'x', email: 'ann@example.com', email_verified: true }
+
+  it('is named for its own accounts, and the provider upstream for those that one vouches for', () => {
+    expect(principalOf(issuer, local).issuer).toBe(issuer.url)
+    expect(principalOf(issuer, { ...local, federated_claims: { connector_id: 'https://corp.example' } }).issuer).toBe(
+      'https://corp.example',
+    )
+  })
+
+  it('is not named by a federated token that lost the name of its provider', () => {
+    for (const federated_claims of [{}, null, 'corp', { connector_id: '' }])
+      expect(() => principalOf(issuer, { ...local, federated_claims })).toThrow(CountersignError)
   })
 })
 

@@ -5,7 +5,13 @@ import type { Template } from './template.ts'
 /** The kinds of issuers (fulcio, docs/oidc.md). */
 export type IssuerKind =
   /** The certificate names the e-mail address of the token, which must be verified. */
-  | { readonly type: 'email'; readonly issuerClaim: readonly string[] | undefined; readonly skipEmailVerification: boolean }
+  | {
+      readonly type: 'email'
+      readonly issuerClaim: readonly string[] | undefined
+      /** Our own provider's accounts have the claim only when another provider vouches for them; else the certificate names ours. */
+      readonly issuerClaimMayBeAbsent?: true
+      readonly skipEmailVerification: boolean
+    }
   /** The certificate names the SPIFFE ID that is the token's subject. */
   | { readonly type: 'spiffe'; readonly trustDomain: string }
   | { readonly type: 'kubernetes' }

@@ -40,7 +40,7 @@ type Named = { readonly issuer: string; readonly name: WrittenName; readonly cla
 function namedBy(kind: IssuerKind, issuer: string, claims: JsonObject): Named {
   switch (kind.type) {
     case 'email':
-      return { issuer: federatedIssuer(kind.issuerClaim, issuer, claims), name: emailName(kind.skipEmailVerification, claims), claims: {} }
+      return { issuer: federatedIssuer(kind, issuer, claims), name: emailName(kind.skipEmailVerification, claims), claims: {} }
     case 'spiffe':
       return { issuer, name: spiffeName(kind.trustDomain, claims), claims: {} }
     case 'kubernetes':
@@ -93,8 +93,13 @@ function isEmail(text: string): boolean {
 }
 
 /** The issuer upstream of a federating provider, which names it in a claim (`$.federated_claims.connector_id`). */
-function federatedIssuer(path: readonly string[] | undefined, issuer: string, claims: JsonObject): string {
+function federatedIssuer(
+  { issuerClaim: path, issuerClaimMayBeAbsent }: Extract<IssuerKind, { type: 'email' }>,
+  issuer: string,
+  claims: JsonObject,
+): string {
   if (path === undefined) return issuer
+  if (issuerClaimMayBeAbsent === true && claims[path[0] ?? ''] === undefined) return issuer
   const name = `$.${path.join('.')}`
   let value: JsonValue | undefined = claims
   for (const part of path) {
