@@ -75,10 +75,10 @@ function ephemeralSigner(): Signer {
 }
 
 function servicesOf(key: WitnessedKey, services: WitnessServices, setup: SigningSetup): SignerServices {
-  const { client, trustedRoot, nowMs } = setup
+  const { trustedRoot, nowMs } = setup
   return {
     ...(key.certificate === undefined ? {} : { certificate: key.certificate }),
-    witness: (content, algorithm) => witness(client, services, key, content, algorithm),
+    witness: (content, algorithm) => witness(setup, services, key, content, algorithm),
     demands: { policy: demandsOf(key, services), trustedRoot },
     nowMs,
   }

@@ -4,6 +4,7 @@ import type { SignatureAlgorithm } from '@countersign/core/keys/algorithm'
 import type { PublicKey } from '@countersign/core/keys/public-key'
 import { selectServices, type SigningConfig, type SigningService } from '@countersign/core/trust/signing-config'
 import type { HttpClient } from '../http/client.ts'
+import type { TrustedRoot } from '@countersign/core/trust/model'
 import { signatureBytes } from '../services/loggable.ts'
 import { logInRekor1 } from '../services/rekor1.ts'
 import { logInRekor2 } from '../services/rekor2.ts'
@@ -11,6 +12,9 @@ import { requestTimestamp } from '../services/timestamps.ts'
 
 /** Logs and timestamp authorities, chosen. */
 export type WitnessServices = { readonly logs: readonly SigningService[]; readonly timestamps: readonly SigningService[] }
+
+/** How they are asked, and the logs that are known. */
+export type WitnessSetup = { readonly client: HttpClient; readonly trustedRoot: Pick<TrustedRoot, 'logs'> }
 
 /** Chooses, as the config says. Throws `service_not_supported` where it names some and they cannot satisfy it. */
 export function witnessServices(config: SigningConfig, nowMs: number): WitnessServices {
@@ -25,7 +29,7 @@ export type WitnessedKey = { readonly publicKey: PublicKey; readonly certificate
 
 /** Log entries and timestamps of one signature; all are asked at once, and any that fails fails the signature. */
 export async function witness(
-  client: HttpClient,
+  { client, trustedRoot }: WitnessSetup,
   services: WitnessServices,
   key: WitnessedKey,
   content: SignedContent,
@@ -33,7 +37,7 @@ export async function witness(
 ): Promise<Pick<SignedEntity, 'logEntries' | 'timestamps'>> {
   const signed = { content, algorithm, ...key }
   const log = ({ url, majorApiVersion }: SigningService): Promise<TransparencyLogEntry> =>
-    majorApiVersion === 2 ? logInRekor2(client, url, signed) : logInRekor1(client, url, signed)
+    majorApiVersion === 2 ? logInRekor2(client, { url, logs: trustedRoot.logs }, signed) : logInRekor1(client, url, signed)
   const [logEntries, timestamps] = await Promise.all([
     Promise.all(services.logs.map(log)),
     Promise.all(services.timestamps.map(({ url }) => requestTimestamp(client, url, signatureBytes(content)))),
