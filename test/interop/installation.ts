@@ -1,11 +1,12 @@
 /** A private installation as a process of its own, as a user starts it, and what stock clients need of it. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { type RecordingProxy, startRecordingProxy } from '@countersign/testkit/recording-proxy'
 import { expectExit, homeFor, run, type Outcome, type RunOptions } from './command.ts'
 import { peer, type PeerName } from './peers.ts'
 
@@ -22,10 +23,16 @@ export type Installation = {
   readonly folder: string
   readonly env: Readonly<Record<string, string>>
   readonly process: ChildProcess
+  /** Stands at the public URL: sees every request of every client. */
+  readonly proxy: RecordingProxy
   readonly ours: (args: readonly string[], options?: RunOptions) => Promise<Outcome>
   readonly peer: (name: PeerName, args: readonly string[], options?: RunOptions) => Promise<Outcome>
   /** An identity token of an account, which is made when it is first asked for, at `example.org`. */
   readonly token: (account: string) => Promise<string>
+  /** `METHOD /path status` of every request since this was last asked, hashes as `<h>`. */
+  readonly requests: () => readonly string[]
+  /** A file with the signing config of the installation that lists the log of one version. */
+  readonly signingConfig: (version: 1 | 2) => Promise<string>
   readonly stop: () => Promise<void>
 }
 
@@ -35,7 +42,8 @@ export async function startInstallation(): Promise<Installation> {
   const data = join(folder, 'data')
   const env = homeFor(join(folder, 'home'))
   const port = await freePort()
-  const url = `http://localhost:${port}`
+  const proxy = await startRecordingProxy(`http://127.0.0.1:${port}`)
+  const { url } = proxy
   const child = await startServer(['--data', data, '--listen', `127.0.0.1:${port}`, '--public-url', url], folder, env)
   const made = new Set<string>()
   const ours: Installation['ours'] = (args, options = {}) =>
@@ -47,6 +55,7 @@ export async function startInstallation(): Promise<Installation> {
     folder,
     env,
     process: child,
+    proxy,
     ours,
     peer: (name, args, options = {}) => run(peer(name), args, { cwd: folder, ...options, env: { ...env, ...options.env } }),
     token: async (account) => {
@@ -57,8 +66,18 @@ export async function startInstallation(): Promise<Installation> {
       }
       return expectExit(await ours(['token', account, '--data', data]), 0, 'token').stdout.trim()
     },
+    requests: () => proxy.taken().map(({ method, path, status }) => `${method} ${path.replaceAll(/[0-9a-f]{64,80}/g, '<h>')} ${status}`),
+    signingConfig: async (version) => {
+      const config = JSON.parse(await (await fetch(`${url}/kit/signing_config.json`)).text()) as {
+        rekorTlogUrls: { majorApiVersion: number }[]
+      }
+      const only = config.rekorTlogUrls.filter(({ majorApiVersion }) => majorApiVersion === version)
+      writeFileSync(join(folder, `v${version}.json`), JSON.stringify({ ...config, rekorTlogUrls: only }))
+      return `v${version}.json`
+    },
     stop: async () => {
       await stopServer(child)
+      await proxy.stop()
       rmSync(folder, { recursive: true, force: true })
     },
   }

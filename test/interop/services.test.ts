@@ -1,21 +1,25 @@
-/** Stock clients against an installation of ours: each command as a user types it after the one line of `initialize`. */
-import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+/** cosign and our client against an installation of ours: each command as a user types it after the one line of `initialize`, and what it asks. */
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { missingPeers, peer } from './peers.ts'
-import { expectExit, run, shown } from './command.ts'
+import { missingPeers } from './peers.ts'
+import { expectExit, shown, type Tool } from './command.ts'
+import { pushImage } from './images.ts'
 import { type Installation, startInstallation } from './installation.ts'
+import { startRegistries, type Registries } from './registries.ts'
 
-const ada = '--certificate-identity=ada@example.org'
+type Log = 'Rekor v1' | 'Rekor v2'
+const tools: readonly Tool[] = ['cosign', 'ours']
+const logs: readonly Log[] = ['Rekor v2', 'Rekor v1']
+/** A TUF client that is up to date asks whether there is a next root, and for the timestamp. */
+const tufRefresh = ['GET /tuf/2.root.json 404', 'GET /tuf/timestamp.json 200']
 
-describe.skipIf(missingPeers('cosign', 'gitsign', 'rekor-cli').length > 0)('an installation of one command', () => {
+describe.skipIf(missingPeers('cosign', 'docker-registry').length > 0)('an installation of one command', () => {
   let place: Installation
-  let by: readonly string[]
+  let registries: Registries
 
   beforeAll(async () => {
-    place = await startInstallation()
-    by = [ada, `--certificate-oidc-issuer=${place.issuer}`]
+    ;[place, registries] = await Promise.all([startInstallation(), startRegistries()])
     writeFileSync(join(place.folder, 'file.txt'), 'hello\n')
     writeFileSync(join(place.folder, 'predicate.json'), '{"answer":42}')
     const root = await fetch(`${place.url}/kit/root.json`)
@@ -25,136 +29,134 @@ describe.skipIf(missingPeers('cosign', 'gitsign', 'rekor-cli').length > 0)('an i
     expectExit(await place.ours(args, { env: { TUF_ROOT: join(place.folder, 'tuf-ours') } }), 0, 'initialize')
   })
 
-  afterAll(() => place?.stop())
+  afterAll(async () => {
+    await registries?.close()
+    await place?.stop()
+  })
 
-  const sign = async (tool: 'cosign' | 'ours', args: readonly string[]): Promise<void> => {
-    const all = [...args, '--identity-token', await place.token('ada'), ...(tool === 'cosign' ? ['--yes'] : [])]
-    expectExit(tool === 'cosign' ? await place.peer('cosign', all) : await place.ours(all), 0, `${tool} ${args[0]}`)
+  const by = (who = 'ada'): readonly string[] => [`--certificate-identity=${who}@example.org`, `--certificate-oidc-issuer=${place.issuer}`]
+  /** Signs, and asks exactly the services that it should, in that order where the client has one. */
+  const sign = async (tool: Tool, log: Log, args: readonly string[]): Promise<void> => {
+    const config = log === 'Rekor v1' ? ['--signing-config', await place.signingConfig(1)] : []
+    const [verb = '', ...rest] = args
+    const all = [verb, ...config, '--identity-token', await place.token('ada'), ...(tool === 'cosign' ? ['--yes'] : []), ...rest]
+    place.requests()
+    expectExit(tool === 'cosign' ? await place.peer('cosign', all) : await place.ours(all), 0, `${tool} ${verb}`)
+    const requests = place.requests()
+    const entry = log === 'Rekor v1' ? 'POST /rekor/api/v1/log/entries 201' : 'POST /rekor2/api/v2/log/entries 201'
+    const asked = ['POST /fulcio/api/v2/signingCert 200', 'POST /tsa/api/v1/timestamp 200', entry]
+    // Log and timestamp authority are asked at once by us, one after the other by cosign, which reads the trusted root, and the config if none is named.
+    if (tool === 'ours') expect(requests.toSorted()).toEqual(asked.toSorted())
+    else expect(requests).toEqual([...tufRefresh, ...(log === 'Rekor v1' ? [] : tufRefresh), ...asked])
   }
+  /** Both accept, and ask no service while they do. */
   const bothAccept = async (args: readonly string[]): Promise<void> => {
-    expect(shown(await place.peer('cosign', [...args, ...by]))).toBe('exit 0')
-    expect(shown(await place.ours([...args, ...by]))).toBe('exit 0')
+    place.requests()
+    expect(shown(await place.peer('cosign', [...args, ...by()]))).toBe('exit 0')
+    expect(place.requests()).toEqual(tufRefresh)
+    expect(shown(await place.ours([...args, ...by()]))).toBe('exit 0')
+    expect(place.requests()).toEqual([])
   }
 
-  for (const tool of ['cosign', 'ours'] as const) {
-    for (const log of ['Rekor v2', 'Rekor v1'] as const) {
-      // cosign takes a version 1 log that is named in a signing config of its own.
-      const services = async (): Promise<readonly string[]> => {
-        if (log === 'Rekor v2') return []
-        const config = JSON.parse(await (await fetch(`${place.url}/kit/signing_config.json`)).text()) as {
-          rekorTlogUrls: { majorApiVersion: number }[]
-        }
-        const only = config.rekorTlogUrls.filter(({ majorApiVersion }) => majorApiVersion === 1)
-        writeFileSync(join(place.folder, 'v1.json'), JSON.stringify({ ...config, rekorTlogUrls: only }))
-        return ['--signing-config', 'v1.json']
-      }
+  it('is what cosign initialize finds: root, and the two targets', async () => {
+    place.requests()
+    const args = ['initialize', '--mirror', `${place.url}/tuf`, '--root', 'root.json']
+    expectExit(await place.peer('cosign', args, { env: { TUF_ROOT: join(place.folder, 'tuf-again') } }), 0, 'cosign initialize')
+    expect(place.requests()).toEqual([
+      ...tufRefresh,
+      'GET /tuf/1.snapshot.json 200',
+      'GET /tuf/1.targets.json 200',
+      'GET /tuf/targets/<h>.signing_config.v0.2.json 200',
+      ...tufRefresh,
+      'GET /tuf/targets/<h>.trusted_root.json 200',
+    ])
+  })
 
-      it(`${tool} signs a file keyless, with ${log}; both verify it`, async () => {
+  for (const tool of tools) {
+    for (const log of logs) {
+      it(`${tool} signs and attests a file keyless, with ${log}; both verify it`, async () => {
         const bundle = `file-${tool}-${log.slice(-2)}.json`
-        await sign(tool, ['sign-blob', '--bundle', bundle, ...(await services()), 'file.txt'])
+        await sign(tool, log, ['sign-blob', '--bundle', bundle, 'file.txt'])
         await bothAccept(['verify-blob', '--bundle', bundle, 'file.txt'])
         const { verificationMaterial } = JSON.parse(readFileSync(join(place.folder, bundle), 'utf8')) as {
           verificationMaterial: { tlogEntries: { kindVersion: object }[] }
         }
-        expect(verificationMaterial.tlogEntries[0]?.kindVersion).toEqual({
-          kind: 'hashedrekord',
-          version: log === 'Rekor v2' ? '0.0.2' : '0.0.1',
-        })
+        const version = log === 'Rekor v2' ? '0.0.2' : '0.0.1'
+        expect(verificationMaterial.tlogEntries[0]?.kindVersion).toEqual({ kind: 'hashedrekord', version })
+
+        const attested = `attested-${bundle}`
+        const predicate = ['--predicate', 'predicate.json', '--type', 'custom']
+        await sign(tool, log, ['attest-blob', '--bundle', attested, ...predicate, 'file.txt'])
+        await bothAccept(['verify-blob-attestation', '--bundle', attested, '--type', 'custom', 'file.txt'])
       })
 
-      it(`${tool} attests a file keyless, with ${log}; both verify it`, async () => {
-        const bundle = `attested-${tool}-${log.slice(-2)}.json`
-        await sign(tool, [
-          'attest-blob',
-          '--bundle',
-          bundle,
-          '--predicate',
-          'predicate.json',
-          '--type',
-          'custom',
-          ...(await services()),
-          'file.txt',
-        ])
-        await bothAccept(['verify-blob-attestation', '--bundle', bundle, '--type', 'custom', 'file.txt'])
+      it(`${tool} signs and attests an image keyless, with ${log}; both verify it`, async () => {
+        const name = `${tool}-${log.slice(-2)}`
+        const digest = await pushImage(registries.docker, name, 'latest', name)
+        const image = `${registries.docker}/${name}@${digest}`
+        await sign(tool, log, ['sign', image])
+        await bothAccept(['verify', image])
+        await sign(tool, log, ['attest', '--predicate', 'predicate.json', '--type', 'custom', image])
+        await bothAccept(['verify-attestation', '--type', 'custom', image])
+        expect((await place.peer('cosign', ['verify', ...by('bob'), image])).code).not.toBe(0)
+        expect((await place.ours(['verify', ...by('bob'), image])).code).toBe(12)
       })
     }
   }
 
-  it('is refused for another person, and for another issuer', async () => {
-    await sign('ours', ['sign-blob', '--bundle', 'refused.json', 'file.txt'])
-    const verify = ['verify-blob', '--bundle', 'refused.json', 'file.txt']
-    const other = ['--certificate-identity=bob@example.org', `--certificate-oidc-issuer=${place.issuer}`]
-    expect((await place.peer('cosign', [...verify, ...other])).code).not.toBe(0)
-    expect((await place.ours([...verify, ...other])).code).toBe(12)
-    expect((await place.ours([...verify, ada, '--certificate-oidc-issuer=https://other.example'])).code).toBe(12)
-  })
-
-  it('rekor-cli uploads, gets, verifies, searches, and proves that the log only grew', async () => {
-    const rekor = async (...args: readonly string[]): Promise<string> =>
-      expectExit(await place.peer('rekor-cli', ['--rekor_server', `${place.url}/rekor`, ...args]), 0, `rekor-cli ${args[0]}`).stdout
-    const openssl = async (...args: readonly string[]): Promise<void> =>
-      void expectExit(await run('openssl', args, { cwd: place.folder }), 0, `openssl ${args[0]}`)
-    await openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out', 'key.pem')
-    await openssl('ec', '-in', 'key.pem', '-pubout', '-out', 'key.pub')
-    await openssl('dgst', '-sha256', '-sign', 'key.pem', '-out', 'file.sig', 'file.txt')
-    await rekor('loginfo')
-    const signed = ['--artifact', 'file.txt', '--signature', 'file.sig', '--public-key', 'key.pub', '--pki-format', 'x509']
-    const uploaded = await rekor('upload', ...signed)
-    const address = /available at: (\S+)/.exec(uploaded)?.[1] ?? ''
-    expect((await fetch(address)).status).toBe(200)
-    expect(await rekor('upload', ...signed)).toContain('already exists')
-    const digest = createHash('sha256').update('hello\n').digest('hex')
-    await rekor('upload', '--type', 'hashedrekord', '--artifact-hash', digest, ...signed.slice(2))
-    expect(await rekor('verify', ...signed)).toContain('Inclusion Proof')
-    const uuid = address.split('/').at(-1) ?? ''
-    expect(await rekor('get', '--uuid', uuid)).toContain(uuid)
-    expect(await rekor('get', '--log-index', '0')).toContain('LogID')
-    expect(await rekor('search', '--sha', digest)).toContain(uuid)
-    expect(await rekor('search', '--public-key', 'key.pub', '--pki-format', 'x509')).toContain(uuid)
-    expect(await rekor('loginfo')).toContain('Verification Successful')
-    expect(await rekor('logproof', '--last-size', '2')).toContain('Current Root Hash')
-  })
-
-  it('gitsign signs commits, and they verify: online and offline', async () => {
-    expectExit(await place.ours(['kit', '--url', place.url, 'kit']), 0, 'kit')
-    const repository = join(place.folder, 'repository')
-    mkdirSync(repository)
-    const script = `set -eu
-. ../kit/env.sh
-gitsign initialize --mirror ${place.url}/tuf --root ../kit/root.json
-git init -q . ; git config user.name ada; git config user.email ada@example.org
-git config gpg.x509.program gitsign; git config gpg.format x509; git config commit.gpgsign true
-git commit -q --allow-empty -m online
-git verify-commit HEAD
-gitsign verify --certificate-identity ada@example.org --certificate-oidc-issuer ${place.issuer} HEAD
-GITSIGN_REKOR_MODE=offline git commit -q --allow-empty -m offline
-GITSIGN_REKOR_MODE=offline gitsign verify --certificate-identity ada@example.org --certificate-oidc-issuer ${place.issuer} HEAD
-! gitsign verify --certificate-identity bob@example.org --certificate-oidc-issuer ${place.issuer} HEAD`
-    const env = {
-      ...place.env,
-      TUF_ROOT: join(place.folder, 'tuf-gitsign'),
-      SIGSTORE_ID_TOKEN: await place.token('ada'),
-      GITSIGN_TOKEN_PROVIDER: 'envvar',
+  it("has what a key of one's own signs logged and stamped, without a certificate, when it is asked to", async () => {
+    expectExit(await place.ours(['generate-key-pair']), 0, 'generate-key-pair')
+    const key = ['--key', 'cosign.key', '--bundle', 'key.json', 'file.txt']
+    place.requests()
+    expectExit(await place.peer('cosign', ['sign-blob', '--yes', ...key]), 0, 'cosign sign-blob --key')
+    const asked = ['POST /tsa/api/v1/timestamp 200', 'POST /rekor2/api/v2/log/entries 201']
+    expect(place.requests()).toEqual([...tufRefresh, ...tufRefresh, ...asked])
+    expectExit(await place.ours(['verify-blob', '--key', 'cosign.pub', '--bundle', 'key.json', 'file.txt']), 0, 'verify-blob')
+    expect(place.requests()).toEqual([])
+    expectExit(await place.ours(['sign-blob', ...key]), 0, 'sign-blob --key')
+    expect(place.requests()).toEqual([])
+    for (const version of [1, 2] as const) {
+      expectExit(await place.ours(['sign-blob', '--signing-config', await place.signingConfig(version), ...key]), 0, 'sign-blob --key')
+      const entries = `POST /rekor${version === 1 ? '' : '2'}/api/v${version}/log/entries 201`
+      const requests = place.requests().filter((line) => !line.startsWith('GET /kit'))
+      expect(new Set(requests)).toEqual(new Set([entries, asked[0]]))
+      for (const verifier of ['cosign', 'ours'] as const) {
+        const verify = ['verify-blob', '--key', 'cosign.pub', '--bundle', 'key.json', 'file.txt']
+        expectExit(verifier === 'ours' ? await place.ours(verify) : await place.peer('cosign', verify), 0, `${verifier} verify-blob`)
+      }
+      place.requests()
     }
-    const folder = join(peer('gitsign'), '..')
-    const outcome = await run('sh', ['-c', script], {
-      cwd: repository,
-      env: { ...env, PATH: `${folder}:${process.env['PATH'] ?? ''}`, COUNTERSIGN_KIT: join(place.folder, 'kit') },
-    })
-    expect(shown(outcome)).toBe('exit 0')
   })
 
-  it('openssl verifies its timestamps', async () => {
-    const openssl = (...args: readonly string[]): Promise<Awaited<ReturnType<typeof run>>> => run('openssl', args, { cwd: place.folder })
-    for (const hash of ['sha256', 'sha384', 'sha512']) {
-      expectExit(await openssl('ts', '-query', '-data', 'file.txt', `-${hash}`, '-cert', '-out', 'query.tsq'), 0, 'openssl ts -query')
-      const query = readFileSync(join(place.folder, 'query.tsq'))
-      const headers = { 'content-type': 'application/timestamp-query' }
-      const reply = await fetch(`${place.url}/tsa/api/v1/timestamp`, { method: 'POST', headers, body: query })
-      writeFileSync(join(place.folder, 'reply.tsr'), new Uint8Array(await reply.arrayBuffer()))
-      writeFileSync(join(place.folder, 'chain.pem'), await (await fetch(`${place.url}/tsa/api/v1/timestamp/certchain`)).text())
-      const verified = await openssl('ts', '-verify', '-queryfile', 'query.tsq', '-in', 'reply.tsr', '-CAfile', 'chain.pem')
-      expect(verified.stdout + verified.stderr).toContain('Verification: OK')
+  it('gives the proof again when an answer of the log was lost: one entry, one certificate, one signature', async () => {
+    for (const [log, path] of [
+      ['Rekor v2', '/rekor2/api/v2/log/entries'],
+      ['Rekor v1', '/rekor/api/v1/log/entries'],
+    ] as const) {
+      let lost = 0
+      place.proxy.change((exchange) => (exchange.method === 'POST' && exchange.path === path && lost++ === 0 ? 'lost' : exchange))
+      const config = ['--signing-config', await place.signingConfig(log === 'Rekor v1' ? 1 : 2)]
+      const token = await place.token('ada')
+      place.proxy.taken()
+      const bundle = ['--bundle', 'lost.json', 'file.txt']
+      expectExit(await place.ours(['sign-blob', ...config, '--identity-token', token, ...bundle]), 0, 'sign-blob')
+      place.proxy.change()
+      const exchanges = place.proxy.taken()
+      const entries = exchanges.filter((exchange) => exchange.path === path)
+      expect(entries.map(({ status }) => status)).toEqual([201, 409])
+      expect(entries[0]?.requestBody.equals(entries[1]?.requestBody as Buffer)).toBe(true)
+      expect(exchanges.filter((exchange) => exchange.path.endsWith('/signingCert')).length).toBe(1)
+      await bothAccept(['verify-blob', ...bundle])
+    }
+  })
+
+  it('is refused for another person, and for another issuer', async () => {
+    await sign('ours', 'Rekor v2', ['sign-blob', '--bundle', 'refused.json', 'file.txt'])
+    const verify = ['verify-blob', '--bundle', 'refused.json', 'file.txt']
+    const elsewhere = ['--certificate-identity=ada@example.org', '--certificate-oidc-issuer=https://other.example']
+    for (const other of [by('bob'), elsewhere]) {
+      expect((await place.peer('cosign', [...verify, ...other])).code).not.toBe(0)
+      expect((await place.ours([...verify, ...other])).code).toBe(12)
     }
   })
 })
