@@ -24,6 +24,8 @@ import type { KeyStore, SecretBox } from '../base/keys/role-key.ts'
 import { createVault } from '../base/keys/vault.ts'
 import { databaseLeases } from '../base/leases/database-leases.ts'
 import type { Leases } from '../base/leases/lease.ts'
+import { soleLeases } from '../base/leases/sole-leases.ts'
+import { soleLeases } from '../base/leases/sole-leases.ts'
 import type { Configuration } from './configuration.ts'
 import { migrations } from './migrations.ts'
 
@@ -158,7 +160,8 @@ async function openParts(
     throw failure
   }
   const audit = databaseAudit(database, clock, { key: await (firstStart ? keys.create('audit', 'ed25519') : keys.open('audit')) })
-  const leases = databaseLeases(database, clock, randomUUID())
+  // With SQLite the folder is locked for one process: after a crash there is no holder to wait for.
+  const leases = database.kind === 'sqlite' ? soleLeases(clock) : databaseLeases(database, clock, randomUUID())
   const close = async (): Promise<void> => {
     await database.close()
     lock?.release()
