@@ -24,8 +24,9 @@ import { searchIndex } from '../log/search/index-logs.ts'
 import { type DigestVerifier, digestVerifier } from '../log/verify/verifier.ts'
 import type { ServiceAddresses } from './addresses.ts'
 import type { ServerPlatform } from './platform.ts'
+import { witnessesOf } from './witnesses.ts'
 
-type Place = Pick<TreeLogOptions, 'name' | 'origin' | 'sign' | 'format' | 'leafIndex'>
+type Place = Pick<TreeLogOptions, 'name' | 'origin' | 'sign' | 'cosign' | 'format' | 'leafIndex'>
 
 /** Makes a log where there is none yet; for the first start alone. */
 export async function createLog(platform: ServerPlatform, place: Place): Promise<void> {
@@ -72,13 +73,8 @@ export async function createRekor1(platform: ServerPlatform, key: RoleKey, addre
   }
 }
 
-function rekor1Options(
-  { database, blobs, leases, clock, log }: ServerPlatform,
-  key: RoleKey,
-  { host }: ServiceAddresses,
-): Rekor1LogOptions {
-  const failed = (failure: unknown): void => log.error({ err: failure, log: key.name }, 'log failed')
-  return { name: key.name, host, key, database, blobs, leases, clock, failed }
+function rekor1Options(platform: ServerPlatform, key: RoleKey, { host }: ServiceAddresses): Rekor1LogOptions {
+  return { ...storageOf(platform, key.name), name: key.name, host, key }
 }
 
 /** The keys of both logs. */
@@ -93,7 +89,8 @@ export async function composeLogs(
 ): Promise<readonly Service[]> {
   const verifier = digestVerifier()
   const admit = await admission(platform, chains)
-  const log = await openLog(platform, await rekor2Place(keys.rekor2, addresses))
+  const cosign = await witnessesOf(platform)
+  const log = await openLog(platform, { ...(await rekor2Place(keys.rekor2, addresses)), ...(cosign === undefined ? {} : { cosign }) })
   const shard = await openRekor1Log(rekor1Options(platform, keys.rekor1, addresses))
   const index = searchIndex(platform.database, [
     { name: shard.treeId, log: shard.log },
@@ -121,9 +118,16 @@ function closing(service: Service, log: OpenTreeLog, verifier?: DigestVerifier):
 }
 
 function openLog(platform: ServerPlatform, place: Place): Promise<OpenTreeLog> {
-  const { database, blobs, leases, clock, log } = platform
-  const failed = (failure: unknown): void => log.error({ err: failure, log: place.name }, 'log failed')
-  return openTreeLog({ ...place, database, blobs, leases, clock, failed })
+  return openTreeLog({ ...storageOf(platform, place.name), ...place })
+}
+
+type Storage = Pick<TreeLogOptions, 'database' | 'blobs' | 'leases' | 'clock' | 'failed' | 'step'>
+
+/** What a log stands on, and who is told of its failures and steps. */
+function storageOf({ database, blobs, leases, clock, log, step }: ServerPlatform, name: string): Storage {
+  const failed = (failure: unknown): void => log.error({ err: failure, log: name }, 'log failed')
+  const told = step === undefined ? {} : { step: (where: string) => step(`${name} ${where}`) }
+  return { database, blobs, leases, clock, failed, ...told }
 }
 
 /** Anyone may write where only this machine reaches the log; elsewhere holders of our certificates and of known keys. */

@@ -25,7 +25,6 @@ import { createVault } from '../base/keys/vault.ts'
 import { databaseLeases } from '../base/leases/database-leases.ts'
 import type { Leases } from '../base/leases/lease.ts'
 import { soleLeases } from '../base/leases/sole-leases.ts'
-import { soleLeases } from '../base/leases/sole-leases.ts'
 import type { Configuration } from './configuration.ts'
 import { migrations } from './migrations.ts'
 
@@ -44,6 +43,8 @@ export type ServerPlatform = {
   readonly log: Log
   /** The secret that a reference in the configuration names. */
   readonly secretOf: (reference: SecretReference) => Promise<Uint8Array>
+  /** Told of durable steps; see {@link PlatformOptions}. Nothing unless a test asks for it. */
+  readonly step?: FirstStartStep
   /** True while the first start is not complete: only then rooms make keys, roots and logs; later their absence is an error. */
   readonly firstStart: boolean
   /** Closes the database and gives the lock back. */
@@ -67,7 +68,10 @@ export type PlatformOptions = {
   readonly lock: 'serve' | 'alone' | 'none'
   /** What a first start makes; absent where there may be none. */
   readonly first?: Pick<Installation, 'publicUrl' | 'listen'>
-  /** Called with the name of each durable step of a first start before it is done; what it throws stands for a crash there. */
+  /**
+   * Called with the name of each durable step of a first start (`first-start-1-describe`), of a blob (`blob sync NAME`) and of a log
+   * (`rekor2-1 before stage`) before it is done; what it throws, or never answers, stands for a failure or a crash there.
+   */
   readonly step?: FirstStartStep
 }
 
@@ -168,7 +172,8 @@ async function openParts(
   }
   const secretOf = (reference: SecretReference): Promise<Uint8Array> => resolveSecret(reference, access)
   const state = { database, blobs, keys, secrets: opened.secrets, leases, audit }
-  return { data, configuration, installation, ...state, clock, log, secretOf, firstStart, close }
+  const told = options.step === undefined ? {} : { step: options.step }
+  return { data, configuration, installation, ...state, clock, log, secretOf, ...told, firstStart, close }
 }
 
 /** A first start that was interrupted after it made a key goes on with that key. */
@@ -192,11 +197,14 @@ async function openDatabase({ data, configuration: { database }, access }: Platf
   })
 }
 
-async function openBlobs({ data, configuration: { blobs }, access }: PlatformOptions, create: boolean): Promise<BlobStore> {
+async function openBlobs(options: PlatformOptions, create: boolean): Promise<BlobStore> {
+  const { data, configuration, access, lock, step: told } = options
+  const { blobs } = configuration
   if (blobs.kind === 'files') {
     const folder = join(data, 'blobs')
     if (create) await makeFolder(folder)
-    return fileBlobs(folder)
+    const step = told === undefined ? {} : { step: (name: string, blob: string) => told(`blob ${name} ${blob}`) }
+    return fileBlobs(folder, { beside: lock === 'none' || configuration.database.kind === 'postgres', ...step })
   }
   const { endpoint, region, prefix } = blobs
   const [accessKeyId, secretAccessKey] = [

@@ -39,7 +39,7 @@ describe('a first start', () => {
   it('asks the steps in the order in which they are numbered', async () => {
     const seen: string[] = []
     await serveIn(join(testFolder(), 'new'), { step: (name) => void seen.push(name) })
-    expect(seen).toEqual(steps)
+    expect(seen.filter((name) => name.startsWith('first-start-'))).toEqual(steps)
   })
 
   it('that is killed before each step in turn is completed by the start after the last, with everything that the others had made', async () => {
