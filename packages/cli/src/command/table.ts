@@ -294,6 +294,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/ca.ts')).caActivateCommand,
   },
   {
+    name: 'log fsck',
+    group: 'trust',
+    summary: 'Prove every log from what is stored of it',
+    load: async () => (await import('../commands/log.ts')).logFsckCommand,
+  },
+  {
     name: 'kit',
     group: 'trust',
     summary: 'Fetch what clients of an installation begin with',

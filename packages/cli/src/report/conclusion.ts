@@ -1,5 +1,6 @@
 /** How the body of a verb ended; the exit code and the report are made from this alone. */
 import type { Outcome } from '@countersign/core/failure'
+import type { JsonObject } from '@countersign/core/json/parse'
 import { gravestOutcome } from '../failure/exit-code.ts'
 import { type FailureText, hintLine } from '../failure/message.ts'
 import { outcomeOf } from '@countersign/core/failure'
@@ -13,6 +14,8 @@ export type Conclusion = {
   /** `--fail-on warn`: what a policy warns of is refused as what it denies. */
   readonly failOnWarn?: boolean
   readonly timings?: Omit<TimingsReport, 'totalMs'>
+  /** What the report says beside its own members, of the run as a whole. */
+  readonly fields?: JsonObject
   /** The body wrote its own report on stdout, where that was asked for; a failure is reported all the same. */
   readonly reported?: true
 }

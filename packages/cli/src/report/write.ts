@@ -40,6 +40,7 @@ function buildReport(result: RunResult): Report {
     exitCode: result.exitCode,
     ...(result.conclusion.policy === undefined ? {} : { policy: result.conclusion.policy }),
     ...verifiedItems(result.conclusion),
+    ...result.conclusion.fields,
     subjects: result.conclusion.subjects,
     warnings: result.terminal.warnings,
     ...(result.failure === undefined ? {} : { failure: failureReport(failureText(result.failure)) }),

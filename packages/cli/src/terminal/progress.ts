@@ -9,7 +9,7 @@ export type Progress = {
   readonly end: () => void
 }
 
-type Unit = 'bytes' | 'images' | 'artifacts'
+type Unit = 'bytes' | 'images' | 'artifacts' | 'entries'
 
 const afterMs = 700
 const everyMs = 120

@@ -13,8 +13,10 @@ import type { BlobStore } from './blob-store.ts'
 import { folderSync } from './folder-sync.ts'
 import { listFiles } from './list-files.ts'
 
-/** What tests put between this store and the disk. */
+/** How a store is opened beside others, and what tests put between it and the disk. */
 export type FileBlobOptions = {
+  /** Another process writes here: what it has not finished is left alone. */
+  readonly beside?: boolean
   /** Called with the name before each step that writes; what it throws stands for a failure of the disk. */
   readonly step?: (step: 'write' | 'sync' | 'name' | 'sync-folder', name: string) => void | Promise<void>
 }
@@ -29,7 +31,7 @@ const temporaries = '~new'
 export async function fileBlobs(folder: string, options: FileBlobOptions = {}): Promise<BlobStore> {
   const root = await failing('open', folder, () => realpath(folder))
   const unfinished = join(root, temporaries)
-  await failing('open', folder, () => removeUnfinished(unfinished))
+  await failing('open', folder, () => prepareUnfinished(unfinished, options.beside === true))
   const step = options.step ?? (() => undefined)
   const synced = folderSync()
   const folders = knownFolders(root, synced)
@@ -124,8 +126,9 @@ function knownFolders(root: string, synced: (folder: string) => Promise<void>) {
   return { exists, make }
 }
 
-async function removeUnfinished(folder: string): Promise<void> {
+async function prepareUnfinished(folder: string, keep: boolean): Promise<void> {
   await mkdir(folder, { mode: 0o700 }).catch(unlessThere)
+  if (keep) return
   for await (const entry of await opendir(folder)) await unlink(join(folder, entry.name))
 }
 
