@@ -7,6 +7,7 @@ import type { EntryFormat } from '@countersign/core/tiles/entry-bundle'
 import { tilePath, tileWidth, widthInTree, type TileName } from '@countersign/core/tiles/path'
 import { emptyTile, hashInTile, readTile, type Tile } from '@countersign/core/tiles/tile'
 import type { BlobStore } from '../../base/blobs/blob-store.ts'
+import { sharedReads } from './bundle-reads.ts'
 import type { TreeState } from './plan.ts'
 import { tileKey, tileMemory, type TileMemory } from './tile-memory.ts'
 
@@ -28,6 +29,9 @@ export type TreeFiles = {
   readonly inclusion: (index: number, size: number) => Promise<readonly Uint8Array[]>
   readonly consistency: (first: number, second: number) => Promise<readonly Uint8Array[]>
 }
+
+/** Bundles that are read at once, for whoever asks. */
+const bundlesAtOnce = 4
 
 /** Opens the files below `folder`, which ends with a slash. */
 export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string, format: EntryFormat): TreeFiles {
@@ -53,6 +57,7 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
       return split
     })
   }
+  const asked = sharedReads<readonly Uint8Array[]>(bundlesAtOnce)
   const proof = async (nodes: readonly (readonly TreeNode[])[], size: number): Promise<readonly Uint8Array[]> => {
     const needed = new Map(
       nodes
@@ -76,8 +81,9 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
     remember: (tiles) => {
       for (const { level, index, tile: one } of tiles) memory.add(level, index, one)
     },
+    // Past those who wait for bundles: nobody's requests keep the log from going on.
     load: (size) => loadState(primitives, size, tile, entries, memory),
-    entries,
+    entries: (index, size) => asked(`${index} ${widthInTree(size, 0, index)}`, () => entries(index, size)),
     read,
     remove: async (paths) => {
       await Promise.all(paths.map(async (path) => blobs.remove(`${folder}${path}`)))

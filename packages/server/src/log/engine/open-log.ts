@@ -183,7 +183,9 @@ function treeReader({ database }: TreeLogOptions, files: TreeFiles, tree: number
     logged,
     entry: async (index, published) => {
       const bundle = await files.entries(Math.floor(index / tileWidth), published.size)
-      return { ...(await logged(index, published, false)), data: bundle[index % tileWidth] as Uint8Array }
+      // A copy: a view would keep the whole bundle in memory for as long as the answer takes.
+      const data = (bundle[index % tileWidth] as Uint8Array).slice()
+      return { ...(await logged(index, published, false)), data }
     },
   }
 }

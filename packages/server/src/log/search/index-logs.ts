@@ -9,7 +9,7 @@ import type { OpenTreeLog } from '../engine/open-log.ts'
 export type SearchedLog = { readonly name: string; readonly log: Pick<OpenTreeLog, 'checkpoint' | 'bundle'> }
 
 /** An entry that was found. */
-export type FoundEntry = { readonly log: string; readonly index: number; readonly leafHash: Uint8Array; readonly data: Uint8Array }
+export type FoundEntry = { readonly log: string; readonly index: number; readonly leafHash: Uint8Array }
 
 /** The index of some logs. */
 export type SearchIndex = {
@@ -57,9 +57,9 @@ export function searchIndex({ raw, transaction }: Database, logs: readonly Searc
     })().finally(() => (running = undefined))
     return running
   }
-  const placesOf = async (key: string): Promise<ReadonlyMap<string, { readonly log: string; readonly idx: number }>> => {
+  const placesOf = async (key: string): Promise<ReadonlyMap<string, Place>> => {
     const text = 'select log, idx from log_search_keys where hash = ? order by log, idx limit 1000'
-    const rows = await raw.query<{ log: string; idx: number }>(text, [keyHash(key)])
+    const rows = await raw.query<Place>(text, [keyHash(key)])
     return new Map(rows.map((row) => [`${row.log} ${row.idx}`, row]))
   }
   return {
@@ -72,8 +72,8 @@ export function searchIndex({ raw, transaction }: Database, logs: readonly Searc
         operator === 'or'
           ? new Map(sets.flatMap((set) => [...set]))
           : new Map([...first].filter(([id]) => rest.every((set) => set.has(id))))
-      const found = await Promise.all([...places.values()].slice(0, maxFound).map((place) => readFound(logs, place.log, place.idx)))
-      return found.filter((entry) => entry !== undefined).toSorted((a, b) => a.index - b.index)
+      const found = await readFound(logs, [...places.values()].slice(0, maxFound))
+      return found.toSorted((a, b) => a.index - b.index)
     },
     remember: async (log, index, keys) => {
       await raw.insert(
@@ -101,9 +101,19 @@ function keyHash(key: string): Uint8Array {
   return hashBytes('sha256', new TextEncoder().encode(key.toLowerCase())).slice(0, 16)
 }
 
-async function readFound(logs: readonly SearchedLog[], name: string, index: number): Promise<FoundEntry | undefined> {
-  const searched = logs.find((log) => log.name === name)
-  const entries = await searched?.log.bundle(Math.floor(index / bundleWidth))
-  const data = entries?.[index % bundleWidth]
-  return data === undefined ? undefined : { log: name, index, data, leafHash: hashLeaf(primitives, data) }
+type Place = { readonly log: string; readonly idx: number }
+
+/** Hostile: all entries of a search may be great, and in few bundles. Each bundle is read once, one after the other, and not kept. */
+async function readFound(logs: readonly SearchedLog[], places: readonly Place[]): Promise<FoundEntry[]> {
+  const found: FoundEntry[] = []
+  const bundles = Map.groupBy(places, ({ log, idx }) => `${Math.floor(idx / bundleWidth)} ${log}`)
+  for (const together of bundles.values()) {
+    const [{ log: name, idx } = { log: '', idx: 0 }] = together
+    const entries = await logs.find((log) => log.name === name)?.log.bundle(Math.floor(idx / bundleWidth))
+    for (const place of together) {
+      const data = entries?.[place.idx % bundleWidth]
+      if (data !== undefined) found.push({ log: name, index: place.idx, leafHash: hashLeaf(primitives, data) })
+    }
+  }
+  return found
 }
