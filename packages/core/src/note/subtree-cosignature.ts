@@ -1,5 +1,6 @@
 /** ML-DSA-44 cosignatures (c2sp.org/tlog-cosignature, "ML-DSA-44 signed message"): they bind the cosigner's name and outlive Ed25519. */
-import { concatBytes, fromUtf8, utf8 } from '../bytes.ts'
+import { bytesToBase64 } from '../base64.ts'
+import { bytesToHex, concatBytes, fromUtf8, utf8 } from '../bytes.ts'
 import { CountersignError } from '../failure.ts'
 import type { Awaitable, Primitives } from '../primitives.ts'
 import { parseCheckpoint, type Checkpoint } from './checkpoint.ts'
@@ -32,6 +33,11 @@ export async function subtreeCosignatureSigner(
       return concatBytes(uint64(seconds), await sign(message))
     },
   }
+}
+
+/** The verifier key of such a witness (c2sp.org/signed-note, "Verifier keys"); `publicKey` as for the signer. */
+export function formatSubtreeVerifierKey({ name, keyHash }: NoteSigner, publicKey: Uint8Array): string {
+  return `${name}+${bytesToHex(keyHash)}+${bytesToBase64(concatBytes(Uint8Array.of(signatureType), publicKey))}`
 }
 
 /** `cosigned_message` for a whole tree. Throws `note_malformed` when a name is empty or longer than 255 bytes. */

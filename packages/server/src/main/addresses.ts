@@ -11,6 +11,8 @@ export type ServiceAddresses = {
   readonly tsa: string
   readonly tuf: string
   readonly kit: string
+  /** Where other logs ask us to cosign. */
+  readonly witness: string
   readonly oidc: string
   /** Host name of the public URL: origin of the Rekor v2 log (clients compare it with the host of the log's URL), operator in the trusted root. */
   readonly host: string
@@ -26,6 +28,7 @@ export function serviceAddresses(publicUrl: string): ServiceAddresses {
     tsa: `${publicUrl}/tsa/api/v1/timestamp`,
     tuf: `${publicUrl}/tuf`,
     kit: `${publicUrl}/kit`,
+    witness: `${publicUrl}/witness`,
     oidc: `${publicUrl}/oidc`,
     host: new URL(publicUrl).hostname,
   }

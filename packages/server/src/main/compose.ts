@@ -17,6 +17,7 @@ import { authoritiesOf, composeFulcio, composeTimestamps, createFirstAuthority, 
 import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySet } from './identity.ts'
 import { composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLog, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
+import { composeWitness } from './witnesses.ts'
 
 /** What a process serves, and what it tells those who start it. */
 export type Composition = {
@@ -113,7 +114,8 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
   log: async ({ platform, addresses, instances }) => {
     const authorities = authoritiesOf(platform)
     const keys = { rekor1: await keyOf(platform, instances, 'rekor1'), rekor2: await keyOf(platform, instances, 'rekor2') }
-    return composeLogs(platform, keys, addresses, async () => chainsOf(await authorities.bundle()))
+    const logs = await composeLogs(platform, keys, addresses, async () => chainsOf(await authorities.bundle()))
+    return [...logs, ...(await composeWitness(platform, addresses))]
   },
   tsa: async ({ platform, instances }) => {
     const { id, anchor } = lastOf(instances, 'tsa')

@@ -23,11 +23,17 @@ import type { SecretReference } from '../base/config/reference.ts'
 import type { JsonValue } from '@countersign/core/json/parse'
 import type { IssuerConfiguration } from '../ca/issuers/model.ts'
 import { readIssuers } from '../ca/issuers/read-configuration.ts'
+import { noWitnesses, type WitnessConfiguration, witnessMembers } from './witness-configuration.ts'
 import { codeOf } from '../base/data-folder/durable-file.ts'
 
 /** A configuration as read; what the file does not say is the default. */
 export type Configuration = ProcessConfiguration & {
-  readonly log: { readonly admission: 'anyone' | 'known' | undefined; readonly knownKeys: readonly string[] }
+  readonly log: {
+    readonly admission: 'anyone' | 'known' | undefined
+    readonly knownKeys: readonly string[]
+    readonly witness: WitnessConfiguration
+    readonly witnessFor: readonly string[]
+  }
   readonly ca: { readonly issuers: IssuerConfiguration }
   readonly tsa: { readonly clockSources: readonly string[] }
   readonly identity: { readonly upstreams: readonly UpstreamChoice[] }
@@ -95,8 +101,9 @@ const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof Proces
         undefined,
       ),
       knownKeys: member('Files with public keys, PEM, whose signatures are admitted', listField(pathField, 1000), [], []),
+      ...witnessMembers,
     }),
-    { admission: undefined, knownKeys: [] },
+    { admission: undefined, knownKeys: [], ...noWitnesses },
   ),
   ca: member(
     'Certificate authority',

@@ -7,6 +7,8 @@ import { authorityMigrations } from '../ca/authority/tables.ts'
 import { accountMigrations } from '../identity/accounts/tables.ts'
 import { logMigrations } from '../log/engine/tables.ts'
 import { searchMigrations } from '../log/search/tables.ts'
+import { witnessKeyMigrations } from '../log/witness/keys.ts'
+import { witnessMigrations } from '../log/witness/service.ts'
 import { trustMigrations } from '../trust/tables.ts'
 
 /** The schema of this version. */
@@ -19,4 +21,6 @@ export const migrations: readonly Migration[] = [
   ...authorityMigrations,
   ...trustMigrations,
   ...accountMigrations,
+  ...witnessMigrations,
+  ...witnessKeyMigrations,
 ]

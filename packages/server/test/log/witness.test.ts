@@ -47,7 +47,7 @@ beforeEach(async () => {
   const { signer, key } = await newSigner(witnessName)
   witnessKey = key
   const logKey = await verifierKey(serverPrimitives, 'log', origin, place.key.publicKey)
-  witness = { database: place.database, signers: [signer], logs: new Map([[origin, logKey]]) }
+  witness = { database: place.database, signers: [signer], verifierKeys: [formatVerifierKey(key)], logs: new Map([[origin, logKey]]) }
 })
 afterEach(async () => {
   await log.close()

@@ -25,8 +25,8 @@ export type PostText = (url: string, body: string, signal: AbortSignal) => Promi
 /** Which witnesses, and what it means when they do not answer. */
 export type WitnessPolicy = {
   readonly witnesses: readonly Witness[]
-  /** How many cosignatures are wanted; the others are served too when they come in time. */
-  readonly quorum: number
+  /** How many cosignatures are wanted, or which together are enough; the others are served too when they come in time. */
+  readonly quorum: number | ((held: readonly Witness[]) => boolean)
   readonly deadlineMs: number
   /** `open`: with fewer, the checkpoint is served as it is. `closed`: with fewer, entries are refused until there are enough. */
   readonly whenFewer: 'open' | 'closed'
@@ -64,11 +64,13 @@ export function witnessClient(policy: WitnessPolicy): Cosign {
   return async (checkpoint, consistency) => {
     const signal = AbortSignal.timeout(policy.deadlineMs)
     const lines = await Promise.all(policy.witnesses.map(async (witness) => ask(witness, checkpoint, consistency, signal)))
-    const held = lines.filter((line) => line !== '')
-    if (held.length < policy.quorum && policy.whenFewer === 'closed') {
-      throw new CountersignError('log_unavailable', `${held.length} of ${policy.quorum} witnesses have cosigned`)
+    if (policy.whenFewer === 'closed') {
+      const held = policy.witnesses.filter((_, at) => lines[at] !== '')
+      const enough = typeof policy.quorum === 'number' ? held.length >= policy.quorum : policy.quorum(held)
+      if (!enough)
+        throw new CountersignError('log_unavailable', `${held.length} of ${policy.witnesses.length} witnesses have cosigned, too few`)
     }
-    return held.join('')
+    return lines.join('')
   }
 }
 

@@ -22,6 +22,8 @@ export type WitnessOptions = {
   readonly database: Database
   /** Every cosignature that it makes, at least one: Ed25519, and ML-DSA-44 beside it. */
   readonly signers: readonly NoteSigner[]
+  /** Their verifier keys, for those who configure this witness. */
+  readonly verifierKeys: readonly string[]
   /** The logs that it knows, by origin. */
   readonly logs: ReadonlyMap<string, VerifierKey>
 }
@@ -44,7 +46,7 @@ export const witnessMigrations: readonly Migration[] = [
 /** An answer: status, body, and its type where it is not plain text. */
 export type WitnessAnswer = { readonly status: 200 | 400 | 403 | 404 | 409 | 422; readonly body: string; readonly type?: string }
 
-/** `POST /witness/add-checkpoint`. */
+/** `POST /witness/add-checkpoint`, and its verifier keys at `GET /witness/verifier-key`. */
 export function witnessService(options: WitnessOptions): Service {
   const counts = new Counter({
     name: 'countersign_witness_requests_total',
@@ -58,6 +60,9 @@ export function witnessService(options: WitnessOptions): Service {
     routes: (app) => {
       app.removeAllContentTypeParsers()
       app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxAddCheckpointBytes }, (_, body, done) => done(null, body))
+      app.get('/verifier-key', async (_, reply) =>
+        reply.type('text/plain; charset=utf-8').send(options.verifierKeys.map((key) => `${key}\n`).join('')),
+      )
       app.post('/add-checkpoint', async (request, reply) => {
         const { status, body, type } = await addCheckpoint(options, bodyOf(request))
         counts.inc({ status: String(status) })
@@ -73,7 +78,7 @@ export function witnessService(options: WitnessOptions): Service {
 }
 
 /** Answers one request, in the order of the specification. The tree is durable before the answer is made. */
-export async function addCheckpoint(options: WitnessOptions, body: Uint8Array): Promise<WitnessAnswer> {
+export async function addCheckpoint(options: Omit<WitnessOptions, 'verifierKeys'>, body: Uint8Array): Promise<WitnessAnswer> {
   let request: AddCheckpoint
   let note: SignedNote
   let checkpoint: Checkpoint
