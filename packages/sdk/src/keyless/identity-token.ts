@@ -1,7 +1,7 @@
 /** What a signer reads of its own identity token (OpenID Connect Core §2): nothing is verified, the certificate authority does that. */
-import { base64UrlToBytes } from '@countersign/core/base64'
 import { CountersignError } from '@countersign/core/failure'
-import { parseJson, type JsonObject, type JsonValue } from '@countersign/core/json/parse'
+import type { JsonObject, JsonValue } from '@countersign/core/json/parse'
+import { readClaims } from '../oidc/claims.ts'
 
 /** An identity token, read. */
 export type IdentityToken = {
@@ -14,12 +14,11 @@ export type IdentityToken = {
   readonly expiresAtMs: number
 }
 
-const maxCharacters = 16 * 1024
-
 /** Reads a token. Throws `identity_token_malformed`, `identity_token_expired`; no message shows the token. */
 export function readIdentityToken(token: string, nowMs: number): IdentityToken {
   const trimmed = token.trim()
   const claims = readClaims(trimmed)
+  if (typeof claims === 'string') throw malformed(claims)
   const expiresAtMs = typeof claims['exp'] === 'number' ? claims['exp'] * 1000 : Number.NaN
   const issuer = claims['iss']
   const challenge = challengeIn(claims)
@@ -41,19 +40,6 @@ function challengeIn(claims: JsonObject): string | undefined {
   const verified = claims['email_verified'] === true || claims['email_verified'] === 'true'
   const challenge: JsonValue | undefined = verified && typeof claims['email'] === 'string' ? claims['email'] : claims['sub']
   return typeof challenge === 'string' && challenge !== '' ? challenge : undefined
-}
-
-function readClaims(token: string): JsonObject {
-  const parts = token.split('.')
-  if (token.length > maxCharacters || parts.length !== 3) throw malformed(`${token.length} characters in ${parts.length} parts`)
-  try {
-    const value = parseJson(base64UrlToBytes(parts[1] ?? ''), { maxBytes: maxCharacters })
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as JsonObject
-  } catch (cause) {
-    if (!(cause instanceof CountersignError)) throw cause
-    throw malformed('its claims cannot be read')
-  }
-  throw malformed('its claims are no object')
 }
 
 function malformed(detail: string): CountersignError {

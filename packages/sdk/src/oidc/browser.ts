@@ -3,9 +3,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
-import { parseJson } from '@countersign/core/json/parse'
-import { base64UrlToBytes } from '@countersign/core/base64'
 import type { HttpClient } from '../http/client.ts'
+import { readClaims } from './claims.ts'
 import { identityTokenIn, type OpenIdClient, type OpenIdProvider, postForm } from './provider.ts'
 
 /** How the browser comes back. */
@@ -122,8 +121,8 @@ function printable(text: string): string {
 
 /** OpenID Connect Core §3.1.3.7: a token that was made for another login is not for this one. */
 function demandNonce(token: string, nonce: string): void {
-  const claims = parseJson(base64UrlToBytes(token.split('.')[1] ?? ''), { maxBytes: 65_536 })
-  const found = typeof claims === 'object' && claims !== null && 'nonce' in claims ? claims['nonce'] : undefined
+  const claims = readClaims(token)
+  const found = typeof claims === 'string' ? undefined : claims['nonce']
   if (found !== nonce)
     throw new CountersignError('service_response_malformed', 'the identity token is of another login: its nonce is not ours')
 }
