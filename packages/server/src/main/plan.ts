@@ -133,9 +133,10 @@ function defaultPublicUrl(scheme: 'http' | 'https', listen: ListenAddress): stri
 }
 
 /** How the port is opened. */
-export function portOptions({ configuration, listen, tls, log }: ServingPlan): HttpOptions {
+export function portOptions({ configuration, listen, tls, log, first }: ServingPlan): HttpOptions {
   const { limits, trustedProxies } = configuration
-  return { listen, limits, log, trustedProxies, ...(tls === undefined ? {} : { tls }) }
+  const hosts = [...configuration.hosts, ...(first === undefined ? [] : [new URL(first.publicUrl).hostname.replace(/^\[|\]$/g, '')])]
+  return { listen, limits, log, trustedProxies, hosts, ...(tls === undefined ? {} : { tls }) }
 }
 
 /** What `--check` found. */

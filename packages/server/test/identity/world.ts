@@ -41,7 +41,7 @@ export async function identityStore(): Promise<IdentityStore> {
 }
 
 /** A store and the service over it. */
-export type IdentityWorld = IdentityStore & { readonly issuer: string }
+export type IdentityWorld = IdentityStore & { readonly issuer: string; readonly lines: readonly string[] }
 
 /** Starts the service; it ends with the test. */
 export async function identityWorld(upstreams: readonly Upstream[] = []): Promise<IdentityWorld> {
@@ -50,15 +50,17 @@ export async function identityWorld(upstreams: readonly Upstream[] = []): Promis
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}/oidc`
   const service = await identityService({ ...store, keyNames: ['oidc-1'], issuer, prefix: '/oidc', upstreams })
+  const lines: string[] = []
   const http = await httpPort({
     listen: { host: '127.0.0.1', port },
     limits: defaultHttpLimits,
-    log: { level: 'error', format: 'json', write: () => undefined },
+    log: { level: 'info', format: 'json', write: (line) => lines.push(line) },
     trustedProxies: [],
+    hosts: ['evil.example'],
   })
   await http.open([service])
   onTestFinished(async () => void (await http.drain(1000)))
-  return { ...store, issuer }
+  return { ...store, issuer, lines }
 }
 
 function freePort(): Promise<number> {

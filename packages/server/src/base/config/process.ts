@@ -64,6 +64,7 @@ export type ProcessConfiguration = {
   readonly roles: readonly Role[]
   readonly tls: TlsChoice | undefined
   readonly trustedProxies: readonly string[]
+  readonly hosts: readonly string[]
   readonly database: DatabaseChoice
   readonly blobs: BlobsChoice
   readonly keys: { readonly passphrase: PassphraseSource }
@@ -140,6 +141,12 @@ export const processMembers: { readonly [Name in keyof ProcessConfiguration]: Me
   roles: member('Which services this process runs', listField(choiceField(roles), roles.length), roles, [...roles]),
   tls: member('Certificate of the port; without it only loopback is served', maybe(tls), undefined),
   trustedProxies: member('Addresses of proxies whose X-Forwarded-For is believed', listField(textField(100), 100), [], []),
+  hosts: member(
+    'Further names under which clients reach a listener on loopback, as those that a proxy puts into the header Host; others are refused',
+    listField(textField(253), 100),
+    [],
+    [],
+  ),
   database: member<DatabaseChoice>(
     'Where state is',
     variant<DatabaseChoice>({

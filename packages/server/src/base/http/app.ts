@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { fastify, type FastifyInstance, LogController } from 'fastify'
 import { addHealth } from './health.ts'
+import type { hostGuard } from './host-guard.ts'
 import { knownPaths } from './known-paths.ts'
 import { loggerOptions, type LogTarget } from './log.ts'
 import { addMetrics } from './metrics.ts'
@@ -77,12 +78,21 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
   return { fastify: app, servers }
 }
 
-/** Adds what holds for every route, then the services under their prefixes. To be called once. */
-export async function mountServices(app: FastifyInstance, services: readonly Service[], draining: () => boolean): Promise<void> {
+/** Adds what holds for every route, then the services under their prefixes. `meantForUs` judges the header `Host`. To be called once. */
+export async function mountServices(
+  app: FastifyInstance,
+  services: readonly Service[],
+  draining: () => boolean,
+  meantForUs: ReturnType<typeof hostGuard> = () => true,
+): Promise<void> {
   const paths = knownPaths()
+  const secretPaths = services.flatMap(({ prefix, secretPaths: own = [] }) => own.map((path) => `${prefix}${path}`))
   app.addHook('onRoute', ({ method, url }) => paths.add(url, [method].flat()))
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
+    if (meantForUs(request.headers.host)) return undefined
+    await sendProblem(request, reply, { status: 421, code: 'misdirected_request', detail: 'no service of this name is here' })
+    return reply
   })
   app.addHook('onSend', async (_request, reply) => {
     // Otherwise the connection would stay open, and the process with it, until it has been idle for long enough.
@@ -91,7 +101,7 @@ export async function mountServices(app: FastifyInstance, services: readonly Ser
   app.addHook('onResponse', async (request, reply) => {
     const fields = {
       method: request.method,
-      path: pathOf(request.url),
+      path: loggedPath(request.originalUrl, secretPaths),
       status: reply.statusCode,
       ms: Math.round(reply.elapsedTime),
       from: request.ip,
@@ -116,6 +126,13 @@ export async function mountServices(app: FastifyInstance, services: readonly Ser
   for (const service of services) {
     await app.register(async (child) => service.routes(child), service.prefix === '' ? {} : { prefix: service.prefix })
   }
+}
+
+/** Hostile: who reads logs, of this process or of what collects them, must not get in by a link that they find there. */
+function loggedPath(url: string, secretPaths: readonly string[]): string {
+  const path = pathOf(url)
+  const secret = secretPaths.find((begin) => path.startsWith(begin))
+  return secret === undefined ? path : `${secret}…`
 }
 
 /** Without the query, which may hold codes and tokens. */

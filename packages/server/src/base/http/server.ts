@@ -5,6 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { codeOf } from '../data-folder/durable-file.ts'
 import { formatListenAddress, isLoopback, type ListenAddress } from './address.ts'
 import { type App, createApp, type HttpLimits, mountServices } from './app.ts'
+import { hostGuard } from './host-guard.ts'
 import type { Log, LogTarget } from './log.ts'
 import type { Service } from './service.ts'
 import { readTls, type TlsFiles, type TlsWatch, watchTls } from './tls.ts'
@@ -16,6 +17,8 @@ export type HttpOptions = {
   readonly limits: HttpLimits
   readonly log: LogTarget
   readonly trustedProxies: readonly string[]
+  /** Names under which a listener on loopback is reached, beside `localhost`; requests to others are refused with 421. Other listeners take all. */
+  readonly hosts?: readonly string[]
 }
 
 /** The port, not yet open; its log is the log of the process. */
@@ -53,7 +56,8 @@ export async function httpPort(options: HttpOptions): Promise<HttpPort> {
     log,
     open: async (services) => {
       mounted = services
-      await mountServices(app.fastify, services, () => drained !== undefined)
+      const guard = isLoopback(listen.host) ? hostGuard(options.hosts ?? []) : undefined
+      await mountServices(app.fastify, services, () => drained !== undefined, guard)
       const port = await listenOn(app, listen)
       if (tls !== undefined) watch = watchTls(tls, (context) => setContext(app, context), log, tls.lookEveryMs)
       return `${tls === undefined ? 'http' : 'https'}://${formatListenAddress({ host: listen.host, port })}`

@@ -28,12 +28,17 @@ firstStart: false
 roles: [log, tsa]
 tls: { certificate: tls.pem, key: /run/tls.key, reload: 1m }
 trustedProxies: [127.0.0.1]
+hosts: [sign.internal]
 database: { kind: postgres, url: env:DATABASE_URL, connections: 20 }
 blobs: { kind: s3, endpoint: https://s3.example.org/logs, accessKeyId: env:ID, secretAccessKey: file:s3.secret }
 keys: { passphrase: credential:passphrase }
 limits: { bodyBytes: 65536, drain: 1m, request: 500ms }
 logging: { level: warn, format: json }
-log: { admission: known, knownKeys: [ci.pub] }
+log:
+  admission: known
+  knownKeys: [ci.pub]
+  witness: { policy: witnesses.policy, whenFewer: closed, deadline: 1s }
+  witnessFor: [other.example+0a0b0c0d+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh]
 tsa: { clockSources: [ntp.example.org] }
 ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https://id.example.org', client-id: sigstore, type: email } } } }
 `
@@ -48,6 +53,7 @@ ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https:
       roles: ['log', 'tsa'],
       tls: { certificate: '/etc/countersign/tls.pem', key: '/run/tls.key', lookEveryMs: 60_000 },
       trustedProxies: ['127.0.0.1'],
+      hosts: ['sign.internal'],
       database: {
         kind: 'postgres',
         url: { kind: 'env', name: 'DATABASE_URL' },
@@ -67,7 +73,12 @@ ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https:
       keys: { passphrase: { kind: 'reference', reference: { kind: 'credential', name: 'passphrase' } } },
       limits: { bodyBytes: 65_536, headersMs: 15_000, requestMs: 500, idleMs: 65_000, connections: 10_000, drainMs: 60_000 },
       logging: { level: 'warn', format: 'json' },
-      log: { admission: 'known', knownKeys: ['/etc/countersign/ci.pub'] },
+      log: {
+        admission: 'known',
+        knownKeys: ['/etc/countersign/ci.pub'],
+        witness: { policy: '/etc/countersign/witnesses.policy', witnesses: [], quorum: undefined, whenFewer: 'closed', deadline: 1000 },
+        witnessFor: ['other.example+0a0b0c0d+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh'],
+      },
       tsa: { clockSources: ['ntp.example.org'] },
     })
   })

@@ -208,7 +208,7 @@ function session(url: string, version?: 'TLSv1.1' | 'TLSv1.2'): Promise<{ readon
         ask: () =>
           new Promise((answered) => {
             socket.once('data', (chunk) => answered(chunk.toString()))
-            socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+            socket.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')
           }),
       })
     })
