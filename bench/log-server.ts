@@ -42,7 +42,7 @@ const http = await httpPort({
   log: { level: 'error', format: 'json', write: (line) => process.stderr.write(line) },
   trustedProxies: [],
 })
-const address = await http.open([rekor2Service({ log, logId, verifier, admit: admitAnyone })])
+const address = await http.open([rekor2Service({ shard: () => ({ log, logId }), verifier, admit: admitAnyone })])
 process.stdout.write(`${address}/rekor2\n`)
 process.on('SIGTERM', () => {
   void (async () => {

@@ -43,7 +43,8 @@ async function serve(): Promise<void> {
   const root = await createTimestampRoot(rootKey, names)
   const leaf = await createTimestampCertificate(key, names, { certificate: root, key: rootKey })
   const clock = createClockWatch({ wall: Date.now, monotonic: () => performance.now(), sources: [] }).check
-  const service = timestampService({ authority: createTimestampAuthority({ key, chain: [leaf, root], clock }), clock })
+  const authority = createTimestampAuthority({ key, chain: [leaf, root], clock })
+  const service = timestampService({ authority: () => authority, clock })
   const log = { level: 'warn', format: 'json', write: (line: string) => void process.stderr.write(line) } as const
   const port = await httpPort({ listen: { host: '127.0.0.1', port: 0 }, limits: defaultHttpLimits, log, trustedProxies: [] })
   process.send?.(`${await port.open([service])}/tsa/api/v1/timestamp`)

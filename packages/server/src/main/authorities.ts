@@ -1,5 +1,6 @@
 /** The certificate and the timestamp authority of a process: their first keys and certificates, and their services. */
 import { randomBytes } from 'node:crypto'
+import { CountersignError } from '@countersign/core/failure'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import type { Service } from '../base/http/service.ts'
 import type { RoleKey } from '../base/keys/role-key.ts'
@@ -18,8 +19,10 @@ import { createTimestampCertificate, createTimestampRoot } from '../tsa/certific
 import { createClockWatch } from '../tsa/clock/clock-watch.ts'
 import { sntpSource } from '../tsa/clock/sntp.ts'
 import { timestampService } from '../tsa/service.ts'
+import type { Trust } from '../trust/trust.ts'
 import type { ServiceAddresses } from './addresses.ts'
 import type { ServerPlatform } from './platform.ts'
+import { liveInstances } from './shards.ts'
 
 const clockPollMs = 60_000
 
@@ -95,12 +98,8 @@ function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string, static
 }
 
 /** `/tsa`. `notBeforeMs`: when something was signed here last; a clock that is before that was set back. */
-export function composeTimestamps(
-  { configuration, clock }: ServerPlatform,
-  key: RoleKey,
-  chain: readonly Uint8Array[],
-  notBeforeMs: number,
-): Service {
+export async function composeTimestamps(platform: ServerPlatform, trust: Trust, notBeforeMs: number): Promise<Service> {
+  const { configuration, clock, keys } = platform
   const monotonic = (): number => performance.now()
   const sources = configuration.tsa.clockSources.map((text) => {
     const [, host = text, port] = /^(.*?)(?::([0-9]{1,5}))?$/.exec(text) ?? []
@@ -110,6 +109,16 @@ export function composeTimestamps(
   void watch.poll()
   const timer = setInterval(() => void watch.poll(), clockPollMs)
   timer.unref()
-  const authority = createTimestampAuthority({ key, chain, clock: watch.check })
-  return { ...timestampService({ authority, clock: watch.check }), close: async () => clearInterval(timer) }
+  const live = await liveInstances({
+    ...{ platform, trust, role: 'tsa', clock, keepOld: false },
+    open: async ({ id, anchor }) => {
+      if (anchor.kind !== 'chain') throw new CountersignError('trust_damaged', `${id} has no certificates on record`)
+      return createTimestampAuthority({ key: await keys.open(id), chain: anchor.certificates, clock: watch.check })
+    },
+  })
+  const close = async (): Promise<void> => {
+    clearInterval(timer)
+    await live.close()
+  }
+  return { ...timestampService({ authority: live.active, clock: watch.check }), close }
 }

@@ -1,11 +1,9 @@
 /** The only file that knows every room, with those beside it: makes the services of a process from its platform, and wires what one needs of another. */
-import { CountersignError } from '@countersign/core/failure'
 import { decodePem } from '@countersign/core/pem'
 import type { Role } from '../base/config/process.ts'
 import type { Service } from '../base/http/service.ts'
-import type { RoleKey } from '../base/keys/role-key.ts'
 import { trustExpiries } from '../trust/expiring.ts'
-import type { TrustInstance, InstanceRole } from '../trust/instances.ts'
+import type { TrustInstance } from '../trust/instances.ts'
 import { startRenewal } from '../trust/renewal.ts'
 import { renewRepository } from '../trust/repository/repository.ts'
 import { lastSignedMs } from '../trust/repository/state.ts'
@@ -15,7 +13,7 @@ import { openTrust, type Trust } from '../trust/trust.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
 import { authoritiesOf, composeFulcio, composeTimestamps, createFirstAuthority, createFirstTimestampChain } from './authorities.ts'
 import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySet } from './identity.ts'
-import { composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLog, rekor2Place } from './logs.ts'
+import { certificateLogOf, composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLogs, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
 import { composeWitness } from './witnesses.ts'
 
@@ -81,7 +79,7 @@ export async function compose(platform: ServerPlatform): Promise<Composition> {
   const { installation, database, keys, clock } = platform
   const addresses = serviceAddresses(installation.publicUrl)
   const trust = openTrust({ database, keys, clock })
-  const parts = { platform, addresses, trust, instances: await trust.instances() }
+  const parts = { platform, addresses, trust }
   const services: Service[] = []
   try {
     for (const role of platform.configuration.roles) services.push(...(await makers[role](parts)))
@@ -100,28 +98,23 @@ type Parts = {
   readonly platform: ServerPlatform
   readonly addresses: ServiceAddresses
   readonly trust: Trust
-  readonly instances: readonly TrustInstance[]
 }
 
 /** The services of each role. */
 const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service[]> } = {
-  ca: async ({ platform, addresses, instances }) => {
-    const ct = await openCtLog(platform, await keyOf(platform, instances, 'ct'), addresses)
+  ca: async ({ platform, addresses, trust }) => {
+    const ct = await openCtLogs(platform, trust, addresses)
     const authorities = authoritiesOf(platform)
     const roots = async (): Promise<readonly Uint8Array[]> => chainsOf(await authorities.bundle()).flatMap((chain) => chain.slice(-1))
-    return [composeCt(ct, roots), composeFulcio(platform, addresses, authorities, ct.log, await ownKeySet(platform))]
+    const log = certificateLogOf(ct)
+    return [...composeCt(ct, roots), composeFulcio(platform, addresses, authorities, log, await ownKeySet(platform))]
   },
-  log: async ({ platform, addresses, instances }) => {
+  log: async ({ platform, addresses, trust }) => {
     const authorities = authoritiesOf(platform)
-    const keys = { rekor1: await keyOf(platform, instances, 'rekor1'), rekor2: await keyOf(platform, instances, 'rekor2') }
-    const logs = await composeLogs(platform, keys, addresses, async () => chainsOf(await authorities.bundle()))
+    const logs = await composeLogs(platform, trust, addresses, async () => chainsOf(await authorities.bundle()))
     return [...logs, ...(await composeWitness(platform, addresses))]
   },
-  tsa: async ({ platform, instances }) => {
-    const { id, anchor } = lastOf(instances, 'tsa')
-    if (anchor.kind !== 'chain') throw new CountersignError('trust_damaged', `${id} has no certificates on record`)
-    return [composeTimestamps(platform, await platform.keys.open(id), anchor.certificates, await lastSignedMs(platform.database))]
-  },
+  tsa: async ({ platform, trust }) => [await composeTimestamps(platform, trust, await lastSignedMs(platform.database))],
   trust: async ({ platform, trust }) => {
     const { database, keys, clock, leases, log } = platform
     const expiries = async (): ReturnType<typeof trustExpiries> => trustExpiries({ database, keys }, await trust.instances())
@@ -134,17 +127,6 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
     ]
   },
   identity: async ({ platform, addresses }) => [await composeIdentity(platform, addresses)],
-}
-
-/** The instance of a service that signs now: the last that began and was not ended. */
-function lastOf(instances: readonly TrustInstance[], role: InstanceRole): TrustInstance {
-  const last = instances.findLast((instance) => instance.role === role && instance.validFor.end === undefined)
-  if (last !== undefined) return last
-  throw new CountersignError('trust_damaged', `there is no instance of ${role} on record`, { hint: 'Restore the database from a backup.' })
-}
-
-function keyOf({ keys }: ServerPlatform, instances: readonly TrustInstance[], role: InstanceRole): Promise<RoleKey> {
-  return keys.open(lastOf(instances, role).id)
 }
 
 function chainsOf(bundle: readonly (readonly string[])[]): readonly (readonly Uint8Array[])[] {

@@ -1,9 +1,11 @@
 /** The logs of a process: their keys, their trees, who may write. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { equalBytes, fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { parsePublicKey, parsePublicKeyPem } from '@countersign/core/keys/public-key'
 import { noteKeyId } from '@countersign/core/note/key-id'
 import { logNoteSigner, signCheckpoint } from '@countersign/core/note/sign'
+import { formatVerifierKey, verifierKey as verifierKeyOf } from '@countersign/core/note/verifier-key'
 import type { ProposedEntry } from '@countersign/core/rekor/entry'
 import { signatureAlgorithmOf } from '@countersign/core/x509/algorithm-identifier'
 import { type Certificate, parseCertificate } from '@countersign/core/x509/certificate'
@@ -15,15 +17,20 @@ import type { RoleKey } from '../base/keys/role-key.ts'
 import { ctLog, type CtLog } from '../log/ct/ct-log.ts'
 import { ctService } from '../log/ct/routes.ts'
 import { ctOrigin, ctTreeOptions } from '../log/ct/tree.ts'
+import { readTree } from '../log/engine/tree-store.ts'
 import { createTreeLog, type OpenTreeLog, openTreeLog, type TreeLogOptions } from '../log/engine/open-log.ts'
 import { admitAnyone, admitOwn, type Admission } from '../log/rekor2/admission.ts'
 import { createRekor1Log, openRekor1Log, type Rekor1LogOptions } from '../log/rekor1/keeper.ts'
 import { type EntrySearch, rekor1Service } from '../log/rekor1/service.ts'
-import { rekor2Service } from '../log/rekor2/service.ts'
-import { searchIndex } from '../log/search/index-logs.ts'
-import { type DigestVerifier, digestVerifier } from '../log/verify/verifier.ts'
+import type { Shards } from '../log/rekor1/lookup.ts'
+import { type Rekor2Shard, rekor2Service } from '../log/rekor2/service.ts'
+import { type SearchedLog, searchIndex } from '../log/search/index-logs.ts'
+import { shardService } from '../log/shard-service.ts'
+import { digestVerifier } from '../log/verify/verifier.ts'
+import type { Trust } from '../trust/trust.ts'
 import type { ServiceAddresses } from './addresses.ts'
 import type { ServerPlatform } from './platform.ts'
+import { type Live, liveInstances } from './shards.ts'
 import { witnessesOf } from './witnesses.ts'
 
 type Place = Pick<TreeLogOptions, 'name' | 'origin' | 'sign' | 'cosign' | 'format' | 'leafIndex'>
@@ -50,17 +57,45 @@ export function ctPlace(key: RoleKey, addresses: ServiceAddresses): Place {
 }
 
 /** An open certificate transparency log. */
-export type OpenCtLog = { readonly tree: OpenTreeLog; readonly log: CtLog }
+export type OpenCtLog = { readonly name: string; readonly tree: OpenTreeLog; readonly log: CtLog }
 
-/** Opens the certificate transparency log. Throws `log_missing`. */
-export async function openCtLog(platform: ServerPlatform, key: RoleKey, addresses: ServiceAddresses): Promise<OpenCtLog> {
-  const tree = await openLog(platform, ctPlace(key, addresses))
-  return { tree, log: ctLog({ tree, key, blobs: platform.blobs, now: platform.clock }) }
+/** Opens the certificate transparency logs. Throws `log_missing`. */
+export function openCtLogs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenCtLog>> {
+  return liveInstances({
+    ...{ platform, trust, role: 'ct', clock: platform.clock },
+    open: async ({ id }) => {
+      const key = await platform.keys.open(id)
+      const tree = await openLog(platform, ctPlace(key, addresses))
+      return { name: id, tree, log: ctLog({ tree, key, blobs: platform.blobs, now: platform.clock }) }
+    },
+    leave: async ({ tree }) => freeze(tree),
+  })
 }
 
-/** `/ct`, where the log is read. */
-export function composeCt({ tree, log }: OpenCtLog, roots: () => Promise<readonly Uint8Array[]>): Service {
-  return { ...ctService({ tree, log, roots }), close: tree.close }
+/** `/ct`, where the log that takes certificates is read. */
+export function composeCt(logs: Live<OpenCtLog>, roots: () => Promise<readonly Uint8Array[]>): readonly Service[] {
+  const tree: Parameters<typeof ctService>[0]['tree'] = {
+    checkpoint: () => logs.active().tree.checkpoint(),
+    file: (path) => logs.active().tree.file(path),
+    failure: () => logs.active().tree.failure(),
+  }
+  const log = { issuer: (fingerprint: string) => logs.active().log.issuer(fingerprint) }
+  const service = { ...ctService({ tree, log, roots }), close: async () => closeAll(logs, ({ tree: open }) => open) }
+  return [service, shardService('/ct', () => logs.all.map(({ name, tree: open }) => ({ name, log: open })))]
+}
+
+/** Where certificates are published: in the log that takes them now. */
+export function certificateLogOf(logs: Live<OpenCtLog>): Pick<CtLog, 'publish'> {
+  return { publish: (precertificate) => logs.active().log.publish(precertificate) }
+}
+
+async function freeze(log: OpenTreeLog): Promise<void> {
+  if (!(await log.frozen())) await log.freeze()
+}
+
+async function closeAll<T>(live: Live<T>, logOf: (instance: T) => OpenTreeLog): Promise<void> {
+  await live.close()
+  await Promise.all(live.all.map((instance) => logOf(instance).close()))
 }
 
 /** The Rekor v1 log of a key. */
@@ -77,44 +112,84 @@ function rekor1Options(platform: ServerPlatform, key: RoleKey, { host }: Service
   return { ...storageOf(platform, key.name), name: key.name, host, key }
 }
 
-/** The keys of both logs. */
-export type LogKeys = { readonly rekor1: RoleKey; readonly rekor2: RoleKey }
-
 /** `/rekor` and `/rekor2`, and the search over both. `chains` are those of the own authority, DER, the issuing certificate first. */
 export async function composeLogs(
   platform: ServerPlatform,
-  keys: LogKeys,
+  trust: Trust,
   addresses: ServiceAddresses,
   chains: () => Promise<readonly (readonly Uint8Array[])[]>,
 ): Promise<readonly Service[]> {
   const verifier = digestVerifier()
   const admit = await admission(platform, chains)
-  const cosign = await witnessesOf(platform)
-  const log = await openLog(platform, { ...(await rekor2Place(keys.rekor2, addresses)), ...(cosign === undefined ? {} : { cosign }) })
-  const shard = await openRekor1Log(rekor1Options(platform, keys.rekor1, addresses))
-  const index = searchIndex(platform.database, [
-    { name: shard.treeId, log: shard.log },
-    { name: keys.rekor2.name, log },
-  ])
+  const rekor2 = await openRekor2Logs(platform, trust, addresses)
+  const rekor1 = await openRekor1Logs(platform, trust, addresses)
+  const searched = (): readonly SearchedLog[] => [
+    ...rekor1.all.map(({ treeId, log }) => ({ name: treeId, log })),
+    ...rekor2.all.map(({ name, log }) => ({ name, log })),
+  ]
+  const index = searchIndex(platform.database, searched)
   const search: EntrySearch = {
     find: async (wanted, operator) => (await index.find(wanted, operator)).map(({ log: treeId, leafHash }) => ({ treeId, leafHash })),
     remember: index.remember,
   }
-  const logId = await noteKeyId(serverPrimitives, addresses.host, keys.rekor2.publicKey)
+  const closing = (service: Service, close: () => Promise<void>): Service => ({ ...service, close })
   return [
-    closing(rekor2Service({ log, logId, verifier, admit }), log, verifier),
-    closing(rekor1Service({ shards: [shard], verifier, admit, search }), shard.log),
+    closing(rekor2Service({ shard: rekor2.active, verifier, admit }), async () => {
+      await closeAll(rekor2, ({ log }) => log)
+      await verifier.close()
+    }),
+    // The list grows by the shards of rotations while the service runs.
+    closing(rekor1Service({ shards: rekor1.all as OpenShards, verifier, admit, search }), async () => closeAll(rekor1, ({ log }) => log)),
+    shardService('/rekor2', () => rekor2.all),
   ]
 }
 
-function closing(service: Service, log: OpenTreeLog, verifier?: DigestVerifier): Service {
-  return {
-    ...service,
-    close: async () => {
-      await log.close()
-      await verifier?.close()
+type OpenRekor2 = Rekor2Shard & { readonly name: string; readonly log: OpenTreeLog }
+type OpenRekor1 = Shards[number] & { readonly log: OpenTreeLog }
+type OpenShards = readonly [...OpenRekor1[], OpenRekor1]
+
+async function openRekor2Logs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenRekor2>> {
+  const cosign = await witnessesOf(platform)
+  return liveInstances<OpenRekor2>({
+    ...{ platform, trust, role: 'rekor2', clock: platform.clock },
+    open: async ({ id }) => {
+      const key = await platform.keys.open(id)
+      const log = await openLog(platform, { ...(await rekor2Place(key, addresses)), ...(cosign === undefined ? {} : { cosign }) })
+      const verifierKey = formatVerifierKey(await verifierKeyOf(serverPrimitives, 'log', addresses.host, key.publicKey))
+      return { name: id, log, logId: await noteKeyId(serverPrimitives, addresses.host, key.publicKey), verifierKey }
     },
+    leave: async ({ log }) => freeze(log),
+  })
+}
+
+function openRekor1Logs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenRekor1>> {
+  return liveInstances<OpenRekor1>({
+    ...{ platform, trust, role: 'rekor1', clock: platform.clock },
+    open: async ({ id }, before) => {
+      const last = before.at(-1)
+      // Indices go on after those of the shard before, which takes no more from here on: else two entries would have one.
+      const firstIndex = last === undefined ? 0 : last.firstIndex + (await finalSize(platform, last))
+      const shard = await openRekor1Log(rekor1Options(platform, await platform.keys.open(id), addresses), firstIndex)
+      return { ...shard, log: { ...shard.log, add: (entry) => shard.log.add(entry).catch(tryTheNext) } }
+    },
+  })
+}
+
+/** Freezes a shard; its size when all that was decided is published. Throws `log_unavailable` when that does not come to pass. */
+async function finalSize({ database }: ServerPlatform, { key, log }: OpenRekor1): Promise<number> {
+  await freeze(log)
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const { head, published } = await readTree(database, key.name)
+    if (head.size === published.size) return published.size
+    await sleep(100)
   }
+  throw new CountersignError('log_unavailable', `the last entries of ${key.name} are not published`)
+}
+
+/** Who asks in the moment between two shards asks again, and meets the next. A log that is frozen for good says so under its own key. */
+function tryTheNext(failure: unknown): never {
+  if (!(failure instanceof CountersignError) || failure.code !== 'log_frozen') throw failure
+  throw new CountersignError('log_unavailable', 'the log takes no entries now', { cause: failure, hint: 'Try again in a few seconds.' })
 }
 
 function openLog(platform: ServerPlatform, place: Place): Promise<OpenTreeLog> {

@@ -11,7 +11,8 @@ import { refusalAnswer, type RequestForm } from './refusal.ts'
 
 /** What the service is made of. */
 export type TimestampServiceOptions = {
-  readonly authority: TimestampAuthority
+  /** The authority that stamps: another one after a rotation. */
+  readonly authority: () => TimestampAuthority
   /** For readiness: not ready while the clock cannot be vouched for. */
   readonly clock: () => ClockVerdict
 }
@@ -29,13 +30,16 @@ export function timestampService({ authority, clock }: TimestampServiceOptions):
     labelNames: ['result'],
     registers: [],
   })
-  const chain = authority.chain.map((der) => encodePem('CERTIFICATE', der)).join('')
+  const chain = (): string =>
+    authority()
+      .chain.map((der) => encodePem('CERTIFICATE', der))
+      .join('')
   return {
     name: 'tsa',
     prefix: '/tsa',
     routes: (app) => {
       readRawBodies(app)
-      app.get('/api/v1/timestamp/certchain', (_, reply) => reply.type('application/pem-certificate-chain').send(chain))
+      app.get('/api/v1/timestamp/certchain', (_, reply) => reply.type('application/pem-certificate-chain').send(chain()))
       app.post('/api/v1/timestamp', (request, reply) => {
         const type = request.headers['content-type']
         if (type === undefined) return reply.code(415).send({ code: 415, message: `expected ${derType} or ${jsonType}` })
@@ -43,7 +47,7 @@ export function timestampService({ authority, clock }: TimestampServiceOptions):
         const refuse = (cause: unknown): FastifyReply => sendRefusal(reply, counts, form, cause)
         try {
           const body = bodyOf(request)
-          const stamped = authority.stamp(form === 'json' ? parseTimestampRequestJson(body) : parseTimestampRequest(body))
+          const stamped = authority().stamp(form === 'json' ? parseTimestampRequestJson(body) : parseTimestampRequest(body))
           if (!(stamped instanceof Promise)) return grant(reply, counts, stamped)
           return stamped.then((response) => grant(reply, counts, response), refuse)
         } catch (cause) {

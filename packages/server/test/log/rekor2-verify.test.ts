@@ -42,7 +42,7 @@ afterEach(async () => {
 /** Sends a request and gives the entry in the form of bundles. */
 async function logged(request: object): Promise<object> {
   const app = fastify()
-  const service = rekor2Service({ log, logId, verifier: threads, admit: admitAnyone })
+  const service = rekor2Service({ shard: () => ({ log, logId }), verifier: threads, admit: admitAnyone })
   await app.register(async (child) => service.routes(child), { prefix: service.prefix })
   const { statusCode, body } = await app.inject({ method: 'POST', url: '/rekor2/api/v2/log/entries', payload: JSON.stringify(request) })
   await app.close()

@@ -39,7 +39,7 @@ async function serve(admit: Admission = admitAnyone, maxOutstanding?: number, ma
   log = await openTreeLog(place.options(maxOutstanding === undefined ? {} : { maxOutstanding }))
   verifier = digestVerifier({ threads: 1 })
   const logId = await noteKeyId(serverPrimitives, origin, place.key.publicKey)
-  const service = rekor2Service({ log, logId, verifier, admit, ...(maxInFlight === undefined ? {} : { maxInFlight }) })
+  const service = rekor2Service({ shard: () => ({ log, logId }), verifier, admit, ...(maxInFlight === undefined ? {} : { maxInFlight }) })
   app = fastify()
   await app.register(async (child) => service.routes(child), { prefix: service.prefix })
 }

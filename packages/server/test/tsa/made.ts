@@ -51,7 +51,7 @@ export type ServedTsa = {
 /** Serves an authority under `/tsa`. */
 export async function serveTsa(made: MadeTsa): Promise<ServedTsa> {
   const registry = new Registry()
-  const service = timestampService({ authority: made.authority, clock: () => made.clock })
+  const service = timestampService({ authority: () => made.authority, clock: () => made.clock })
   service.metrics?.(registry)
   const app = Fastify()
   await app.register(async (scope) => service.routes(scope), { prefix: service.prefix })

@@ -15,11 +15,19 @@ import type { DigestVerifier } from '../verify/verifier.ts'
 import type { Admission } from './admission.ts'
 import { duplicateRefusal, refusalOf, type LogRefusal } from './refusal.ts'
 
-/** What the service is made of. */
-export type Rekor2Options = {
+/** A log with a key. */
+export type Rekor2Shard = {
   readonly log: Pick<OpenTreeLog, 'add' | 'checkpoint' | 'file' | 'failure' | 'outstanding'>
   /** The whole 32-byte identifier of the log's key. */
   readonly logId: Uint8Array
+  /** The log's key as witnesses and monitors configure it (c2sp.org/signed-note, "Verifier keys"); told at `/rekor2/verifier-key`. */
+  readonly verifierKey?: string
+}
+
+/** What the service is made of. */
+export type Rekor2Options = {
+  /** The log that takes entries: another one after a rotation. */
+  readonly shard: () => Rekor2Shard
   readonly verifier: DigestVerifier
   readonly admit: Admission
   /** Requests that are worked on at once; one more is told to come back before anything of it is read. Default 4,096. */
@@ -33,7 +41,7 @@ const immutable = 'public, max-age=31536000, immutable'
 
 /** `POST /rekor2/api/v2/log/entries`, `GET /rekor2/api/v2/{checkpoint,tile/…}`. */
 export function rekor2Service(options: Rekor2Options): Service {
-  const { log } = options
+  const { shard } = options
   const counts = new Counter({
     name: 'countersign_rekor2_entries_total',
     help: 'Entries sent to the Rekor v2 log by what became of them: the status of the answer',
@@ -67,10 +75,10 @@ export function rekor2Service(options: Rekor2Options): Service {
         counts.inc({ status: '201' })
         return reply.code(201).type('application/json').send(answer)
       })
-      addReads(app, log)
+      addReads(app, shard)
     },
     ready: async () => {
-      const failure = log.failure()
+      const failure = shard().log.failure()
       if (failure === undefined) return { ok: true }
       return { ok: false, detail: failure instanceof CountersignError ? failure.message : 'the log cannot take entries' }
     },
@@ -80,13 +88,13 @@ export function rekor2Service(options: Rekor2Options): Service {
         name: 'countersign_rekor2_waiting_entries',
         help: 'Entries that wait to be under a published checkpoint',
         registers: [registry],
-        collect: () => waiting.set(log.outstanding()),
+        collect: () => waiting.set(shard().log.outstanding()),
       })
       const size: Gauge = new Gauge({
         name: 'countersign_rekor2_tree_size',
         help: 'Entries in the published tree',
         registers: [registry],
-        collect: async () => size.set((await log.checkpoint()).size),
+        collect: async () => size.set((await shard().log.checkpoint()).size),
       })
     },
   }
@@ -108,7 +116,7 @@ function inFlightLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> 
 }
 
 /** Step 1 of an entry: read, admit, verify, canonicalise; then the engine's. Gives the answer, or the refusal of a duplicate. */
-async function record({ log, logId, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | LogRefusal> {
+async function record({ shard, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | LogRefusal> {
   const entry = parseCreateEntryRequest(primitives, body)
   const admitted = await admit(entry)
   if (!admitted.ok) throw new CountersignError('log_entry_refused', admitted.detail)
@@ -116,6 +124,8 @@ async function record({ log, logId, verifier, admit }: Rekor2Options, body: Uint
   if (!(await verifier.verify(entry.algorithm, entry.signer.key, entry.digest, entry.signature))) {
     throw new CountersignError('log_entry_malformed', 'the signature does not hold for this digest and signer')
   }
+  // One for the entry and its answer, whatever is rotated meanwhile.
+  const { log, logId } = shard()
   const canonicalizedBody = hashedrekordBody(entry)
   const leafHash = hashLeaf(primitives, canonicalizedBody)
   const { index, hashes, checkpoint, duplicate } = await log.add({ data: canonicalizedBody, leafHash, identity: leafHash })
@@ -124,16 +134,17 @@ async function record({ log, logId, verifier, admit }: Rekor2Options, body: Uint
   return answerJson({ ...hashedrekordV2, logIndex: index, logId, rootHash, treeSize, hashes, checkpoint: note, canonicalizedBody })
 }
 
-function addReads(app: FastifyInstance, log: Rekor2Options['log']): void {
+function addReads(app: FastifyInstance, shard: Rekor2Options['shard']): void {
   app.get('/api/v2/checkpoint', async (_, reply) => {
-    const { note } = await log.checkpoint()
+    const { note } = await shard().log.checkpoint()
     return reply
       .header('cache-control', 'no-cache')
       .type('text/plain; charset=utf-8')
       .send(Buffer.from(utf8(note)))
   })
+  app.get('/verifier-key', async (_, reply) => reply.type('text/plain; charset=utf-8').send(`${shard().verifierKey ?? ''}\n`))
   app.get('/api/v2/tile/*', async (request: FastifyRequest<{ Params: { '*': string } }>, reply) => {
-    const found = await log.file(`tile/${request.params['*']}`)
+    const found = await shard().log.file(`tile/${request.params['*']}`)
     if (found === undefined) return reply.code(404).header('cache-control', 'no-store').type('text/plain').send('there is no such tile\n')
     const { bytes } = found
     return reply

@@ -27,8 +27,8 @@ const bundleWidth = 256
 const maxFound = 1000
 const primitives = { hash: hashBytes }
 
-/** Makes the index over the database. */
-export function searchIndex({ raw, transaction }: Database, logs: readonly SearchedLog[]): SearchIndex {
+/** Makes the index over the database. `logs` may be more each time that they are asked for. */
+export function searchIndex({ raw, transaction }: Database, logs: () => readonly SearchedLog[]): SearchIndex {
   const catchUpOne = async ({ name, log }: SearchedLog): Promise<number> => {
     const { size } = await log.checkpoint()
     const [row] = await raw.query<{ size: number }>('select size from log_search_progress where log = ?', [name])
@@ -52,7 +52,7 @@ export function searchIndex({ raw, transaction }: Database, logs: readonly Searc
   const catchUp = (): Promise<number> => {
     running ??= (async () => {
       let read = 0
-      for (const log of logs) read += await catchUpOne(log)
+      for (const log of logs()) read += await catchUpOne(log)
       return read
     })().finally(() => (running = undefined))
     return running
@@ -72,7 +72,7 @@ export function searchIndex({ raw, transaction }: Database, logs: readonly Searc
         operator === 'or'
           ? new Map(sets.flatMap((set) => [...set]))
           : new Map([...first].filter(([id]) => rest.every((set) => set.has(id))))
-      const found = await readFound(logs, [...places.values()].slice(0, maxFound))
+      const found = await readFound(logs(), [...places.values()].slice(0, maxFound))
       return found.toSorted((a, b) => a.index - b.index)
     },
     remember: async (log, index, keys) => {
