@@ -4,6 +4,7 @@ import type { ClientHttp2Session } from 'node:http2'
 import { connect as connectSocket } from 'node:net'
 import { concatBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
+import { deadlineExceeded } from '../http/deadline.ts'
 import type { AmbientPlace } from './ambient.ts'
 import { fieldsOf, textField } from './protobuf.ts'
 
@@ -23,13 +24,15 @@ export async function spiffeToken({ client, environment, audience }: AmbientPlac
   client.deadline.signal.addEventListener('abort', stop)
   try {
     return tokenIn(await call(session, audience))
+  } catch (error) {
+    throw client.deadline.signal.aborted ? deadlineExceeded(client.deadline, `waiting for ${service}`, error) : error
   } finally {
     client.deadline.signal.removeEventListener('abort', stop)
-    session.close()
+    session.destroy()
   }
 }
 
-/** One unary-looking call: the first message of the answer. Each message has a byte of flags and four of length before it. */
+/** One call with one answer: the first message of the stream. Each message has a byte of flags and four of length before it. */
 function call(session: ClientHttp2Session, audience: string): Promise<Uint8Array> {
   const message = textField(1, audience)
   const frame = concatBytes(Uint8Array.of(0, 0, 0, message.length >> 8, message.length & 255), message)
@@ -37,7 +40,6 @@ function call(session: ClientHttp2Session, audience: string): Promise<Uint8Array
     const fail = (detail: string, cause?: unknown): void =>
       reject(new CountersignError('service_failed', `${service} gave no token: ${detail}`, cause === undefined ? {} : { cause }))
     session.on('error', (cause) => fail('the connection failed', cause))
-    session.on('close', () => fail('the connection ended'))
     const stream = session.request({
       ':method': 'POST',
       ':path': path,
@@ -48,23 +50,29 @@ function call(session: ClientHttp2Session, audience: string): Promise<Uint8Array
     })
     const parts: Uint8Array[] = []
     let length = 0
+    let status: string | undefined
     stream.on('data', (part: Uint8Array) => {
       length += part.length
-      if (length > maxBytes) return stream.close()
       parts.push(part)
+      if (length > maxBytes) {
+        fail(`more than ${maxBytes} bytes`)
+        stream.close()
+      }
     })
-    stream.on('trailers', (trailers) => {
-      if (trailers['grpc-status'] !== '0') fail(`status ${String(trailers['grpc-status'])}`)
-    })
+    // A refusal comes in the head when nothing else does.
+    stream.on('response', (head) => (status ??= head['grpc-status']?.toString()))
+    stream.on('trailers', (trailers) => (status = trailers['grpc-status']?.toString()))
     stream.on('error', (cause) => fail('the call failed', cause))
-    stream.on('end', () => resolve(concatBytes(...parts)))
+    stream.on('close', () => {
+      if (status === '0') resolve(concatBytes(...parts))
+      else fail(status === undefined ? 'the call broke off' : `status ${status.slice(0, 20)}`)
+    })
     stream.end(frame)
   })
 }
 
 function tokenIn(answer: Uint8Array): string {
-  const length =
-    new DataView(answer.buffer, answer.byteOffset).byteLength >= 5 ? new DataView(answer.buffer, answer.byteOffset).getUint32(1) : 0
+  const length = answer.length < 5 ? 0 : new DataView(answer.buffer, answer.byteOffset, answer.length).getUint32(1)
   const [svid] = fieldsOf(answer.subarray(5, 5 + length), 1) ?? []
   const [token] = svid === undefined ? [] : (fieldsOf(svid, 2) ?? [])
   if (token === undefined) throw new CountersignError('service_response_malformed', `${service} gave an answer without a token`)

@@ -147,7 +147,7 @@ describe('the services of a config', () => {
   it('are refused, before anybody is asked, where they cannot satisfy the selector', async () => {
     const log = await fakeService(() => refuses)
     const config = await setup({ logs: [service(log.url)], logSelector: { kind: 'exact', count: 2 } })
-    expect((await failureOf(Promise.try(() => witnessedSigner(testSigner(), config)))).code).toBe('service_not_supported')
+    expect((await failureOf(() => witnessedSigner(testSigner(), config))).code).toBe('service_not_supported')
     expect(log.asked).toEqual([])
   })
 

@@ -8,7 +8,7 @@ const { BasicConstraintsExtension, PublicKey, X509CertificateGenerator } = await
 
 /** A certificate, DER, for the key of a signer, by an authority that nobody knows. */
 export async function certificateFor({ publicKey }: Pick<Signer, 'publicKey'>): Promise<Uint8Array> {
-  const keys = (await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])) as CryptoKeyPair
+  const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
   const certificate = await X509CertificateGenerator.create(
     {
       subject: 'CN=test',
@@ -20,7 +20,7 @@ export async function certificateFor({ publicKey }: Pick<Signer, 'publicKey'>): 
       signingKey: keys.privateKey,
       signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
     },
-    webcrypto as Crypto,
+    webcrypto,
   )
   return new Uint8Array(certificate.rawData)
 }

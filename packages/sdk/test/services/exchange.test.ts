@@ -88,7 +88,7 @@ describe('the address of a service', () => {
   it.each(['sign.example', 'file:///etc/passwd', 'https://user:secret@sign.example', 'javascript:1', ''])(
     '%j is none, and no password is shown',
     async (base) => {
-      const failure = await failureOf(Promise.try(() => serviceUrl(base, 'x')))
+      const failure = await failureOf(() => serviceUrl(base, 'x'))
       expect(failure.code).toBe('usage')
       expect(failure.found).not.toContain('secret')
     },

@@ -56,12 +56,14 @@ export async function testClient(deadlineMs = 10_000): Promise<HttpClient> {
   return client
 }
 
-/** What a promise rejects with. */
-export async function failureOf(promise: Promise<unknown>): Promise<CountersignError> {
-  const thrown: unknown = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
+/** What a promise rejects with, or a function throws. */
+export async function failureOf(failing: Promise<unknown> | (() => unknown)): Promise<CountersignError> {
+  let thrown: unknown
+  try {
+    await (typeof failing === 'function' ? failing() : failing)
+  } catch (error) {
+    thrown = error
+  }
   expect(thrown).toBeInstanceOf(CountersignError)
   return thrown as CountersignError
 }
