@@ -44,7 +44,7 @@ export async function identityService(options: IdentityOptions): Promise<Service
       secureCookies: issuer.startsWith('https:'),
     }),
   )
-  // The address of every request is set to the installation's own before the library sees it.
+  // The address of every request, and of whom it is from, is set to what is known before the library sees it.
   provider.proxy = true
   const key = await keys.open(keyNames[0])
   provider.registerGrantType('client_credentials', async (ctx: KoaContextWithOIDC) => {
@@ -59,6 +59,8 @@ export async function identityService(options: IdentityOptions): Promise<Service
   return {
     name: 'oidc',
     prefix,
+    // Links that let somebody in, once.
+    secretPaths: ['/welcome/'],
     routes: (app) => addIdentityRoutes(app, { provider, login, issuer, prefix, upstreams: options.upstreams.map(upstreamClient) }),
     close: async () => clearInterval(sweeping),
   }

@@ -4,6 +4,7 @@ import { openClient } from '@countersign/sdk/open-client'
 import { loginByBrowser } from '@countersign/sdk/oidc/browser'
 import { loginByDevice } from '@countersign/sdk/oidc/device'
 import { discoverProvider, identityTokenIn, postForm } from '@countersign/sdk/oidc/provider'
+import { createAttempts } from '@countersign/server/identity/accounts/attempts'
 import { createAccount, disableAccount } from '@countersign/server/identity/accounts/accounts'
 import { enrolOneTimePassword, setPassword } from '@countersign/server/identity/accounts/login'
 import { codeOfStep } from '@countersign/server/identity/accounts/one-time-password'
@@ -111,7 +112,7 @@ describe('the OpenID provider', () => {
   it('demands the one-time password where one is set, and takes each code once', async () => {
     const world = await identityWorld()
     const account = await ada(world)
-    const ports = { ...world, attempts: { demandLeft: () => undefined, failed: () => undefined, succeeded: () => undefined } }
+    const ports = { ...world, attempts: createAttempts(world.clock) }
     const uri = await enrolOneTimePassword(ports, account, 'Countersign', by)
     const secret = new URL(uri).searchParams.get('secret') ?? ''
     const { loginByPassword } = await import('@countersign/server/identity/accounts/login')

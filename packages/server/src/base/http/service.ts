@@ -8,6 +8,8 @@ export type Service = {
   readonly name: string
   /** Path under which the routes are mounted, as `/fulcio`; empty for the root. */
   readonly prefix: string
+  /** Paths below the prefix behind which a secret stands, as `/welcome/`: logs have nothing of what follows. */
+  readonly secretPaths?: readonly string[]
   /** Adds the routes to an encapsulated Fastify instance: hooks, parsers and error handlers set there stay there. Bodies come as bytes (`bodyOf`). */
   readonly routes: (app: FastifyInstance) => void | Promise<void>
   /** Ready to serve, or why not (text without secrets). */

@@ -16,6 +16,8 @@ export type Attempts = {
   readonly demandLeft: (keys: readonly string[]) => void
   readonly failed: (keys: readonly string[]) => void
   readonly succeeded: (keys: readonly string[]) => void
+  /** Does the work when it is its turn; few are at work at once. Throws `login_refused` when too many wait already. */
+  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 /** What a person types. */
@@ -29,9 +31,16 @@ const seedContext = (id: string): string => `identity totp ${id}`
  * what exactly was wrong is for the audit log alone.
  */
 export async function loginByPassword(ports: LoginPorts, credentials: Credentials, from: string): Promise<Account> {
-  const { database, audit, attempts, clock } = ports
   const name = credentials.name.slice(0, 64)
   const keys = [`name ${name}`, `from ${from}`]
+  ports.attempts.demandLeft(keys)
+  return ports.attempts.inTurn(() => checkPassword(ports, { ...credentials, name }, keys, from))
+}
+
+async function checkPassword(ports: LoginPorts, credentials: Credentials, keys: readonly string[], from: string): Promise<Account> {
+  const { database, audit, attempts, clock } = ports
+  const { name } = credentials
+  // Hostile: guesses that were sent all at once. Those before may have failed while this one waited.
   attempts.demandLeft(keys)
   const [row] = await database.raw.query('select id, password, totp, totp_step from identity_accounts where name = ?', [name])
   const known = await isPassword(typeof row?.['password'] === 'string' ? row['password'] : undefined, credentials.password)

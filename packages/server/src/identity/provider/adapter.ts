@@ -6,8 +6,16 @@ import type { Statements } from '../../base/database/database.ts'
 /** Finds clients that are not in the configuration: service accounts. */
 export type ClientFinder = (id: string) => Promise<AdapterPayload | undefined>
 
-/** Makes the adapter of a model, as the provider asks for it. */
-export function databaseAdapter(statements: Statements, clock: Clock, findClient: ClientFinder): (model: string) => Adapter {
+/** Whether an account may be used. */
+export type AccountCheck = (id: string) => Promise<boolean>
+
+/** Makes the adapter of a model, as the provider asks for it. The session of an account that may no longer be used is none. */
+export function databaseAdapter(
+  statements: Statements,
+  clock: Clock,
+  findClient: ClientFinder,
+  isUsable: AccountCheck,
+): (model: string) => Adapter {
   const seconds = (): number => Math.floor(clock() / 1000)
   return (model) => {
     const findBy = async (column: 'id' | 'uid' | 'user_code', value: string): Promise<AdapterPayload | undefined> => {
@@ -16,6 +24,7 @@ export function databaseAdapter(statements: Statements, clock: Clock, findClient
       const [row] = await statements.query<{ payload: string; consumed_at: number | null }>(text, [model, value, seconds()])
       if (row === undefined) return undefined
       const payload = JSON.parse(row.payload) as AdapterPayload
+      if (model === 'Session' && payload.accountId !== undefined && !(await isUsable(payload.accountId))) return undefined
       return row.consumed_at === null ? payload : { ...payload, consumed: row.consumed_at }
     }
     return {

@@ -3,10 +3,11 @@ import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider'
 import type { Database } from '../../base/database/database.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecretBox } from '../../base/keys/role-key.ts'
+import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { serviceCredentials } from '../accounts/service-secret.ts'
 import { claimsOf, tokenSeconds } from '../token.ts'
-import { databaseAdapter } from './adapter.ts'
+import { type ClientFinder, databaseAdapter } from './adapter.ts'
 import { messagePage, page, pageHeaders } from './pages.ts'
 
 /** What the provider is made of. */
@@ -35,13 +36,18 @@ const sessionSeconds = 8 * 3600
 export function providerConfiguration(parts: ProviderParts): Configuration {
   const { database, secrets, clock, keys, cookieKeys, prefix, secureCookies } = parts
   const cookie = { httpOnly: true, sameSite: 'lax', secure: secureCookies, signed: true } as const
+  const findClient: ClientFinder = async (id) => {
+    const service = await serviceCredentials(database.raw, secrets, id)
+    return service === undefined
+      ? undefined
+      : { client_id: id, client_secret: service.secret, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
+  }
+  const usable = async (id: string): Promise<Account | undefined> => {
+    const account = await findAccount(database.raw, 'id', id)
+    return account?.disabledAt === undefined ? account : undefined
+  }
   return {
-    adapter: databaseAdapter(database.raw, clock, async (id) => {
-      const service = await serviceCredentials(database.raw, secrets, id)
-      return service === undefined
-        ? undefined
-        : { client_id: id, client_secret: service.secret, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }
-    }),
+    adapter: databaseAdapter(database.raw, clock, findClient, async (id) => (await usable(id)) !== undefined),
     clients: [
       {
         client_id: signingClient,
@@ -88,9 +94,10 @@ export function providerConfiguration(parts: ProviderParts): Configuration {
     },
     interactions: { url: (_ctx, interaction) => `${prefix}/login/${interaction.uid}` },
     findAccount: async (_ctx, id) => {
-      const account = await findAccount(database.raw, 'id', id)
-      if (account === undefined || account.disabledAt !== undefined) return undefined
-      return { accountId: id, claims: async () => ({ sub: id, ...claimsOf(account), email: account.email }) }
+      const account = await usable(id)
+      return account === undefined
+        ? undefined
+        : { accountId: id, claims: async () => ({ sub: id, ...claimsOf(account), email: account.email }) }
     },
     loadExistingGrant: grantOwnClient,
     renderError: async (ctx, out) => {

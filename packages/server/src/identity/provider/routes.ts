@@ -23,6 +23,8 @@ export type RoutePorts = {
 
 /** Adds the routes. Paths that are not ours are the library's. */
 export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void {
+  // The library tells callers nothing; without this it would tell nobody.
+  ports.provider.on('server_error', (_context, failure) => app.log.error({ err: failure }, 'the identity provider failed'))
   addLogin(app, ports)
   addWelcome(app, ports)
   app.register(async (raw) => {
@@ -37,7 +39,7 @@ export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void
   })
 }
 
-/** Hands a request over: the library builds addresses from the request, and must not believe what the caller says about the host. */
+/** Hands a request over: the library builds addresses from the request, and must not believe what the caller says about the host or itself. */
 function forProvider(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -49,6 +51,8 @@ function forProvider(
   native.headers['host'] = url.host
   native.headers['x-forwarded-proto'] = url.protocol.slice(0, -1)
   delete native.headers['x-forwarded-host']
+  // Hostile: the library would write into the audit log whatever a caller says here.
+  native.headers['x-forwarded-for'] = request.ip
   native.originalUrl = native.url ?? '/'
   native.url = native.originalUrl.slice(prefix.length) || '/'
   return { request: native, response: reply.raw }
@@ -98,15 +102,17 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     if (chosen === undefined) throw new CountersignError('account_missing', 'there is no such provider to log in with')
     const { url, state } = await chosen.begin(`${issuer}/login/${details.uid}/return/${chosen.upstream.name}`)
     // Kept at the server, under the login that the cookie names.
-    details.result = { ...details.result, upstream: state }
+    details.result = { ...details.result, upstream: { ...state, name: chosen.upstream.name } }
     await details.persist()
     await reply.redirect(url, 303)
   })
   app.get<LoginParameters>('/login/:uid/return/:name', async (request, reply) => {
     const details = await provider.interactionDetails(request.raw, reply.raw)
     const chosen = upstreams.find(({ upstream }) => upstream.name === request.params.name)
-    const state = details.result?.['upstream'] as UpstreamState | undefined
-    if (chosen === undefined || state === undefined) throw new CountersignError('login_refused', 'this login did not begin here')
+    const state = details.result?.['upstream'] as (UpstreamState & { readonly name: string }) | undefined
+    // Hostile: a mix-up (RFC 9207 §1), where one provider sends the person back as if another had been asked.
+    if (chosen === undefined || state?.name !== chosen.upstream.name)
+      throw new CountersignError('login_refused', 'this login did not begin here')
     const callback = new URL(`${issuer}${request.url.slice(prefix.length)}`)
     const account = await orProblem(
       chosen.finish(callback, state).then(async (identity) => federatedAccount(login, chosen.upstream, identity, request.ip)),

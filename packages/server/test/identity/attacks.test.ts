@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { createAttempts } from '@countersign/server/identity/accounts/attempts'
+import { createAccount, disableAccount } from '@countersign/server/identity/accounts/accounts'
+import { createLoginLink, loginByPassword, setPassword } from '@countersign/server/identity/accounts/login'
+import { renewServiceSecret } from '@countersign/server/identity/accounts/service-secret'
+import { type IdentityWorld, identityStore, identityWorld } from './world.ts'
+
+const by = { actor: 'test', from: 'local' }
+const password = 'correct horse battery'
+const person = { name: 'ada', email: 'ada@example.org', kind: 'person' } as const
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+
+/** A browser of one login: the answer to each request, cookies kept, redirects not followed. */
+function browser(): (url: string, init?: RequestInit & { readonly headers?: Record<string, string> }) => Promise<Response> {
+  const cookies = new Map<string, string>()
+  return async (url, init = {}) => {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const answer = await fetch(url, { ...init, redirect: 'manual', headers: { ...init.headers, cookie } })
+    for (const set of answer.headers.getSetCookie()) {
+      const [pair = ''] = set.split(';')
+      cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
+    }
+    return answer
+  }
+}
+
+const verifier = 'v'.repeat(64)
+const redirect = 'http://localhost:4321/auth/callback'
+
+async function begin(world: IdentityWorld, visit: ReturnType<typeof browser>): Promise<string> {
+  const url = new URL(`${world.issuer}/auth`)
+  const challenge = createHash('sha256').update(verifier).digest('base64url')
+  const query = { client_id: 'sigstore', response_type: 'code', scope: 'openid email', redirect_uri: redirect, state: 's', nonce: 'n' }
+  for (const [name, value] of Object.entries({ ...query, code_challenge: challenge, code_challenge_method: 'S256' }))
+    url.searchParams.set(name, value)
+  return located(await visit(url.href), world)
+}
+
+function located(answer: Response, world: IdentityWorld): string {
+  return new URL(answer.headers.get('location') ?? '', world.issuer).href
+}
+
+describe('attack: who reads the log of the server', () => {
+  it('finds no login link in it, whether it was looked at, used, or asked for in a wrong way', async () => {
+    const world = await identityWorld()
+    const secret = await createLoginLink(world, await createAccount(world, person, by), by)
+    const link = `${world.issuer}/welcome/${secret}`
+    await fetch(`${link}/`)
+    await fetch(link, { method: 'PUT' })
+    await fetch(link)
+    expect((await fetch(link, { method: 'POST', headers: form, body: `password=${password}` })).status).toBe(200)
+    await expect.poll(() => world.lines.filter((line) => line.includes('/oidc/welcome/')).length).toBeGreaterThanOrEqual(4)
+    expect(world.lines.join('')).not.toContain(secret)
+  })
+})
+
+describe('attack: a caller that says where it is', () => {
+  it('does not write the network address of somebody else into the audit log', async () => {
+    const world = await identityWorld()
+    const account = await createAccount(world, { name: 'ci', email: 'ci@example.org', kind: 'service' }, by)
+    const secret = await renewServiceSecret(world, account, by)
+    const headers = {
+      ...form,
+      'x-forwarded-for': '203.0.113.66',
+      authorization: `Basic ${Buffer.from(`ci:${secret}`).toString('base64')}`,
+    }
+    const answer = await fetch(`${world.issuer}/token`, { method: 'POST', headers, body: 'grant_type=client_credentials' })
+    expect(answer.status).toBe(200)
+    expect(world.events.filter(({ action }) => action === 'identity.token_issued').map(({ from }) => from)).toEqual(['127.0.0.1'])
+  })
+})
+
+describe('attack: passwords guessed all at once', () => {
+  it('are looked at two by two, and those behind the first failures not at all', async () => {
+    const store = await identityStore()
+    await setPassword(store, await createAccount(store, person, by), password, by)
+    const ports = { ...store, attempts: createAttempts(store.clock) }
+    const guesses = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, i) => loginByPassword(ports, { name: 'ada', password: `a wrong guess ${i}` }, `192.0.2.${i}`)),
+    )
+    expect(guesses.every(({ status }) => status === 'rejected')).toBe(true)
+    const looked = store.events.filter(({ action, outcome }) => action === 'identity.login' && outcome === 'refused')
+    expect(looked.length).toBeGreaterThanOrEqual(5)
+    expect(looked.length).toBeLessThanOrEqual(6)
+    store.advance(16 * 60_000)
+    expect(await loginByPassword(ports, { name: 'ada', password }, '192.0.2.1')).toMatchObject({ name: 'ada' })
+  })
+})
+
+describe('attack: somebody whose account was disabled while they were logged in', () => {
+  it('gets no token for the code that they have, and no other code by their session', async () => {
+    const world = await identityWorld()
+    await setPassword(world, await createAccount(world, person, by), password, by)
+    const visit = browser()
+    const login = await begin(world, visit)
+    const done = await visit(login, { method: 'POST', headers: form, body: `name=ada&password=${password}` })
+    const code = new URL(located(await visit(located(done, world)), world)).searchParams.get('code') ?? ''
+    expect(code).not.toBe('')
+    await disableAccount(world, 'ada', by)
+    const exchange = { grant_type: 'authorization_code', client_id: 'sigstore', code, redirect_uri: redirect, code_verifier: verifier }
+    const refused = await fetch(`${world.issuer}/token`, { method: 'POST', headers: form, body: new URLSearchParams(exchange) })
+    expect([refused.status, await refused.json()]).toMatchObject([400, { error: 'invalid_grant' }])
+    const again = await begin(world, visit)
+    expect(again).toContain('/oidc/login/')
+    expect(await (await visit(again)).text()).toContain('name="password"')
+    const resumed = await visit(again.replace('/login/', '/auth/'))
+    expect(resumed.headers.get('location') ?? '').not.toContain('code=')
+  })
+})
+
+describe('attack: a provider upstream that sends a person back as if another had been asked', () => {
+  it('is refused: the answer must come by the way of the provider that the login began with', async () => {
+    const upstream = { title: 'One', issuer: 'http://127.0.0.1:9/', clientId: 'here' }
+    const world = await identityWorld([
+      { ...upstream, name: 'one' },
+      { ...upstream, name: 'other', title: 'Other' },
+    ])
+    const visit = browser()
+    const login = await begin(world, visit)
+    const [uid = ''] = login.split('/').slice(-1)
+    const state = { state: 's', nonce: 'n', verifier, name: 'one' }
+    const [row] = await world.database.raw.query<{ payload: string }>(
+      "select payload from identity_provider where model = 'Interaction' and id = ?",
+      [uid],
+    )
+    const payload = JSON.stringify({ ...(JSON.parse(row?.payload ?? '{}') as object), result: { upstream: state } })
+    await world.database.raw.run("update identity_provider set payload = ? where model = 'Interaction' and id = ?", [payload, uid])
+    const mixedUp = await visit(`${login}/return/other?code=c&state=s`)
+    expect([mixedUp.status, await mixedUp.text()]).toMatchObject([
+      expect.any(Number),
+      expect.stringContaining('this login did not begin here'),
+    ])
+    const asked = await visit(`${login}/return/one?code=c&state=s`)
+    expect(await asked.text()).toContain('cannot be reached')
+  })
+})
