@@ -4,7 +4,6 @@ import { parseSigningConfig, type SigningConfig, type SigningService } from '@co
 import type { TrustedRoot } from '@countersign/core/trust/model'
 import type { SigningSetup } from '@countersign/sdk/keyless/signer'
 import { openClient } from '@countersign/sdk/open-client'
-import { publicGoodMirror, stagingMirror } from '@countersign/sdk/tuf/initial-root'
 import { mirrorInUse, storeFolder } from '@countersign/sdk/tuf/store'
 import type { Invocation } from '../command/invocation.ts'
 import { connectionFromFlags } from '../connection.ts'
@@ -61,19 +60,9 @@ async function signingConfig({ flags, terminal }: Invocation): Promise<SigningCo
   if (path !== undefined) return inFile(path, async () => parseSigningConfig(await readInput(path, maxConfigBytes)))
   const folder = storeFolder(terminal.environment)
   const mirror = folder === undefined ? undefined : await mirrorInUse(folder)
-  // What is signed there is published for ever, with the name of who signed: never by default.
-  if (mirror !== undefined && isPublic(mirror)) {
-    throw new CountersignError(
-      'service_not_supported',
-      'what was initialized is a public Sigstore instance, and nothing is signed into one by default',
-      {
-        found: mirror,
-        hint: 'Name its signing config with --signing-config if the whole world may see who signed what; or sign with --key.',
-      },
-    )
-  }
+  if (mirror !== undefined && isPublic(mirror)) throw publicInstance(mirror)
   const stored = await initializedTarget(terminal.environment, terminal.nowMs, target)
-  if (stored !== undefined) return inFile(stored.path, async () => parseSigningConfig(stored.bytes))
+  if (stored !== undefined) return inFile(stored.path, async () => ownServices(parseSigningConfig(stored.bytes)))
   if (namedServices.some((name) => flags.text(name) !== undefined)) return noServices
   throw new CountersignError(
     'service_not_supported',
@@ -86,9 +75,29 @@ async function signingConfig({ flags, terminal }: Invocation): Promise<SigningCo
 
 const noServices: SigningConfig = { caUrls: [], oidcUrls: [], logUrls: [], timestampUrls: [] }
 
-function isPublic(mirror: string): boolean {
-  const plain = mirror.replace(/\/+$/, '')
-  return plain === publicGoodMirror || plain === stagingMirror
+/** The same config. Throws `service_not_supported` where a mirror of one's own leads into a public instance. */
+function ownServices(config: SigningConfig): SigningConfig {
+  const all = [...config.caUrls, ...config.oidcUrls, ...config.logUrls, ...config.timestampUrls]
+  const found = all.find(({ url }) => isPublic(url))
+  if (found !== undefined) throw publicInstance(found.url)
+  return config
+}
+
+/** Whether the public-good or the staging instance of Sigstore is at that address. */
+function isPublic(address: string): boolean {
+  return /(?:^|\.)(?:sigstore|sigstage)\.dev\.?$/.test(URL.parse(address)?.hostname ?? '')
+}
+
+/** What is signed there is published for ever, with the name of who signed: never by default. */
+function publicInstance(address: string): CountersignError {
+  return new CountersignError(
+    'service_not_supported',
+    'what was initialized is a public Sigstore instance, and nothing is signed into one by default',
+    {
+      found: address,
+      hint: 'Name its signing config with --signing-config if the whole world may see who signed what; or sign with --key.',
+    },
+  )
 }
 
 const namedServices = ['fulcio-url', 'rekor-url', 'timestamp-server-url', 'oidc-issuer'] as const

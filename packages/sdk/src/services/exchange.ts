@@ -44,6 +44,7 @@ export async function askService(client: HttpClient, request: ServiceRequest): P
     throw new CountersignError('insecure_transport', `${service} would be asked without TLS`, {
       expected: 'an https URL, or http on loopback',
       found: url.origin,
+      hint: 'Give the service a certificate, or a proxy with one.',
     })
   }
   const asked: HttpRequest = {
