@@ -3,6 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
+import { isLoopbackHost } from '../http/address.ts'
 import type { HttpClient } from '../http/client.ts'
 import { readClaims } from './claims.ts'
 import { identityTokenIn, type OpenIdClient, type OpenIdProvider, postForm } from './provider.ts'
@@ -32,7 +33,7 @@ export async function loginByBrowser(
   const server = createServer()
   try {
     const redirect = await listen(server, login.redirectUrl)
-    const url = new URL(provider.authorizationEndpoint)
+    const url = demandPage(provider.authorizationEndpoint)
     const parameters = {
       response_type: 'code',
       client_id: who.id,
@@ -55,6 +56,21 @@ export async function loginByBrowser(
     server.close()
     server.closeAllConnections()
   }
+}
+
+/** Hostile: of a URL with another scheme (`file:`, `smb:`, one of an application) the system would open what handles that. */
+function demandPage(text: string): URL {
+  const url = URL.parse(text)
+  const isPage = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname))
+  if (url !== null && isPage && url.username === '' && url.password === '') return url
+  throw new CountersignError(
+    'service_response_malformed',
+    'the page of the identity provider for logging in is none that a browser may open',
+    {
+      expected: 'an https URL, or http on loopback',
+      found: JSON.stringify(text.slice(0, 120)),
+    },
+  )
 }
 
 function secret(): string {
@@ -89,9 +105,10 @@ function comeBack(server: Server, path: string, state: string, signal: AbortSign
       )
     signal.addEventListener('abort', onAbort, { once: true })
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      const url = new URL(request.url ?? '/', 'http://localhost')
-      const given = url.searchParams.get('state') ?? ''
-      if (request.method !== 'GET' || url.pathname !== path || !sameText(given, state)) {
+      // Hostile: any page and any program of this machine can ask here, also for `//`, which is no URL.
+      const url = URL.parse(request.url ?? '/', 'http://localhost')
+      const given = url?.searchParams.get('state') ?? ''
+      if (request.method !== 'GET' || url?.pathname !== path || !sameText(given, state)) {
         response.writeHead(404, { connection: 'close' }).end()
         return
       }

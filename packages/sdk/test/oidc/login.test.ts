@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { type BrowserLogin, loginByBrowser } from '../../src/oidc/browser.ts'
 import { type DevicePrompt, loginByDevice } from '../../src/oidc/device.ts'
@@ -63,6 +64,13 @@ describe('a login in a browser', () => {
     for (const [name, value] of Object.entries(parameters)) redirect.searchParams.set(name, value)
     return fetch(redirect)
   }
+  /** First line of the answer to a request that no client would send. */
+  const rawAnswer = (port: number, first: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(port, '127.0.0.1', () => socket.write(`${first}\r\nhost: x\r\nconnection: close\r\n\r\n`))
+      socket.once('data', (data: Buffer) => resolve(data.toString().split('\r\n')[0] ?? ''))
+      socket.once('error', reject)
+    })
   const granted = (url: URL): Promise<Response> => back(url, { state: url.searchParams.get('state') ?? '', code: 'the code' })
   const tokenFor = (_: Asked, url: URL): Answer => ({
     body: { id_token: tokenOf({ nonce: url.searchParams.get('nonce') ?? '', sub: 'a' }) },
@@ -99,6 +107,32 @@ describe('a login in a browser', () => {
     await token
     expect(guesses).toEqual([404, 404, 404, 404])
     expect(form(fake.asked[0]).get('code')).toBe('the code')
+  })
+
+  it('attack: a page or program of this machine that asks for what is no URL does not end the login', async () => {
+    const answers: string[] = []
+    const { token } = await login(async (url) => {
+      const port = Number(new URL(url.searchParams.get('redirect_uri') ?? '').port)
+      for (const target of ['//', 'http://[', '*', '/auth/callback?state=%']) answers.push(await rawAnswer(port, `GET ${target} HTTP/1.1`))
+      await granted(url)
+    }, tokenFor)
+    expect(await token).toContain('.')
+    expect(answers.every((answer) => /^HTTP\/1\.1 40[04] /.test(answer))).toBe(true)
+  })
+
+  it.each([
+    'file:///etc/passwd',
+    'smb://attacker/share',
+    'javascript:alert(1)',
+    'http://idp.example/auth',
+    'https://a:b@idp.example/',
+    '-h',
+  ])('attack: a provider whose page would be %s has nothing opened on this machine', async (authorizationEndpoint) => {
+    const opened: string[] = []
+    const provider = { ...providerAt('https://idp.example'), authorizationEndpoint }
+    const login = loginByBrowser(await testClient(), provider, who, { open: (url) => opened.push(url) })
+    expect((await failureOf(login)).code).toBe('service_response_malformed')
+    expect(opened).toEqual([])
   })
 
   it('attack: a token of another login is refused', async () => {

@@ -12,11 +12,15 @@ const person = { name: 'ada', email: 'ada@example.org', kind: 'person' } as cons
 const form = { 'content-type': 'application/x-www-form-urlencoded' }
 
 /** A browser of one login: the answer to each request, cookies kept, redirects not followed. */
-function browser(): (url: string, init?: RequestInit & { readonly headers?: Record<string, string> }) => Promise<Response> {
+function browser(): (url: string, init?: RequestInit) => Promise<Response> {
   const cookies = new Map<string, string>()
   return async (url, init = {}) => {
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const answer = await fetch(url, { ...init, redirect: 'manual', headers: { ...init.headers, cookie } })
+    const answer = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...(init.headers as Record<string, string> | undefined), cookie },
+    })
     for (const set of answer.headers.getSetCookie()) {
       const [pair = ''] = set.split(';')
       cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
