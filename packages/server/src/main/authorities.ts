@@ -71,9 +71,9 @@ export function composeFulcio(
   log: CertificateLog,
   ownKeys: string,
 ): Service {
-  const { clock, audit, configuration } = platform
+  const { clock, audit, configuration, environment } = platform
   const issuers = withOwnIssuer(configuration.ca.issuers, addresses.oidc, ownKeys)
-  const { fetch, close } = documentFetcher()
+  const { fetch, close } = documentFetcher({ environment, serviceAccount: configuration.ca.serviceAccount })
   const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch, now: clock }), primitives: serverPrimitives, now: clock })
   return { ...fulcioService({ authorities, log, now: clock, random, issuers, verifyToken, audit }), close }
 }

@@ -34,7 +34,7 @@ export type Configuration = ProcessConfiguration & {
     readonly witness: WitnessConfiguration
     readonly witnessFor: readonly string[]
   }
-  readonly ca: { readonly issuers: IssuerConfiguration }
+  readonly ca: { readonly issuers: IssuerConfiguration; readonly serviceAccount: string | undefined }
   readonly tsa: { readonly clockSources: readonly string[] }
   readonly identity: { readonly upstreams: readonly UpstreamChoice[] }
 }
@@ -113,8 +113,13 @@ const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof Proces
         issuersField,
         noIssuers,
       ),
+      serviceAccount: member(
+        'Folder of the service account with which the issuer https://kubernetes.default.svc is asked for its keys: usually /var/run/secrets/kubernetes.io/serviceaccount',
+        maybe(pathField),
+        undefined,
+      ),
     }),
-    { issuers: noIssuers },
+    { issuers: noIssuers, serviceAccount: undefined },
   ),
   tsa: member(
     'Timestamp authority',

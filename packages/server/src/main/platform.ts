@@ -41,6 +41,8 @@ export type ServerPlatform = {
   readonly audit: DatabaseAudit
   readonly clock: Clock
   readonly log: Log
+  /** Variables of the environment. */
+  readonly environment: PassphraseAccess['environment']
   /** The secret that a reference in the configuration names. */
   readonly secretOf: (reference: SecretReference) => Promise<Uint8Array>
   /** Told of durable steps; see {@link PlatformOptions}. Nothing unless a test asks for it. */
@@ -171,7 +173,8 @@ async function openParts(
     lock?.release()
   }
   const secretOf = (reference: SecretReference): Promise<Uint8Array> => resolveSecret(reference, access)
-  const state = { database, blobs, keys, secrets: opened.secrets, leases, audit }
+  const { environment } = access
+  const state = { environment, database, blobs, keys, secrets: opened.secrets, leases, audit }
   const told = options.step === undefined ? {} : { step: options.step }
   return { data, configuration, installation, ...state, clock, log, secretOf, ...told, firstStart, close }
 }

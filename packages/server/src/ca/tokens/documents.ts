@@ -1,11 +1,10 @@
 /** Fetches the small JSON documents of issuers: bounded in time and size, no redirect to another host, no address that it may not have. */
-import { lookup as resolve, type LookupAddress } from 'node:dns'
-import type { LookupFunction } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
 import { parseJson, type JsonValue } from '@countersign/core/json/parse'
-import { Agent, request, type Dispatcher } from 'undici'
+import { request, type Dispatcher } from 'undici'
 import { parseHttpUrl } from '../issuers/url.ts'
 import { isPublicAddress, literalAddress, type AddressRule } from './addresses.ts'
+import { type ConnectionChoice, connections, type ProxyEnvironment, readServiceAccount } from './connections.ts'
 
 /** How one document is fetched. */
 export type DocumentRequest = {
@@ -13,6 +12,8 @@ export type DocumentRequest = {
   readonly addresses: AddressRule
   /** PEM of the authorities of the server's certificate, in place of the public ones. */
   readonly caCertificates?: string | undefined
+  /** True for the API server of the cluster that this pod is in: it may ask who asks. */
+  readonly ownCluster?: boolean
 }
 
 /** A document and how long its server says that it holds, in seconds. */
@@ -25,41 +26,44 @@ const timeoutMs = 8_000
 const maxBytes = 256 * 1024
 const maxRedirects = 3
 
+/** Beside what is asked for. */
+export type FetcherOptions = {
+  readonly environment?: ProxyEnvironment
+  /** Folder of the service account with which this pod asks its own cluster. */
+  readonly serviceAccount?: string | undefined
+}
+
 /** Fetches over the network. `close` ends its connections. */
-export function documentFetcher(): { readonly fetch: FetchDocument; readonly close: () => Promise<void> } {
-  const agents = new Map<string, Agent>()
-  const agentFor = ({ addresses, caCertificates }: DocumentRequest): Agent => {
+export function documentFetcher({ environment = {}, serviceAccount }: FetcherOptions = {}): {
+  readonly fetch: FetchDocument
+  readonly close: () => Promise<void>
+} {
+  const agents = new Map<string, Dispatcher>()
+  const agentFor = ({ addresses, caCertificates }: ConnectionChoice): Dispatcher => {
     const name = `${addresses} ${caCertificates ?? ''}`
-    const known = agents.get(name)
-    if (known !== undefined) return known
-    const agent = new Agent({
-      connect: {
-        timeout: timeoutMs,
-        ...(caCertificates === undefined ? {} : { ca: caCertificates }),
-        ...(addresses === 'public' ? { lookup: publicLookup } : {}),
-      },
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      connections: 4,
-      pipelining: 1,
-      maxResponseSize: maxBytes,
-    })
+    const agent = agents.get(name) ?? connections({ addresses, caCertificates }, { timeoutMs, maxBytes }, environment)
     agents.set(name, agent)
     return agent
   }
   return {
-    fetch: (wanted) => fetchWith(agentFor(wanted), wanted),
+    fetch: async (wanted) => {
+      // The token goes only to a server that the authority of the cluster knows: whoever else has the name does not get so far.
+      const isCluster = wanted.ownCluster === true && wanted.caCertificates === undefined
+      const account = isCluster && serviceAccount !== undefined ? await readServiceAccount(serviceAccount) : undefined
+      const caCertificates = wanted.caCertificates ?? account?.caCertificates
+      return fetchWith(agentFor({ addresses: wanted.addresses, caCertificates }), wanted, account?.token)
+    },
     close: async () => {
       await Promise.all([...agents.values()].map((agent) => agent.destroy()))
     },
   }
 }
 
-async function fetchWith(agent: Agent, wanted: DocumentRequest): Promise<FetchedDocument> {
+async function fetchWith(agent: Dispatcher, wanted: DocumentRequest, token: string | undefined): Promise<FetchedDocument> {
   const signal = AbortSignal.timeout(timeoutMs)
   let url = demandUrl(wanted.url, wanted.addresses)
   for (let redirects = 0; ; redirects++) {
-    const response = await ask(agent, url, signal)
+    const response = await ask(agent, url, signal, token)
     const location = redirectOf(response)
     if (location === undefined) return readDocument(url, response)
     await response.body.dump()
@@ -81,9 +85,15 @@ function demandUrl(text: string, addresses: AddressRule): URL {
   return url
 }
 
-async function ask(agent: Agent, url: URL, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+async function ask(agent: Dispatcher, url: URL, signal: AbortSignal, token: string | undefined): Promise<Dispatcher.ResponseData> {
+  // Only to a server whose certificate is verified: a token in clear is anybody's.
+  const authorization = token === undefined || url.protocol !== 'https:' ? {} : { authorization: `Bearer ${token}` }
   try {
-    return await request(url.href, { dispatcher: agent, signal, headers: { accept: 'application/json', 'user-agent': 'countersign' } })
+    return await request(url.href, {
+      dispatcher: agent,
+      signal,
+      headers: { accept: 'application/json', 'user-agent': 'countersign', ...authorization },
+    })
   } catch (cause) {
     throw unavailable(url, 'it cannot be reached', cause)
   }
@@ -111,20 +121,6 @@ async function readDocument(url: URL, { statusCode, headers, body }: Dispatcher.
 function maxAgeOf(header: string | string[] | undefined): number | undefined {
   const match = typeof header === 'string' ? /(?:^|[,\s])max-age=([0-9]{1,9})(?:$|[,\s])/.exec(header.slice(0, 200)) : null
   return match === null ? undefined : Number(match[1])
-}
-
-/** Every address of the name must be public: connecting takes any of them. Judged where the connection is made, so that no second answer of DNS can differ. */
-const publicLookup: LookupFunction = (hostname, options, callback) => {
-  resolve(hostname, { ...options, all: true }, (error, addresses) => {
-    const [first] = error === null ? addresses : []
-    if (first === undefined || !addresses.every(({ address }) => isPublicAddress(address))) {
-      callback(error ?? new CountersignError('identity_issuer_unavailable', 'a name has an address that is not a public one'), '', 0)
-    } else if (options.all === true) {
-      ;(callback as unknown as (error: null, all: readonly LookupAddress[]) => void)(null, addresses)
-    } else {
-      callback(null, first.address, first.family)
-    }
-  })
 }
 
 function unavailable(url: URL, detail: string, cause?: unknown): CountersignError {

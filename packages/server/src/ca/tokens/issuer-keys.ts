@@ -102,13 +102,15 @@ function configured(issuer: Issuer, keep: (issuer: Issuer, entry: Entry) => void
 async function discover(fetch: FetchDocument, issuer: Issuer): Promise<{ readonly ring: KeyRing; readonly maxAgeMs: number }> {
   const { url, caCertificates, from } = issuer
   const addresses = from === 'configuration' ? 'any' : 'public'
+  const ownCluster = from === 'configuration' && isClusterName(parseHttpUrl(url)?.hostname ?? '')
   const base = url.endsWith('/') ? url.slice(0, -1) : url
-  const { value } = await fetch({ url: `${base}/.well-known/openid-configuration`, addresses, caCertificates })
+  const { value } = await fetch({ url: `${base}/.well-known/openid-configuration`, addresses, caCertificates, ownCluster })
   const field = openMembers(documentPlace(value, 'identity_issuer_unavailable'))
   // §4.3: exactly. Else one issuer could hand out the keys of another.
   if (text(field('issuer')) !== url) throw unavailable('the document of the issuer names another issuer')
   const keysUrl = text(field('jwks_uri'))
-  const set = await fetch({ url: keysUrl, addresses: keysAddresses(url, keysUrl, addresses), caCertificates })
+  const keysReach = keysAddresses(url, keysUrl, addresses)
+  const set = await fetch({ url: keysUrl, addresses: keysReach, caCertificates, ownCluster: ownCluster && keysReach === 'any' })
   const advertised = field('id_token_signing_alg_values_supported')
   const algorithms = new Set(isAbsent(advertised) ? ['RS256'] : items(advertised, 64).map(text))
   const ageMs = Math.min(mostAgeMs, Math.max(leastAgeMs, (set.maxAgeSeconds ?? defaultAgeMs / 1000) * 1000))
