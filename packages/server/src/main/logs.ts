@@ -149,7 +149,6 @@ type OpenRekor1 = Shards[number] & { readonly log: OpenTreeLog }
 type OpenShards = readonly [...OpenRekor1[], OpenRekor1]
 
 async function openRekor2Logs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenRekor2>> {
-  const cosign = await witnessesOf(platform)
   return liveInstances<OpenRekor2>({
     ...{ platform, trust, role: 'rekor2', clock: platform.clock },
     open: async ({ id }) => {
@@ -160,6 +159,8 @@ async function openRekor2Logs(platform: ServerPlatform, trust: Trust, addresses:
     },
     leave: async ({ log }) => freeze(log),
   })
+      // Each log has its own, which remembers how far witnesses have seen it.
+      const cosign = await witnessesOf(platform)
 }
 
 function openRekor1Logs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenRekor1>> {
