@@ -300,6 +300,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/log.ts')).logFsckCommand,
   },
   {
+    name: 'tsa confirm-clock',
+    group: 'trust',
+    summary: 'Say that the clock of this machine is right',
+    load: async () => (await import('../commands/tsa.ts')).tsaConfirmClockCommand,
+  },
+  {
     name: 'kit',
     group: 'trust',
     summary: 'Fetch what clients of an installation begin with',

@@ -1,5 +1,6 @@
 /** The certificate and the timestamp authority of a process: their first keys and certificates, and their services. */
 import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
 import { CountersignError } from '@countersign/core/failure'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import type { Service } from '../base/http/service.ts'
@@ -17,6 +18,7 @@ import { tokenVerifier } from '../ca/tokens/verify-token.ts'
 import { createTimestampAuthority } from '../tsa/authority.ts'
 import { createTimestampCertificate, createTimestampRoot } from '../tsa/certificates.ts'
 import { createClockWatch } from '../tsa/clock/clock-watch.ts'
+import { followConfirmations } from '../tsa/clock/confirmations.ts'
 import { sntpSource } from '../tsa/clock/sntp.ts'
 import { timestampService } from '../tsa/service.ts'
 import type { Trust } from '../trust/trust.ts'
@@ -25,6 +27,7 @@ import type { ServerPlatform } from './platform.ts'
 import { liveInstances } from './shards.ts'
 
 const clockPollMs = 60_000
+const confirmationPollMs = 2_000
 
 const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
 
@@ -109,8 +112,17 @@ export async function composeTimestamps(platform: ServerPlatform, trust: Trust, 
   void watch.poll()
   const timer = setInterval(() => void watch.poll(), clockPollMs)
   timer.unref()
+  const follow = followConfirmations(platform.database, hostname(), clock, watch.confirm)
+  await follow()
+  const looked = (): Promise<void> => follow().catch((err: unknown) => platform.log.warn({ err }, 'clock confirmations'))
+  const looking = setInterval(() => void looked(), confirmationPollMs)
+  looking.unref()
   const live = await liveInstances({
-    ...{ platform, trust, role: 'tsa', clock, keepOld: false },
+    platform,
+    trust,
+    role: 'tsa',
+    clock,
+    keepOld: false,
     open: async ({ id, anchor }) => {
       if (anchor.kind !== 'chain') throw new CountersignError('trust_damaged', `${id} has no certificates on record`)
       return createTimestampAuthority({ key: await keys.open(id), chain: anchor.certificates, clock: watch.check })
@@ -118,6 +130,7 @@ export async function composeTimestamps(platform: ServerPlatform, trust: Trust, 
   })
   const close = async (): Promise<void> => {
     clearInterval(timer)
+    clearInterval(looking)
     await live.close()
   }
   return { ...timestampService({ authority: live.active, clock: watch.check }), close }

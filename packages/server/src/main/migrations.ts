@@ -10,6 +10,7 @@ import { searchMigrations } from '../log/search/tables.ts'
 import { witnessKeyMigrations } from '../log/witness/keys.ts'
 import { witnessMigrations } from '../log/witness/service.ts'
 import { trustMigrations } from '../trust/tables.ts'
+import { clockMigrations } from '../tsa/clock/confirmations.ts'
 
 /** The schema of this version. */
 export const migrations: readonly Migration[] = [
@@ -23,4 +24,5 @@ export const migrations: readonly Migration[] = [
   ...accountMigrations,
   ...witnessMigrations,
   ...witnessKeyMigrations,
+  ...clockMigrations,
 ]
