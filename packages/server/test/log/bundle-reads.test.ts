@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { BlobStore } from '../../src/base/blobs/blob-store.ts'
 import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
+import { sharedBytes } from '../../src/log/engine/shared-bytes.ts'
 import { searchIndex } from '../../src/log/search/index-logs.ts'
 import { entryOf, newLogPlace, type LogPlace } from './logs.ts'
 
@@ -60,5 +61,22 @@ describe('attack: requests of a few bytes that each need bundles of up to 16 MiB
     expect(reads.all).toBeLessThanOrEqual(3)
     expect(reads.most).toBeLessThanOrEqual(4)
     expect(asked.every((entry) => entry?.data.buffer.byteLength === entry?.data.length)).toBe(true)
+  })
+})
+
+describe('attack: readers who ask for a great bundle and take nothing of the answer', () => {
+  it('hold one copy of it together, however many they are, and nothing once they are gone', async () => {
+    let readings = 0
+    const read = async (): Promise<Uint8Array> => {
+      readings++
+      return new Uint8Array(1024 * 1024)
+    }
+    const share = sharedBytes(4)
+    const held = await Promise.all(Array.from({ length: 50 }, () => share('tile/entries/000', read)))
+    held.push(await share('tile/entries/000', read))
+    expect(new Set(held.map((bytes) => bytes?.buffer)).size).toBe(1)
+    expect(readings).toBe(1)
+    expect((await share('tile/entries/001', read))?.buffer).not.toBe(held[0]?.buffer)
+    expect(await share('tile/entries/002', async () => undefined)).toBeUndefined()
   })
 })

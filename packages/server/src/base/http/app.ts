@@ -68,6 +68,8 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
       server.headersTimeout = limits.headersMs
       server.requestTimeout = limits.requestMs
       server.keepAliveTimeout = limits.idleMs
+      // Nothing came or went: hostile readers would hold their answers in our memory for ever. Longer than anything here takes to answer.
+      server.timeout = Math.max(limits.requestMs, limits.idleMs)
       server.maxConnections = limits.connections
       servers.push(server)
       return server

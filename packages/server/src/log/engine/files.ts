@@ -8,6 +8,7 @@ import { tilePath, tileWidth, widthInTree, type TileName } from '@countersign/co
 import { emptyTile, hashInTile, readTile, type Tile } from '@countersign/core/tiles/tile'
 import type { BlobStore } from '../../base/blobs/blob-store.ts'
 import { sharedReads } from './bundle-reads.ts'
+import { sharedBytes } from './shared-bytes.ts'
 import type { TreeState } from './plan.ts'
 import { tileKey, tileMemory, type TileMemory } from './tile-memory.ts'
 
@@ -58,6 +59,7 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
     })
   }
   const asked = sharedReads<readonly Uint8Array[]>(bundlesAtOnce)
+  const whole = sharedBytes(bundlesAtOnce)
   const proof = async (nodes: readonly (readonly TreeNode[])[], size: number): Promise<readonly Uint8Array[]> => {
     const needed = new Map(
       nodes
@@ -84,7 +86,7 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
     // Past those who wait for bundles: nobody's requests keep the log from going on.
     load: (size) => loadState(primitives, size, tile, entries, memory),
     entries: (index, size) => asked(`${index} ${widthInTree(size, 0, index)}`, () => entries(index, size)),
-    read,
+    read: (name) => (name.kind === 'entries' ? whole(tilePath(name), () => read(name)) : read(name)),
     remove: async (paths) => {
       await Promise.all(paths.map(async (path) => blobs.remove(`${folder}${path}`)))
     },

@@ -144,6 +144,25 @@ describe('a caller who', () => {
     expect(await rawAnswer(url, 'GET /healthz HTTP/1.1\r\nhost: x\r\nx-slow: ')).toMatch(/^HTTP\/1\.1 408|^$/)
   })
 
+  it('takes nothing of a great answer is cut off', async () => {
+    const great: Service = {
+      name: 'great',
+      prefix: '/great',
+      routes: (app) => void app.get('/', (_request, reply) => reply.send(Buffer.alloc(64 * 1024 * 1024))),
+    }
+    const { url } = await openPort([great], { limits: { ...defaultHttpLimits, requestMs: 300, idleMs: 300 } })
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.pause()
+    socket.write('GET /great/ HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    let taken = 0
+    socket.on('data', (data: Buffer) => (taken += data.length))
+    socket.on('error', () => undefined)
+    socket.resume()
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(taken).toBeLessThan(64 * 1024 * 1024)
+  })
+
   it('speaks no HTTP is refused', async () => {
     const { url } = await openPort([echo])
     expect(await rawAnswer(url, 'nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400/)
