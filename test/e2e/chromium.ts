@@ -28,8 +28,11 @@ export function hasChromium(): boolean {
   return false
 }
 
-/** Opens `url` in a fresh profile; the answer closes the browser and removes the profile. */
-export function openPage(url: string): { readonly close: () => Promise<void> } {
+/** A running browser: where it keeps its profile, and how to end it. */
+export type Chromium = { readonly profile: string; readonly close: () => Promise<void> }
+
+/** Opens `url` in a fresh profile; closing removes the profile. */
+export function openPage(url: string): Chromium {
   const profile = mkdtempSync(join(tmpdir(), 'countersign-chromium-'))
   const browser: ChildProcess = spawn(executable, [...flags, `--user-data-dir=${profile}`, '--remote-debugging-port=0', url], {
     stdio: 'ignore',
@@ -38,6 +41,7 @@ export function openPage(url: string): { readonly close: () => Promise<void> } {
     browser.once('exit', () => resolve())
   })
   return {
+    profile,
     close: async () => {
       browser.kill()
       await ended

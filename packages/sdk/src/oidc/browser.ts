@@ -122,10 +122,22 @@ function comeBack(server: Server, path: string, state: string, signal: AbortSign
   })
 }
 
+const style =
+  'body{font:16px/1.5 system-ui,sans-serif;color:#1b2430;background:#f4f6f8;margin:0}main{max-width:24rem;margin:10vh auto;padding:2rem;background:#fff;border:1px solid #d5dbe1;border-radius:.5rem}h1{font-size:1.25rem;margin:0 0 1rem}@media(prefers-color-scheme:dark){body{color:#e6ebf0;background:#12181f}main{background:#1b242e;border-color:#34414e}}'
+
 function answerPerson(response: ServerResponse, ok: boolean): void {
-  const text = ok ? 'You are logged in. You can close this page and go back to the terminal.' : 'The login failed. The terminal says why.'
-  const head = { 'content-type': 'text/html; charset=utf-8', connection: 'close', 'content-security-policy': "default-src 'none'" }
-  response.writeHead(ok ? 200 : 400, head).end(`<!doctype html><title>Countersign</title><p>${text}</p>`)
+  const [title, text] = ok
+    ? ['You are logged in', 'You can close this page and go back to the terminal.']
+    : ['The login failed', 'The terminal says why. You can close this page.']
+  const head = {
+    'content-type': 'text/html; charset=utf-8',
+    connection: 'close',
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'",
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+  }
+  const page = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><title>${title} · Countersign</title><style>${style}</style><main><h1>${title}</h1><p>${text}</p></main></html>`
+  response.writeHead(ok ? 200 : 400, head).end(page)
 }
 
 function sameText(a: string, b: string): boolean {

@@ -103,6 +103,14 @@ export async function createLoginLink({ database, audit, clock }: AccountPorts, 
   return secret
 }
 
+/** Whom a link would let in, which stays as it is; `undefined` for one that was used, ended or never was. */
+export async function accountOfLink({ database, clock }: AccountPorts, secret: string): Promise<Account | undefined> {
+  const text = 'select account from identity_links where hash = ? and used_at is null and expires_at > ?'
+  const [row] = await database.raw.query(text, [hashOf(secret), clock()])
+  const account = row === undefined ? undefined : await findAccount(database.raw, 'id', String(row['account']))
+  return account?.disabledAt === undefined ? account : undefined
+}
+
 /** The account of a link, which is spent by this. Throws `login_link_spent` for one that was used, ended or never was. */
 export async function loginByLink({ database, audit, clock }: AccountPorts, secret: string, from: string): Promise<Account> {
   const text = 'update identity_links set used_at = ? where hash = ? and used_at is null and expires_at > ?'

@@ -83,5 +83,10 @@ export function messagePage(title: string, text: string): string {
 }
 
 function problemHtml(problem: string | undefined): string {
-  return problem === undefined ? '' : `<p class="problem" role="alert">${escapeHtml(problem)}</p>`
+  return problem === undefined ? '' : `<p class="problem" role="alert">${escapeHtml(sentence(problem))}</p>`
+}
+
+/** A failure's text as people read it on a page. */
+function sentence(text: string): string {
+  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }

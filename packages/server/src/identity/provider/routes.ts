@@ -6,7 +6,7 @@ import type Provider from 'oidc-provider'
 import { bodyOf } from '../../base/http/request.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
-import { createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
+import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
 import { continuePage, loginPage, messagePage, pageHeaders, welcomePage } from './pages.ts'
 import { federatedAccount, type UpstreamClient, type UpstreamState } from './upstream.ts'
 
@@ -122,11 +122,16 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
   })
 }
 
+const endedLink = 'It works once, and for 15 minutes. Ask whoever sent it for a new one.'
+
 /** The page behind a login link: whoever holds it chooses the account's password. */
 function addWelcome(app: FastifyInstance, { login, prefix }: RoutePorts): void {
   app.get<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
     // Looked at, not spent: mail scanners and previews follow links too.
-    await reply.headers(pageHeaders).send(welcomePage(`${prefix}/welcome/${encodeURIComponent(request.params.secret)}`, 'new here'))
+    const { secret } = request.params
+    const account = await accountOfLink(login, secret)
+    if (account === undefined) return reply.code(404).headers(pageHeaders).send(messagePage('This link has ended', endedLink))
+    return reply.headers(pageHeaders).send(welcomePage(`${prefix}/welcome/${encodeURIComponent(secret)}`, account.name))
   })
   app.post<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
     const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
