@@ -1,88 +1,133 @@
 /**
- * The main job in one minute, without any service: makes a small image and a file, signs both, verifies both, attests an SBOM, and shows
- * that what was changed and what a stranger signed is refused. Runs the real command; ends 0 only if every step did what it should.
+ * The main job in one minute: starts the platform in a temporary folder, makes an account, signs a small image and a file with nothing but an
+ * identity, verifies both, attests an SBOM, and shows that what was changed and what another person signed is refused. Runs the real command.
+ * Then it goes on serving until Ctrl-C; with `--stop`, or where `CI` is `true`, it ends, 0 only if every step did what it should.
  */
-import { spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { styleText } from 'node:util'
 
 const command = resolve(import.meta.dirname, '../packages/cli/bin/countersign.js')
 const folder = mkdtempSync(join(tmpdir(), 'countersign-'))
+const stops = process.argv.includes('--stop') || process.env['CI'] === 'true'
+// No profile of this account may change what is shown, and nothing is kept in its home.
+const env = { ...process.env, COUNTERSIGN_PROFILE: 'none', TUF_ROOT: join(folder, 'trust'), SIGSTORE_ID_TOKEN: '' }
 const wrong: string[] = []
 
-main()
+await main()
 
-function main(): void {
+async function main(): Promise<void> {
   if (!existsSync(resolve(import.meta.dirname, '../packages/cli/dist/main.js'))) {
     process.stderr.write('countersign is not built yet: run "npm ci" or "npm run build" first\n')
     process.exit(1)
   }
   say(`Everything happens in ${folder}`)
+  say('Start the platform: certificate authority, transparency logs, timestamps, trust root and identity, on one port.')
+  const { server, url } = await startPlatform()
+  const ended = new Promise<void>((done) => server.once('exit', () => done()))
+  // Ctrl-C reaches the server too; this process ends after it.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => server.kill(signal))
+  if (!round(url)) process.exitCode = 1
+  if (stops) server.kill('SIGTERM')
+  else say(`The platform goes on at ${url} until Ctrl-C; it is removed by removing the folder.`)
+  await ended
+}
+
+/** What a person does once, and then for each release. Gives whether every step did what it should. */
+function round(url: string): boolean {
+  const who = (name: string): readonly string[] => [`--certificate-identity=${name}@example.org`, `--certificate-oidc-issuer=${url}/oidc`]
   const manifest = writeImage(join(folder, 'image'), '1.0', 'hello from a small image\n')
   writeFileSync(join(folder, 'release.txt'), 'what we ship\n')
   writeFileSync(join(folder, 'sbom.spdx.json'), sbom())
 
-  say('Two key pairs: ours, and that of a stranger. (A password protects each; here it comes from the environment.)')
-  run(['generate-key-pair'], 0)
-  run(['generate-key-pair', '--output-key-prefix', 'stranger'], 0)
+  say('Once for each client: trust it. cosign takes the same line. (Off this machine, the checksum of the root belongs to it.)')
+  run(['initialize', '--mirror', `${url}/tuf`, '--root', `${url}/kit/root.json`], 0)
 
-  say('Sign an image and a file.')
-  run(['sign', '--key', 'cosign.key', '-a', 'build=42', 'oci:image:1.0'], 0)
-  run(['sign-blob', '--key', 'cosign.key', '--bundle', 'release.txt.sigstore.json', 'release.txt'], 0)
+  say('An account, and an identity token for it: ten minutes long, this is who Ada is. (Without one, sign opens a browser to log in.)')
+  run(['account', 'create', 'ada', '--email', 'ada@example.org', '--data', 'platform'], 0)
+  run(['token', 'ada', '--data', 'platform'], 0, 'ada.token')
 
-  say('Verify both.')
-  run(['verify', '--key', 'cosign.pub', 'oci:image:1.0'], 0)
-  run(['verify-blob', '--key', 'cosign.pub', '--bundle', 'release.txt.sigstore.json', 'release.txt'], 0)
+  say('Sign an image and a file. No key: each gets a certificate for ten minutes, an entry in the log, and a timestamp.')
+  run(['sign', '--identity-token', 'ada.token', 'oci:image:1.0'], 0)
+  run(['sign-blob', '--identity-token', 'ada.token', '--bundle', 'release.txt.sigstore.json', 'release.txt'], 0)
+
+  say('Verify both: signed by Ada, and nobody else. This asks no service.')
+  run(['verify', ...who('ada'), 'oci:image:1.0'], 0)
+  run(['verify-blob', ...who('ada'), '--bundle', 'release.txt.sigstore.json', 'release.txt'], 0)
 
   say('Attest what is in the image, and verify that too.')
-  run(['attest', '--key', 'cosign.key', '--type', 'spdxjson', '--predicate', 'sbom.spdx.json', 'oci:image:1.0'], 0)
-  run(['verify-attestation', '--key', 'cosign.pub', '--type', 'spdxjson', '--report', 'text', 'oci:image:1.0'], 0)
+  run(['attest', '--identity-token', 'ada.token', '--type', 'spdxjson', '--predicate', 'sbom.spdx.json', 'oci:image:1.0'], 0)
+  run(['verify-attestation', ...who('ada'), '--type', 'spdxjson', '--report', 'text', 'oci:image:1.0'], 0)
 
   say('A changed image is refused: here somebody edited its manifest (exit 15).')
   changeManifest(manifest)
-  run(['verify', '--key', 'cosign.pub', 'oci:changed:1.0'], 15)
+  run(['verify', ...who('ada'), 'oci:changed:1.0'], 15)
 
   say('So is another image under the same tag: nobody signed it (exit 10).')
   writeImage(join(folder, 'replaced'), '1.0', 'hello from somebody else\n')
-  run(['verify', '--key', 'cosign.pub', 'oci:replaced:1.0'], 10)
+  run(['verify', ...who('ada'), 'oci:replaced:1.0'], 10)
 
-  say('So is a changed file (exit 15), and what is verified with the key of a stranger (exit 12).')
+  say('So is a changed file (exit 15), and what Bob was to have signed (exit 12).')
   writeFileSync(join(folder, 'changed.txt'), 'what somebody else ships\n')
-  run(['verify-blob', '--key', 'cosign.pub', '--bundle', 'release.txt.sigstore.json', 'changed.txt'], 15)
-  run(['verify', '--key', 'stranger.pub', 'oci:image:1.0'], 12)
-  conclude()
+  run(['verify-blob', ...who('ada'), '--bundle', 'release.txt.sigstore.json', 'changed.txt'], 15)
+  run(['verify', ...who('bob'), 'oci:image:1.0'], 12)
+  return conclude(url)
 }
 
-/** Runs one command as typed and compares its exit code. */
-function run(args: readonly string[], expected: number): void {
-  process.stdout.write(`\n${styleText('bold', `$ countersign ${args.join(' ')}`)}\n`)
-  // No profile of this account may change what is shown.
-  const env = { ...process.env, COUNTERSIGN_PASSWORD: 'quickstart', COUNTERSIGN_PROFILE: 'none' }
-  const { status } = spawnSync(process.execPath, [command, ...args], { cwd: folder, env, stdio: ['ignore', 'inherit', 'inherit'] })
+/** Starts `serve` in the folder, and waits for its line. What it logs goes into a file. */
+async function startPlatform(): Promise<{ readonly server: ChildProcess; readonly url: string }> {
+  const args = ['serve', '--data', 'platform', '--listen', '127.0.0.1:0', '--report', 'json']
+  show(args.slice(0, -2))
+  const log = join(folder, 'platform.log')
+  const server = spawn(process.execPath, [command, ...args], { cwd: folder, env, stdio: ['ignore', 'pipe', openSync(log, 'a')] })
+  const line = await new Promise<string>((ready, failed) => {
+    let out = ''
+    server.stdout?.on('data', (part: Buffer) => {
+      out += part.toString()
+      if (out.includes('\n')) ready(out)
+    })
+    server.once('exit', () => failed(new TypeError(`the platform did not start:\n${readFileSync(log, 'utf8')}`)))
+  })
+  const { publicUrl } = JSON.parse(line) as { publicUrl: string }
+  process.stdout.write(`${publicUrl}\n`)
+  return { server, url: publicUrl }
+}
+
+/** Runs one command as typed and compares its exit code; what it prints goes into a file where one is named. */
+function run(args: readonly string[], expected: number, output?: string): void {
+  show([...args, ...(output === undefined ? [] : ['>', output])])
+  const stdout = output === undefined ? 'inherit' : openSync(join(folder, output), 'w', 0o600)
+  const { status } = spawnSync(process.execPath, [command, ...args], { cwd: folder, env, stdio: ['ignore', stdout, 'inherit'] })
   if (status === expected) return
   wrong.push(`countersign ${args.join(' ')}: exit ${status ?? 'by a signal'}, expected ${expected}`)
+}
+
+function show(args: readonly string[]): void {
+  process.stdout.write(`\n${styleText('bold', `$ countersign ${args.join(' ')}`)}\n`)
 }
 
 function say(text: string): void {
   process.stdout.write(`\n${text}\n`)
 }
 
-function conclude(): void {
+function conclude(url: string): boolean {
   if (wrong.length > 0) {
     process.stderr.write(`\nNot everything went as it should:\n${wrong.map((line) => `  ${line}\n`).join('')}`)
-    process.exit(1)
+    return false
   }
   say(`Everything did what it should. Try next, in the checkout:
 
   npx countersign tree oci:${folder}/image:1.0
   npx countersign inspect ${folder}/release.txt.sigstore.json
-  npx countersign verify --key ${folder}/cosign.pub --report json oci:${folder}/image:1.0
-  npx countersign sign --help
+  npx countersign sign-blob --help
 
-The password of the keys is "quickstart". To sign an image of yours: npx countersign sign --key ${folder}/cosign.key REGISTRY/IMAGE:TAG`)
+With cosign, after the line "cosign initialize" of ${url}/kit, which says how each client is set up:
+
+  cosign sign-blob --yes --identity-token ${folder}/ada.token --bundle by-cosign.json README.md`)
+  return true
 }
 
 /** Writes an OCI image layout with one image: a layer of one file, a config, a manifest. Gives the digest of the manifest, hex. */
