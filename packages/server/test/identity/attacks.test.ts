@@ -4,6 +4,8 @@ import { createAttempts } from '@countersign/server/identity/accounts/attempts'
 import { createAccount, disableAccount } from '@countersign/server/identity/accounts/accounts'
 import { createLoginLink, loginByPassword, setPassword } from '@countersign/server/identity/accounts/login'
 import { renewServiceSecret } from '@countersign/server/identity/accounts/service-secret'
+import { databaseAdapter } from '@countersign/server/identity/provider/adapter'
+import { identityIn } from '@countersign/server/identity/provider/upstream'
 import { type IdentityWorld, identityStore, identityWorld } from './world.ts'
 
 const by = { actor: 'test', from: 'local' }
@@ -27,6 +29,10 @@ function browser(): (url: string, init?: RequestInit) => Promise<Response> {
     }
     return answer
   }
+}
+
+function adapterOf({ database, clock, secrets }: IdentityWorld): ReturnType<typeof databaseAdapter> {
+  return databaseAdapter({ statements: database.raw, clock, secrets, findClient: async () => undefined, isUsable: async () => true })
 }
 
 const verifier = 'v'.repeat(64)
@@ -124,12 +130,8 @@ describe('attack: a provider upstream that sends a person back as if another had
     const login = await begin(world, visit)
     const [uid = ''] = login.split('/').slice(-1)
     const state = { state: 's', nonce: 'n', verifier, name: 'one' }
-    const [row] = await world.database.raw.query<{ payload: string }>(
-      "select payload from identity_provider where model = 'Interaction' and id = ?",
-      [uid],
-    )
-    const payload = JSON.stringify({ ...(JSON.parse(row?.payload ?? '{}') as object), result: { upstream: state } })
-    await world.database.raw.run("update identity_provider set payload = ? where model = 'Interaction' and id = ?", [payload, uid])
+    const interactions = adapterOf(world)('Interaction')
+    await interactions.upsert(uid, { ...(await interactions.find(uid)), result: { upstream: state } }, 600)
     const mixedUp = await visit(`${login}/return/other?code=c&state=s`)
     expect([mixedUp.status, await mixedUp.text()]).toMatchObject([
       expect.any(Number),
@@ -137,5 +139,65 @@ describe('attack: a provider upstream that sends a person back as if another had
     ])
     const asked = await visit(`${login}/return/one?code=c&state=s`)
     expect(await asked.text()).toContain('cannot be reached')
+  })
+})
+
+describe('attack: a provider upstream that vouches for an address of another domain', () => {
+  it.each(['ada@attackers-example.org', 'ada@example.org.attacker.example', 'ada@example.organic', 'ada@sub.example.org'])(
+    'is refused for %s, also where the operator wrote the domain without its sign',
+    (email) => {
+      for (const domain of ['@example.org', 'example.org', '@EXAMPLE.org'])
+        expect(() => identityIn({ title: 'One', domains: [domain] }, { sub: 's', email, email_verified: true })).toThrow(/may not speak/)
+    },
+  )
+
+  it('is believed for its own', () => {
+    for (const domain of ['@example.org', 'example.org'])
+      expect(identityIn({ title: 'One', domains: [domain] }, { sub: 's', email: 'ada@Example.org', email_verified: true }).subject).toBe(
+        's',
+      )
+  })
+})
+
+describe('attack: who reads the database', () => {
+  it('finds no code, session or device code there that would log them in', async () => {
+    const world = await identityWorld()
+    await setPassword(world, await createAccount(world, person, by), password, by)
+    const visit = browser()
+    const login = await begin(world, visit)
+    const done = await visit(login, { method: 'POST', headers: form, body: `name=ada&password=${password}` })
+    const sent = await visit(located(done, world))
+    const code = new URL(located(sent, world)).searchParams.get('code') ?? ''
+    const [, session = ''] = /countersign_session=([^;]+)/.exec(sent.headers.getSetCookie().join('\n')) ?? []
+    const asked = await fetch(`${world.issuer}/device/auth`, { method: 'POST', headers: form, body: 'client_id=sigstore&scope=openid' })
+    const device = (await asked.json()) as { readonly device_code: string; readonly user_code: string }
+    const secrets = [code, session, device.device_code, device.user_code.replace('-', ''), 'ada@example.org']
+    expect(secrets.every((secret) => secret.length > 7)).toBe(true)
+    const rows = JSON.stringify(await world.database.raw.query('select * from identity_provider'))
+    expect(secrets.filter((secret) => rows.includes(secret))).toEqual([])
+  })
+})
+
+describe('attack: a page that opens one of ours while a key is held down', () => {
+  it('does not have its device logged in, or a program sign, by that key', async () => {
+    const world = await identityWorld()
+    await setPassword(world, await createAccount(world, person, by), password, by)
+    const visit = browser()
+    const done = await visit(await begin(world, visit), { method: 'POST', headers: form, body: `name=ada&password=${password}` })
+    await visit(located(done, world))
+    const asksToSign = await (await visit(await begin(world, visit))).text()
+    expect(asksToSign).toContain('Sign as yourself?')
+    const asked = await fetch(`${world.issuer}/device/auth`, { method: 'POST', headers: form, body: 'client_id=sigstore&scope=openid' })
+    const { verification_uri_complete: url } = (await asked.json()) as { readonly verification_uri_complete: string }
+    const sending = await (await visit(url)).text()
+    const fields = [...sending.matchAll(/name="([^"]+)" value="([^"]*)"/g)].map(([, name = '', value = '']): [string, string] => [
+      name,
+      value,
+    ])
+    const asksForCode = await (
+      await visit(`${world.issuer}/device`, { method: 'POST', headers: form, body: new URLSearchParams(fields).toString() })
+    ).text()
+    expect(asksForCode).toContain('Is this your code?')
+    for (const html of [asksToSign, asksForCode]) expect(html).not.toContain('autofocus')
   })
 })

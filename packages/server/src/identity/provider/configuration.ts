@@ -47,7 +47,13 @@ export function providerConfiguration(parts: ProviderParts): Configuration {
     return account?.disabledAt === undefined ? account : undefined
   }
   return {
-    adapter: databaseAdapter(database.raw, clock, findClient, async (id) => (await usable(id)) !== undefined),
+    adapter: databaseAdapter({
+      statements: database.raw,
+      clock,
+      secrets,
+      findClient,
+      isUsable: async (id) => (await usable(id)) !== undefined,
+    }),
     clients: [
       {
         client_id: signingClient,
@@ -140,10 +146,11 @@ const devicePages = {
     userCode: string,
   ): Promise<void> => {
     ctx.set({ ...pageHeaders })
+    // The button has no focus: a page that opens this one under a key that is held down would have its own device logged in.
     ctx.body = page(
       'Is this your code?',
       `<p>Your terminal must show exactly this code. If somebody else sent it to you, close this page: they would sign in your name.</p>
-<p><code>${userCode.replace(/[^A-Z0-9-]/g, '')}</code></p>${form}<button type="submit" form="op.deviceConfirmForm" autofocus>Yes, log in</button>`,
+<p><code>${userCode.replace(/[^A-Z0-9-]/g, '')}</code></p>${form}<button type="submit" form="op.deviceConfirmForm">Yes, log in</button>`,
     )
   },
   successSource: async (ctx: KoaContextWithOIDC): Promise<void> => {

@@ -56,13 +56,13 @@ export function loginPage({ action, client, problem, upstreams }: LoginPage): st
 
 /**
  * Asks whether to go on as whoever is logged in (RFC 8252 §8.6): any program on the machine can call itself a signing tool, and must not get a
- * token without a person noticing.
+ * token without a person noticing. The button has no focus: who holds a key down elsewhere when this page opens has agreed to nothing.
  */
 export function continuePage(action: string, account: { readonly name: string; readonly email: string }): string {
   return page(
     'Sign as yourself?',
     `<p>A program on this machine asks to sign as <strong>${escapeHtml(account.email)}</strong> (${escapeHtml(account.name)}). If you did not start it, close this page.</p>
-<form method="post" action="${escapeHtml(action)}"><button autofocus>Yes, that was me</button></form>`,
+<form method="post" action="${escapeHtml(action)}"><button>Yes, that was me</button></form>`,
   )
 }
 

@@ -79,18 +79,26 @@ async function discoverUpstream({ issuer, clientId, clientSecret }: Upstream): P
   return client.discovery(url, clientId, clientSecret, undefined, options)
 }
 
-/** An address counts only when the provider verified it and the operator lets it speak for that domain. */
-function identityIn({ title, domains }: Upstream, claims: Readonly<Record<string, unknown>>): UpstreamIdentity {
+/** Who somebody is by what the provider says of them. An address counts only when the provider verified it and the operator lets it speak for that domain. */
+export function identityIn(
+  { title, domains }: Pick<Upstream, 'title' | 'domains'>,
+  claims: Readonly<Record<string, unknown>>,
+): UpstreamIdentity {
   const { sub, email, email_verified: verified } = claims
   if (typeof sub !== 'string' || typeof email !== 'string' || (verified !== true && verified !== 'true')) {
     throw new CountersignError('login_refused', `${title} gives no verified e-mail address`, {
       hint: 'Have the address verified there.',
     })
   }
-  if (domains !== undefined && !domains.some((domain) => email.toLowerCase().endsWith(domain.toLowerCase()))) {
+  if (domains !== undefined && !domains.some((domain) => email.toLowerCase().endsWith(endOfAddress(domain)))) {
     throw new CountersignError('login_refused', `${title} may not speak for this address`, { expected: domains.join(', ') })
   }
   return { subject: sub, email }
+}
+
+/** Hostile: `example.org` alone would be the end of `…@attackers-example.org` too. */
+function endOfAddress(domain: string): string {
+  return /^[@.]/.test(domain) ? domain.toLowerCase() : `@${domain.toLowerCase()}`
 }
 
 /** The account of whoever came back, made at the first time. Throws `account_address_taken` when the address is another account's. */
