@@ -183,6 +183,8 @@ const outcomes = {
 
   // Services. base/audit
   audit_damaged: 'altered',
+  // Services. base/backup
+  backup_damaged: 'altered',
   // Services. base/blobs
   blob_name_malformed: 'failed',
   blob_store_failed: 'failed',

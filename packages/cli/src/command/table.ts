@@ -306,6 +306,36 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/tsa.ts')).tsaConfirmClockCommand,
   },
   {
+    name: 'log freeze',
+    group: 'trust',
+    summary: 'Close a log for ever',
+    load: async () => (await import('../commands/log.ts')).logFreezeCommand,
+  },
+  {
+    name: 'log rotate',
+    group: 'trust',
+    summary: 'Start the next shard of a log',
+    load: async () => (await import('../commands/log.ts')).logRotateCommand,
+  },
+  {
+    name: 'key rotate',
+    group: 'trust',
+    summary: 'Give a service a new key',
+    load: async () => (await import('../commands/key-rotate.ts')).keyRotateCommand,
+  },
+  {
+    name: 'backup',
+    group: 'trust',
+    summary: 'Save an installation in one encrypted archive',
+    load: async () => (await import('../commands/backup.ts')).backupCommand,
+  },
+  {
+    name: 'restore',
+    group: 'trust',
+    summary: 'Make an installation of a backup',
+    load: async () => (await import('../commands/backup.ts')).restoreCommand,
+  },
+  {
     name: 'kit',
     group: 'trust',
     summary: 'Fetch what clients of an installation begin with',

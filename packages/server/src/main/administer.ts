@@ -5,7 +5,7 @@ import { parsePassphraseSource } from '../base/config/passphrase.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/http/log.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
-import { loadConfiguration } from './configuration.ts'
+import { type Configuration, loadConfiguration } from './configuration.ts'
 import { openPlatform, type PlatformOptions, type ServerPlatform } from './platform.ts'
 
 /** Which installation, and the world of the process. */
@@ -31,15 +31,37 @@ export async function administer<T>(
   lock: Extract<PlatformOptions['lock'], 'none' | 'alone'>,
   work: (installation: OpenInstallation) => Promise<T>,
 ): Promise<T> {
-  const { data: named, config: file, access, workingFolder, clock } = request
-  const { configuration, data } = await loadConfiguration({ file, data: named, environment: access.environment, workingFolder })
-  const keys = request.passphrase === undefined ? configuration.keys : { passphrase: typedSource(request.passphrase) }
+  const { configuration, data, access } = await loadInstallation(request)
   const log = quietLog(request.log)
-  const platform = await openPlatform({ data, configuration: { ...configuration, keys }, access, clock, log, lock }, async () => undefined)
+  const platform = await openPlatform({ data, configuration, access, clock: request.clock, log, lock }, async () => undefined)
   try {
     return await work({ platform, addresses: serviceAddresses(platform.installation.publicUrl) })
   } finally {
     await platform.close()
+  }
+}
+
+/** Where the installation is and how it is configured, before it is opened. A question is asked once. */
+export async function loadInstallation(
+  request: AdministerRequest,
+): Promise<{ readonly configuration: Configuration; readonly data: string; readonly access: PassphraseAccess }> {
+  const { data: named, config: file, access, workingFolder } = request
+  const { configuration, data } = await loadConfiguration({ file, data: named, environment: access.environment, workingFolder })
+  const keys = request.passphrase === undefined ? configuration.keys : { passphrase: typedSource(request.passphrase) }
+  return { configuration: { ...configuration, keys }, data, access: askingOnce(access) }
+}
+
+function askingOnce(access: PassphraseAccess): PassphraseAccess {
+  const { ask } = access
+  if (ask === undefined) return access
+  const asked = new Map<string, Promise<string>>()
+  return {
+    ...access,
+    ask: (question) => {
+      const answer = asked.get(question) ?? ask(question)
+      asked.set(question, answer)
+      return answer
+    },
   }
 }
 

@@ -3,15 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { equalBytes, fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { parsePublicKey, parsePublicKeyPem } from '@countersign/core/keys/public-key'
-import { noteKeyId } from '@countersign/core/note/key-id'
-import { logNoteSigner, signCheckpoint } from '@countersign/core/note/sign'
 import { formatVerifierKey, verifierKey as verifierKeyOf } from '@countersign/core/note/verifier-key'
 import type { ProposedEntry } from '@countersign/core/rekor/entry'
 import { signatureAlgorithmOf } from '@countersign/core/x509/algorithm-identifier'
 import { type Certificate, parseCertificate } from '@countersign/core/x509/certificate'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import { readFileIfThere } from '../base/data-folder/durable-file.ts'
-import { isLoopback, parseListenAddress } from '../base/http/address.ts'
+import { hostOf, isLoopback, parseListenAddress } from '../base/http/address.ts'
 import type { Service } from '../base/http/service.ts'
 import type { RoleKey } from '../base/keys/role-key.ts'
 import { ctLog, type CtLog } from '../log/ct/ct-log.ts'
@@ -19,12 +17,15 @@ import { ctService } from '../log/ct/routes.ts'
 import { ctOrigin, ctTreeOptions } from '../log/ct/tree.ts'
 import { readTree } from '../log/engine/tree-store.ts'
 import { createTreeLog, type OpenTreeLog, openTreeLog, type TreeLogOptions } from '../log/engine/open-log.ts'
-import { admitAnyone, admitOwn, type Admission } from '../log/rekor2/admission.ts'
+import { admitAnyone, admitOwn, type Admission } from '../log/admission.ts'
 import { createRekor1Log, openRekor1Log, type Rekor1LogOptions } from '../log/rekor1/keeper.ts'
 import { type EntrySearch, rekor1Service } from '../log/rekor1/service.ts'
 import type { Shards } from '../log/rekor1/lookup.ts'
 import { type Rekor2Shard, rekor2Service } from '../log/rekor2/service.ts'
+import { rekor2LogId, rekor2TreeOptions } from '../log/rekor2/tree.ts'
+import { indexInBackground } from '../log/search/background.ts'
 import { type SearchedLog, searchIndex } from '../log/search/index-logs.ts'
+import { searchService } from '../log/search/service.ts'
 import { shardService } from '../log/shard-service.ts'
 import { digestVerifier } from '../log/verify/verifier.ts'
 import type { Trust } from '../trust/trust.ts'
@@ -47,8 +48,7 @@ export async function createLog(platform: ServerPlatform, place: Place): Promise
 
 /** The Rekor v2 log of a key. */
 export async function rekor2Place(key: RoleKey, addresses: ServiceAddresses): Promise<Place> {
-  const signer = await logNoteSigner(serverPrimitives, addresses.host, key.publicKey, key.sign)
-  return { name: key.name, origin: addresses.host, sign: (head) => signCheckpoint(head, [signer]) }
+  return { name: key.name, ...(await rekor2TreeOptions(key, addresses.host)) }
 }
 
 /** The certificate transparency log of a key. */
@@ -62,7 +62,10 @@ export type OpenCtLog = { readonly name: string; readonly tree: OpenTreeLog; rea
 /** Opens the certificate transparency logs. Throws `log_missing`. */
 export function openCtLogs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenCtLog>> {
   return liveInstances({
-    ...{ platform, trust, role: 'ct', clock: platform.clock },
+    platform,
+    trust,
+    role: 'ct',
+    clock: platform.clock,
     open: async ({ id }) => {
       const key = await platform.keys.open(id)
       const tree = await openLog(platform, ctPlace(key, addresses))
@@ -123,7 +126,7 @@ export async function composeLogs(
   const admit = await admission(platform, chains)
   const rekor2 = await openRekor2Logs(platform, trust, addresses)
   const rekor1 = await openRekor1Logs(platform, trust, addresses)
-  const searched = (): readonly SearchedLog[] => [
+  const searched = (): readonly (SearchedLog & { readonly log: OpenTreeLog })[] => [
     ...rekor1.all.map(({ treeId, log }) => ({ name: treeId, log })),
     ...rekor2.all.map(({ name, log }) => ({ name, log })),
   ]
@@ -132,6 +135,12 @@ export async function composeLogs(
     find: async (wanted, operator) => (await index.find(wanted, operator)).map(({ log: treeId, leafHash }) => ({ treeId, leafHash })),
     remember: index.remember,
   }
+  const endIndexing = indexInBackground({
+    index,
+    // Where another process sequences, that one reads.
+    busy: () => rekor2.active().log.outstanding() > 0 || !rekor2.active().log.sequencing(),
+    failed: (err) => platform.log.warn({ err }, 'search index'),
+  })
   const closing = (service: Service, close: () => Promise<void>): Service => ({ ...service, close })
   return [
     closing(rekor2Service({ shard: rekor2.active, verifier, admit }), async () => {
@@ -141,6 +150,7 @@ export async function composeLogs(
     // The list grows by the shards of rotations while the service runs.
     closing(rekor1Service({ shards: rekor1.all as OpenShards, verifier, admit, search }), async () => closeAll(rekor1, ({ log }) => log)),
     shardService('/rekor2', () => rekor2.all),
+    closing(searchService({ index, log: (name) => searched().find((one) => one.name === name)?.log }), endIndexing),
   ]
 }
 
@@ -150,22 +160,28 @@ type OpenShards = readonly [...OpenRekor1[], OpenRekor1]
 
 async function openRekor2Logs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenRekor2>> {
   return liveInstances<OpenRekor2>({
-    ...{ platform, trust, role: 'rekor2', clock: platform.clock },
+    platform,
+    trust,
+    role: 'rekor2',
+    clock: platform.clock,
     open: async ({ id }) => {
       const key = await platform.keys.open(id)
+      // Each log has its own, which remembers how far witnesses have seen it.
+      const cosign = await witnessesOf(platform)
       const log = await openLog(platform, { ...(await rekor2Place(key, addresses)), ...(cosign === undefined ? {} : { cosign }) })
       const verifierKey = formatVerifierKey(await verifierKeyOf(serverPrimitives, 'log', addresses.host, key.publicKey))
-      return { name: id, log, logId: await noteKeyId(serverPrimitives, addresses.host, key.publicKey), verifierKey }
+      return { name: id, log, logId: await rekor2LogId(key, addresses.host), verifierKey }
     },
     leave: async ({ log }) => freeze(log),
   })
-      // Each log has its own, which remembers how far witnesses have seen it.
-      const cosign = await witnessesOf(platform)
 }
 
 function openRekor1Logs(platform: ServerPlatform, trust: Trust, addresses: ServiceAddresses): Promise<Live<OpenRekor1>> {
   return liveInstances<OpenRekor1>({
-    ...{ platform, trust, role: 'rekor1', clock: platform.clock },
+    platform,
+    trust,
+    role: 'rekor1',
+    clock: platform.clock,
     open: async ({ id }, before) => {
       const last = before.at(-1)
       // Indices go on after those of the shard before, which takes no more from here on: else two entries would have one.
@@ -212,7 +228,7 @@ async function admission(
   chains: () => Promise<readonly (readonly Uint8Array[])[]>,
 ): Promise<Admission> {
   const listen = configuration.listen ?? parseListenAddress(installation.listen)
-  const reached = new URL(installation.publicUrl).hostname.replace(/^\[|\]$/g, '')
+  const reached = hostOf(new URL(installation.publicUrl))
   const local = listen !== undefined && isLoopback(listen.host) && isLoopback(reached)
   if ((configuration.log.admission ?? (local ? 'anyone' : 'known')) === 'anyone') return admitAnyone
   const known = await Promise.all(configuration.log.knownKeys.map(readKnownKey))

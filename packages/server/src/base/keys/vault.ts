@@ -78,7 +78,8 @@ function readVault(path: string, bytes: Uint8Array): { readonly salt: Uint8Array
   }
 }
 
-function stretch(passphrase: Uint8Array, salt: Uint8Array): Promise<Uint8Array> {
+/** The key that scrypt makes of a passphrase, 32 bytes. Throws `key_password_missing` for an empty one, `io_failed` without the memory. */
+export function stretch(passphrase: Uint8Array, salt: Uint8Array): Promise<Uint8Array> {
   if (passphrase.length === 0) throw new CountersignError('key_password_missing', 'the passphrase is empty')
   return new Promise((resolve, reject) => {
     scrypt(passphrase, salt, 32, { ...cost, maxmem: 128 * 1024 * 1024 }, (error, key) => {
