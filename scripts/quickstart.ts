@@ -126,7 +126,7 @@ function conclude(url: string): boolean {
 
 With cosign, after the line "cosign initialize" of ${url}/kit, which says how each client is set up:
 
-  cosign sign-blob --yes --identity-token ${folder}/ada.token --bundle by-cosign.json README.md`)
+  cosign sign-blob --yes --identity-token "$(cat ${folder}/ada.token)" --bundle by-cosign.json README.md`)
   return true
 }
 

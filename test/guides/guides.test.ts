@@ -1,4 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { dirname, join, relative, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 import { findPeer } from '@countersign/testkit/peers'
@@ -9,6 +11,9 @@ import { type GuideStep, parseGuide } from './guide.ts'
 
 const folder = resolve(import.meta.dirname, '../../docs/guides')
 const guides = readdirSync(folder).filter((name) => name.endsWith('.md'))
+/** The services are not in the executable. */
+const hasServices = (process.env['COUNTERSIGN_CLI'] ?? '.js').endsWith('.js')
+const played = guides.filter((name) => hasServices || !['keyless-signing.md', 'running-the-services.md'].includes(name))
 let stage: Stage
 
 beforeAll(() => {
@@ -21,17 +26,18 @@ beforeAll(() => {
 afterAll(() => stage.remove())
 
 describe.concurrent('the commands of a guide do what it says', () => {
-  it.for(guides)('docs/guides/%s', { timeout: 240_000 }, async (name) => {
+  it.for(played)('docs/guides/%s', { timeout: 240_000 }, async (name) => {
     const place = join(stage.root, name.replace(/\.md$/, ''))
     mkdirSync(join(place, 'home'), { recursive: true })
     symlinkSync(resolve(folder, '../../node_modules'), join(place, 'node_modules'))
     // Two kinds of registries exist: one with everything of OCI 1.1, and one that knows no referrers and cannot compare and swap.
     const registries = [await startTestRegistry(), await startTestRegistry({ referrers: false, conditionalWrites: false })] as const
+    const world: World = { registries, port: await freePort() }
     const ci = join(folder, 'ci')
-    for (const file of readdirSync(ci)) keep(join(place, 'ci', file), onLoopback(readFileSync(join(ci, file), 'utf8'), registries))
+    for (const file of readdirSync(ci)) keep(join(place, 'ci', file), onLoopback(readFileSync(join(ci, file), 'utf8'), world))
     try {
       for (const step of parseGuide(readFileSync(join(folder, name), 'utf8'))) {
-        const { shown, wanted } = await play(place, step, registries)
+        const { shown, wanted } = await play(place, step, world)
         expect(`${name}:${step.line} ${shown}`).toBe(`${name}:${step.line} ${wanted}`)
       }
     } finally {
@@ -97,13 +103,16 @@ describe('the reader of guides', () => {
   })
 })
 
+/** What is around a guide. */
+type World = { readonly registries: readonly [TestRegistry, TestRegistry]; readonly port: number }
+
 type Shown = { readonly shown: string; readonly wanted: string }
 
 /** Does one step; what a block exports and where it ends is where the next one starts. */
-async function play(place: string, step: GuideStep, registries: readonly [TestRegistry, TestRegistry]): Promise<Shown> {
+async function play(place: string, step: GuideStep, world: World): Promise<Shown> {
   const done = { shown: 'done', wanted: 'done' }
   if (step.kind === 'skip') return done
-  const text = onLoopback(step.text, registries)
+  const text = onLoopback(step.text, world)
   if (step.kind === 'file') {
     const path = resolve(place, step.name)
     if (relative(place, path).startsWith('..')) throw new CountersignError('usage', `${step.name} is outside the folder of the guide`)
@@ -123,9 +132,21 @@ function keep(path: string, text: string): void {
   writeFileSync(path, text)
 }
 
-/** The registries that guides speak of are on loopback: `registry.example` has OCI 1.1 in full, `mirror.example` no referrers API. */
-function onLoopback(text: string, [full, old]: readonly [TestRegistry, TestRegistry]): string {
-  return text.replaceAll(/\bregistry\.example(?:\.com)?\b/g, full.host).replaceAll(/\bmirror\.example(?:\.com)?\b/g, old.host)
+/** The registries that guides speak of are on loopback: `registry.example` has OCI 1.1 in full, `mirror.example` no referrers API; services have a port of their own. */
+function onLoopback(text: string, { registries: [full, old], port }: World): string {
+  return text
+    .replaceAll(/\bregistry\.example(?:\.com)?\b/g, full.host)
+    .replaceAll(/\bmirror\.example(?:\.com)?\b/g, old.host)
+    .replaceAll(/\b(localhost|127\.0\.0\.1):8460\b/g, `$1:${port}`)
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as AddressInfo
+      probe.close(() => resolve(port))
+    })
+  })
 }
 
 /** Whether a program is at hand; a peer that is elsewhere becomes a command. */
