@@ -20,13 +20,18 @@ export function signerKey(primitives: SyncHash, canonicalPem: Uint8Array): strin
  * the certificate. What does not parse has none: the log kept it, and search is no proof.
  */
 export function searchKeys(primitives: SyncHash, body: Uint8Array): readonly string[] {
+  return entryKeys(primitives, body).map((key) => key.toLowerCase())
+}
+
+/** The same as they stand in the entry. */
+export function entryKeys(primitives: SyncHash, body: Uint8Array): readonly string[] {
   const found = new Set<string>()
   try {
     collect(primitives, parseJson(body), found, 0)
   } catch (failure) {
     if (!(failure instanceof CountersignError)) throw failure
   }
-  return [...found].slice(0, maxKeys).map((key) => key.toLowerCase())
+  return [...found].slice(0, maxKeys)
 }
 
 /** Walks the whole body: the kinds differ in where things stand, not in what they are called. */

@@ -1,0 +1,95 @@
+import { createHash, generateKeyPairSync, sign } from 'node:crypto'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { Serving } from '@countersign/server/main/serve'
+import type { FoundJson } from '@countersign/server/log/search/service'
+import { serveIn, testFolder } from './starting.ts'
+
+type Answer = { readonly status: number; readonly entries: readonly FoundJson[]; readonly complete: boolean; readonly message?: string }
+
+async function search(serving: Serving, query: Record<string, string> | string): Promise<Answer> {
+  const text = typeof query === 'string' ? query : new URLSearchParams(query).toString()
+  const reply = await fetch(`${serving.publicUrl}/rekor2/search?${text}`)
+  return { status: reply.status, ...((await reply.json()) as object) } as Answer
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
+const newKey = (): { readonly pem: string; readonly der: Buffer; readonly sign: (text: string) => string } => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  return {
+    pem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
+    der: publicKey.export({ type: 'spki', format: 'der' }),
+    sign: (text) => sign('sha256', Buffer.from(text), privateKey).toString('base64'),
+  }
+}
+
+async function post(url: string, body: object): Promise<void> {
+  const reply = await fetch(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
+  expect(reply.status).toBe(201)
+}
+
+/** Logs a signature over a text: with Rekor v2, or with v1. */
+async function log(serving: Serving, key: ReturnType<typeof newKey>, text: string, version: 1 | 2): Promise<void> {
+  if (version === 1) {
+    const data = { hash: { algorithm: 'sha256', value: digestOf(text) } }
+    const signature = { content: key.sign(text), publicKey: { content: Buffer.from(key.pem).toString('base64') } }
+    return post(`${serving.publicUrl}/rekor/api/v1/log/entries`, { kind: 'hashedrekord', apiVersion: '0.0.1', spec: { data, signature } })
+  }
+  const verifier = { publicKey: { rawBytes: key.der.toString('base64') }, keyDetails: 'PKIX_ECDSA_P256_SHA_256' }
+  const digest = Buffer.from(digestOf(text), 'hex').toString('base64')
+  const request = { digest, signature: { content: key.sign(text), verifier } }
+  return post(`${serving.publicUrl}/rekor2/api/v2/log/entries`, { hashedRekordRequestV002: request })
+}
+
+describe('search over the logs', { timeout: 60_000 }, () => {
+  it('finds entries of both by digest and by key, as soon as they are logged, and tells what is in them', async () => {
+    const serving = await serveIn(join(testFolder(), 'data'))
+    const [one, two] = [newKey(), newKey()]
+    await log(serving, one, 'a', 2)
+    await log(serving, two, 'b', 2)
+    await log(serving, one, 'a', 1)
+    const key = digestOf(one.pem)
+    const { status, entries, complete } = await search(serving, { digest: digestOf('a') })
+    expect([status, complete, entries.length]).toEqual([200, true, 2])
+    const v2 = entries.find(({ log: name }) => name === 'rekor2-1')
+    expect(v2).toEqual({
+      log: 'rekor2-1',
+      index: 0,
+      kind: 'hashedrekord 0.0.2',
+      digest: [`sha256:${digestOf('a')}`],
+      key: [key],
+      identity: [],
+      integratedAt: expect.stringMatching(/^20[0-9]{2}-.*Z$/) as string,
+    })
+    expect(entries.find((entry) => entry !== v2)).toMatchObject({ kind: 'hashedrekord 0.0.1', index: 0, key: [key] })
+    for (const wanted of [{ key }, { key: one.pem }, { key, digest: `sha256:${digestOf('a').toUpperCase()}` }])
+      expect((await search(serving, wanted)).entries).toHaveLength(2)
+    expect((await search(serving, { key: digestOf(two.pem) })).entries).toMatchObject([{ index: 1 }])
+    for (const nothing of [{ key: digestOf(two.pem), digest: digestOf('a') }, { digest: digestOf('c') }, { email: 'ada@example.org' }])
+      expect(await search(serving, nothing)).toMatchObject({ status: 200, entries: [], complete: true })
+  })
+
+  it('gives a hundred at most, and says when there are more', async () => {
+    const serving = await serveIn(join(testFolder(), 'data'))
+    const key = newKey()
+    await Promise.all(Array.from({ length: 101 }, async (_, i) => log(serving, key, String(i), 2)))
+    const { entries, complete } = await search(serving, { key: key.pem })
+    expect([entries.length, complete]).toEqual([100, false])
+    expect(new Set(entries.map(({ index }) => index)).size).toBe(100)
+  })
+
+  it('refuses what it does not know', async () => {
+    const serving = await serveIn(join(testFolder(), 'data'))
+    const queries = [
+      '',
+      'digest=',
+      'digest=xyz',
+      `digest=${'a'.repeat(41)}`,
+      'key=1',
+      'name=x',
+      `digest=${'a'.repeat(64)}&digest=${'b'.repeat(64)}`,
+    ]
+    for (const query of queries) expect([query, (await search(serving, query)).status]).toEqual([query, 400])
+    expect((await search(serving, `email=${'x'.repeat(9000)}`)).status).toBe(400)
+  })
+})
