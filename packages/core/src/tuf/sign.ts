@@ -32,15 +32,19 @@ export function withSignature(signatures: readonly TufSignature[], added: TufSig
   return [...signatures.filter(({ keyId }) => keyId !== added.keyId), added]
 }
 
-/** Those of a role's keys whose signature over the metadata holds; each counts once. Signatures of other keys are passed over. */
+/**
+ * Those of a role's keys whose signature over the metadata holds; each counts once, by what it is: hostile, a root that lists one key under two
+ * names would have its holder sign for two. Signatures of other keys are passed over.
+ */
 export async function validTufSignatures(metadata: TufMetadata, role: TufRoleKeys, primitives: Primitives): Promise<readonly TufKey[]> {
   const message = tufCanonicalJson(metadata.content)
   const valid = new Map<string, TufKey>()
   for (const key of role.keys) {
     const found = metadata.signatures.find(({ keyId }) => keyId === key.id)
-    if (found === undefined || valid.has(key.id)) continue
     const { publicKey } = key
-    if (await primitives.verify(defaultAlgorithm(publicKey), publicKey, message, hexToBytes(found.signature))) valid.set(key.id, key)
+    const point = bytesToHex(publicKey.raw)
+    if (found === undefined || valid.has(point)) continue
+    if (await primitives.verify(defaultAlgorithm(publicKey), publicKey, message, hexToBytes(found.signature))) valid.set(point, key)
   }
   return [...valid.values()]
 }

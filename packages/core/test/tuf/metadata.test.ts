@@ -70,6 +70,23 @@ describe('TUF metadata', () => {
     expect(parseTufMetadata(file).signatures).toHaveLength(3)
   })
 
+  it('attack: one key under two names counts once, whatever the names', async () => {
+    const signer = newSigner()
+    const { id, publicKey } = await tufKey(signer.publicKey, primitives)
+    const role = {
+      keys: [
+        { id, publicKey },
+        { id: 'ab'.repeat(32), publicKey },
+      ],
+      threshold: 2,
+    }
+    const { version, roles } = await rootOf([signer], 1)
+    const content = rootContent({ version, expiresMs, roles })
+    const signature = await signTufContent(content, signer, primitives)
+    const file = encodeTufMetadata(content, [signature, { ...signature, keyId: 'ab'.repeat(32) }])
+    expect(await validTufSignatures(parseTufMetadata(file), role, primitives)).toHaveLength(1)
+  })
+
   it('that was altered after signing has no valid signature', async () => {
     const signer = newSigner()
     const root = await rootOf([signer], 1)
