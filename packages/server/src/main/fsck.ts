@@ -7,7 +7,7 @@ import { checkSqlite } from '../base/database/sqlite-file.ts'
 import { readTree, treeNames } from '../log/engine/tree-store.ts'
 import type { Damage } from '../log/fsck/damage.ts'
 import { fsckLog } from '../log/fsck/fsck-log.ts'
-import type { ProvenLog, SeenTree } from '../log/fsck/model.ts'
+import type { SoundLog, SeenTree } from '../log/fsck/model.ts'
 import type { FsckPlace } from '../log/fsck/place.ts'
 import type { TrustInstance } from '../trust/instances.ts'
 import { openTrust } from '../trust/trust.ts'
@@ -18,7 +18,7 @@ export type InstallationProof = {
   readonly ok: boolean
   /** Of the tree behind `/rekor2`. */
   readonly treeSize: number
-  readonly logs: readonly ProvenLog[]
+  readonly logs: readonly SoundLog[]
   /** Records of the audit log whose chain holds. */
   readonly auditRecords: number
   readonly damage?: Damage
@@ -40,7 +40,7 @@ export async function fsckInstallation({ platform, addresses }: OpenInstallation
   const { database, blobs, keys, clock } = platform
   const instances = await openTrust({ database, keys, clock }).instances()
   const { places, stray } = await placesOf(database, instances, addresses.host)
-  const logs: ProvenLog[] = []
+  const logs: SoundLog[] = []
   const conclude = (auditRecords: number, damage?: Damage): InstallationProof => {
     const treeSize = logs.findLast(({ name }) => name === lastName(instances))?.size ?? 0
     return { ok: damage === undefined, treeSize, logs, auditRecords, ...(damage === undefined ? {} : { damage }) }

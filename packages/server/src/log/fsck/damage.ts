@@ -10,22 +10,21 @@ export type Damage = {
   readonly found?: string
 }
 
-/** The failure that ends a proof. `log_altered`: what a log kept is not what it signed. */
-export function damaged(where: string, detail: string, parts: { readonly expected?: string; readonly found?: string } = {}): LogAltered {
-  return new LogAltered({ where, detail, ...parts })
+/** The failure that ends a proof, with the damage as its cause. `log_altered`: what a log kept is not what it signed. */
+export function damaged(
+  where: string,
+  detail: string,
+  parts: { readonly expected?: string; readonly found?: string } = {},
+): CountersignError {
+  const damage: Damage = { where, detail, ...parts }
+  return new CountersignError('log_altered', `${where}: ${detail}`, {
+    ...parts,
+    cause: damage,
+    hint: 'Keep this folder as it is, restore a backup beside it, and find out who or what changed it.',
+  })
 }
 
-/** Carries the damage out of the proof that found it. */
-export class LogAltered extends CountersignError {
-  readonly damage: Damage
-
-  constructor(damage: Damage) {
-    const { where, detail, expected, found } = damage
-    super('log_altered', `${where}: ${detail}`, {
-      ...(expected === undefined ? {} : { expected }),
-      ...(found === undefined ? {} : { found }),
-      hint: 'Keep this folder as it is, restore a backup beside it, and find out who or what changed it.',
-    })
-    this.damage = damage
-  }
+/** The damage in a failure that {@link damaged} made; `undefined` for every other. */
+export function damageIn(failure: unknown): Damage | undefined {
+  return failure instanceof CountersignError && failure.code === 'log_altered' ? (failure.cause as Damage) : undefined
 }

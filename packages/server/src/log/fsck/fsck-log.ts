@@ -10,19 +10,18 @@ import { hashBytes as hashLength } from '@countersign/core/merkle/proof'
 import { edgeRoot, edgeTiles, type TreeEdge } from '@countersign/core/tiles/append'
 import { tilePath, tileWidth, widthInTree, type TileName } from '@countersign/core/tiles/path'
 import { hashInTile, readTile, tileBytes, tileHeight, type Tile } from '@countersign/core/tiles/tile'
-import { hashBytes } from '../../base/crypto/primitives.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import { treeFiles } from '../engine/files.ts'
 import { planBatch, type TreeState } from '../engine/plan.ts'
 import { readTree, type StagedBatch, type TreeRow } from '../engine/tree-store.ts'
 import { readClaims, type DueRoots } from './checkpoints.ts'
-import { damaged, LogAltered } from './damage.ts'
+import { damaged, damageIn } from './damage.ts'
 import { ctEntries, parsed, rekorEntries, type EntryProof, type ProvenEntry } from './entries.ts'
 import { proveOtherFiles } from './files.ts'
-import type { FsckOptions, FsckResult, ProvenLog } from './model.ts'
+import type { FsckOptions, FsckResult, SoundLog } from './model.ts'
 import { proveBatches, proveIdentities, proveNoMore, proveStaged } from './rows.ts'
 import { treeLevels, type TreeLevels } from './tree-levels.ts'
 
-const primitives = { hash: hashBytes }
 const ahead = 4
 
 /** Proves a log to which nobody writes. Storage that cannot be read is a failure and no damage: `blob_store_failed`, `database_failed`. */
@@ -30,12 +29,13 @@ export async function fsckLog(options: FsckOptions): Promise<FsckResult> {
   try {
     return { ok: true, log: await prove(options) }
   } catch (failure) {
-    if (failure instanceof LogAltered) return { ok: false, damage: failure.damage }
-    throw failure
+    const damage = damageIn(failure)
+    if (damage === undefined) throw failure
+    return { ok: false, damage }
   }
 }
 
-async function prove(options: FsckOptions): Promise<ProvenLog> {
+async function prove(options: FsckOptions): Promise<SoundLog> {
   const { place, database } = options
   const row = await rowOf(options)
   const { roots, checkpoints } = await readClaims(options, row)
@@ -104,9 +104,9 @@ async function proveTree(options: FsckOptions, row: TreeRow, proof: EntryProof, 
   const edge = levels.edge()
   await files.edge(edge, row.published.rootHash)
   await proveIdentities(options.database, row.id, size - last.length, last)
-  if (roots.next() === size) roots.compare(edgeRoot(primitives, edge))
+  if (roots.next() === size) roots.compare(edgeRoot(serverPrimitives, edge))
   const rest = size % tileWidth === 0 ? [] : bundle
-  return { levels, files: files.count(), roots, state: { edge, rootHash: edgeRoot(primitives, edge), bundle: rest } }
+  return { levels, files: files.count(), roots, state: { edge, rootHash: edgeRoot(serverPrimitives, edge), bundle: rest } }
 }
 
 async function proveBundle(
@@ -147,7 +147,10 @@ function planFiles(proof: EntryProof, published: TreeState, staged: readonly Sta
   for (const { first, leaves } of staged) {
     const skipped = Math.max(0, published.edge.size - first)
     if (skipped >= leaves.data.length) continue
-    const plan = planBatch(primitives, proof.format, state, { data: leaves.data.slice(skipped), hashes: leaves.hashes.slice(skipped) })
+    const plan = planBatch(serverPrimitives, proof.format, state, {
+      data: leaves.data.slice(skipped),
+      hashes: leaves.hashes.slice(skipped),
+    })
     for (const { path, bytes } of plan.files) planned.set(path, bytes)
     state = plan.next
   }
@@ -165,7 +168,7 @@ type TileProof = {
 
 function tileProof(options: FsckOptions, proof: EntryProof, size: number): TileProof {
   const folder = folderOf(options)
-  const files = treeFiles(primitives, options.blobs, folder, proof.format)
+  const files = treeFiles(serverPrimitives, options.blobs, folder, proof.format)
   let count = 0
   const read = async (name: TileName): Promise<Uint8Array> => {
     const where = `${folder}${tilePath(name)}`
@@ -223,8 +226,8 @@ function tileProof(options: FsckOptions, proof: EntryProof, size: number): TileP
     edge: async (edge, root) => {
       for (const { level, index, width } of edgeTiles(size)) {
         await compare({ kind: 'hashes', level, index, width }, tileBytes(edge.tiles[level] as Tile), async (found) => {
-          const tiles = edge.tiles.map((tile, at) => (at === level ? readTile(primitives, found, width) : tile))
-          return equalBytes(edgeRoot(primitives, { size, tiles }), root) ? 'bundle' : 'tile'
+          const tiles = edge.tiles.map((tile, at) => (at === level ? readTile(serverPrimitives, found, width) : tile))
+          return equalBytes(edgeRoot(serverPrimitives, { size, tiles }), root) ? 'bundle' : 'tile'
         })
       }
     },
@@ -241,7 +244,7 @@ async function blameByParent(
   const above = Math.floor(index / tileWidth)
   const parents = await read({ kind: 'hashes', level: 1, index: above, width: widthInTree(size, 1, above) })
   const at = (index % tileWidth) * hashLength
-  const own = hashInTile(readTile(primitives, found, tileWidth), tileHeight, 0)
+  const own = hashInTile(readTile(serverPrimitives, found, tileWidth), tileHeight, 0)
   return parents !== undefined && equalBytes(parents.subarray(at, at + hashLength), own) ? 'bundle' : 'tile'
 }
 

@@ -19,7 +19,7 @@ export type FsckOptions = {
 }
 
 /** Everything that was proven of a log. */
-export type ProvenLog = {
+export type SoundLog = {
   readonly name: string
   readonly kind: FsckPlace['kind']
   readonly origin: string
@@ -41,4 +41,4 @@ export type ProvenLog = {
 }
 
 /** A whole log, or the first thing in it that is wrong. */
-export type FsckResult = { readonly ok: true; readonly log: ProvenLog } | { readonly ok: false; readonly damage: Damage }
+export type FsckResult = { readonly ok: true; readonly log: SoundLog } | { readonly ok: false; readonly damage: Damage }
