@@ -6,7 +6,7 @@ import type { ConfigurationSetting } from '../base/config/document.ts'
 import { describePassphraseSource, parsePassphraseSource, type PassphraseAccess, type PassphraseSource } from '../base/config/passphrase.ts'
 import { type Role, roles } from '../base/config/process.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
-import { formatListenAddress, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
+import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
 import type { LogTarget } from '../base/http/log.ts'
 import { type HttpOptions, httpPort } from '../base/http/server.ts'
 import { type Configuration, loadConfiguration, type LoadedConfiguration } from './configuration.ts'
@@ -135,7 +135,7 @@ function defaultPublicUrl(scheme: 'http' | 'https', listen: ListenAddress): stri
 /** How the port is opened. */
 export function portOptions({ configuration, listen, tls, log, first }: ServingPlan): HttpOptions {
   const { limits, trustedProxies } = configuration
-  const hosts = [...configuration.hosts, ...(first === undefined ? [] : [new URL(first.publicUrl).hostname.replace(/^\[|\]$/g, '')])]
+  const hosts = [...configuration.hosts, ...(first === undefined ? [] : [hostOf(new URL(first.publicUrl))])]
   return { listen, limits, log, trustedProxies, hosts, ...(tls === undefined ? {} : { tls }) }
 }
 

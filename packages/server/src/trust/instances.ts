@@ -1,6 +1,6 @@
 /** Every instance of a service that this installation ever trusted: who it is, where, and from when to when. */
 import { equalBytes } from '@countersign/core/bytes'
-import { CountersignError } from '@countersign/core/failure'
+import { CountersignError, unreachable } from '@countersign/core/failure'
 import { parsePublicKey, type PublicKey } from '@countersign/core/keys/public-key'
 import { decodePem, encodePem } from '@countersign/core/pem'
 import type { TimeRange } from '@countersign/core/trust/model'
@@ -59,6 +59,9 @@ export function checkInstance(instance: TrustInstance): void {
       return checkChain(instance, role)
     case 'oidc':
       if (anchor.kind !== 'none') throw malformed(instance, 'an identity provider is recognised by its URL')
+      return
+    default:
+      return unreachable(role)
   }
 }
 

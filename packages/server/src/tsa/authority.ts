@@ -5,6 +5,7 @@ import type { Awaitable } from '@countersign/core/primitives'
 import type { ReadTimestampRequest } from '@countersign/core/rfc3161/read-request'
 import { createStamper } from '@countersign/core/rfc3161/respond'
 import { parseCertificate } from '@countersign/core/x509/certificate'
+import { serialBytes, serialNumber } from '@countersign/core/x509/serial'
 import { equalBytes } from '@countersign/core/bytes'
 import { hashBytes } from '../base/crypto/primitives.ts'
 import type { RoleKey } from '../base/keys/role-key.ts'
@@ -65,9 +66,7 @@ function isSelfIssued(der: Uint8Array): boolean {
   return equalBytes(issuer.raw, subject.raw)
 }
 
-const serialBytes = 20
-
-/** Random, positive, of 160 bits (the first of them zero, the second one). Drawn many at once: each draw costs as much as a hash. */
+/** Random bytes are drawn many at once: each draw costs as much as a hash. */
 function serialNumbers(): () => Uint8Array {
   const pool = new Uint8Array(serialBytes * 256)
   let used = pool.length
@@ -76,10 +75,8 @@ function serialNumbers(): () => Uint8Array {
       randomFillSync(pool)
       used = 0
     }
-    const serial = pool.slice(used, used + serialBytes)
     used += serialBytes
-    serial[0] = ((serial[0] as number) & 0x3f) | 0x40
-    return serial
+    return serialNumber(pool.subarray(used - serialBytes, used))
   }
 }
 

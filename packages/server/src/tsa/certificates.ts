@@ -4,6 +4,7 @@ import { buildCertificate } from '@countersign/core/x509/build'
 import { rootFields, timestampFields, type AuthorityWish } from '@countersign/core/x509/build-authority'
 import { encodeName } from '@countersign/core/x509/build-name'
 import { parseCertificate } from '@countersign/core/x509/certificate'
+import { serialBytes, serialNumber } from '@countersign/core/x509/serial'
 import { CountersignError } from '@countersign/core/failure'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import type { RoleKey } from '../base/keys/role-key.ts'
@@ -41,10 +42,8 @@ export async function createTimestampCertificate(
 }
 
 function wish(key: RoleKey, { organization, commonName, nowMs }: TimestampNames, years: number): AuthorityWish {
-  const serial = new Uint8Array(randomBytes(20))
-  serial[0] = ((serial[0] as number) & 0x3f) | 0x40
   return {
-    serial,
+    serial: serialNumber(randomBytes(serialBytes)),
     subject: encodeName({ organization, commonName }),
     key: key.publicKey,
     notBeforeMs: nowMs,

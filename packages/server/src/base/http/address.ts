@@ -31,6 +31,11 @@ export function isLoopback(host: string): boolean {
   return loopback.check(host, kind === 6 ? 'ipv6' : 'ipv4')
 }
 
+/** The host of a URL, an IPv6 address without its brackets. */
+export function hostOf(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, '')
+}
+
 /**
  * Reads a public URL: https, or http on loopback; no credentials, query or fragment; without a slash at its end.
  * Throws `config_malformed`, or `insecure_transport` for http elsewhere.
@@ -50,7 +55,7 @@ export function parsePublicUrl(text: string): string {
       expected: 'https://HOST[:PORT]',
     })
   }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname.replace(/^\[|\]$/g, ''))) {
+  if (url.protocol === 'http:' && !isLoopback(hostOf(url))) {
     throw new CountersignError('insecure_transport', `${url.origin} is plain http off loopback`, {
       hint: 'Identity tokens go over this address: give it https.',
     })

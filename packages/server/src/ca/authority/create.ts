@@ -6,6 +6,7 @@ import { intermediateFields, rootFields, type AuthorityIssuer, type AuthorityWis
 import { encodeName } from '@countersign/core/x509/build-name'
 import { parseCertificate } from '@countersign/core/x509/certificate'
 import { buildCertificateRequest } from '@countersign/core/x509/certificate-request'
+import { serialBytes, serialNumber } from '@countersign/core/x509/serial'
 import { equalBytes } from '@countersign/core/bytes'
 import type { Clock } from '../../base/clock.ts'
 import { serverPrimitives } from '../../base/crypto/primitives.ts'
@@ -114,17 +115,10 @@ async function nextKey({ keys, table }: AuthorityWorkshop): Promise<RoleKey> {
 function wishOf({ organization, random, now }: AuthorityWorkshop, key: RoleKey, commonName: string, years: number): AuthorityWish {
   const notBeforeMs = now() - backdatedMs
   return {
-    serial: newSerial(random),
+    serial: serialNumber(random(serialBytes)),
     subject: encodeName({ organization, commonName }),
     key: key.publicKey,
     notBeforeMs,
     notAfterMs: notBeforeMs + Math.round(years * yearMs),
   }
-}
-
-/** 159 random bits (CA/Browser Forum asks for 64): positive, and its first byte not zero, so that all have one length. */
-export function newSerial(random: (length: number) => Uint8Array): Uint8Array {
-  const serial = random(20)
-  serial[0] = ((serial[0] as number) & 0x7f) | 0x40
-  return serial
 }

@@ -4,9 +4,9 @@ import { CountersignError } from '@countersign/core/failure'
 import type { PublicKey } from '@countersign/core/keys/public-key'
 import { encodePem } from '@countersign/core/pem'
 import { leafIndexOf, encodeSctList } from '@countersign/core/x509/sct-encode'
+import { serialBytes, serialNumber } from '@countersign/core/x509/serial'
 import type { Clock } from '../../base/clock.ts'
 import { hashBytes } from '../../base/crypto/primitives.ts'
-import { newSerial } from '../authority/create.ts'
 import type { Authorities } from '../authority/issuing.ts'
 import type { Principal } from '../issuers/principal.ts'
 import type { CertificateLog } from '../ports.ts'
@@ -47,7 +47,7 @@ export async function issueCertificate(
   const notBeforeMs = Math.floor(now() / 1000) * 1000
   const notAfterMs = notBeforeMs + validityMs
   if (notAfterMs > authority.endsAt) throw ended()
-  const serial = newSerial(random)
+  const serial = serialNumber(random(serialBytes))
   const keyId = hashBytes('sha256', key.raw).slice(0, keyIdBytes)
   const tbs = authority.writer.tbs({ serial, notBeforeMs, notAfterMs, key, keyId, name: principal.name, claims: principal.claims })
   // 1. The precertificate, which nobody can use: the poison in it is critical.

@@ -1,9 +1,8 @@
 /** From the claims of a verified token to what the certificate says, by the kind of issuer (fulcio, pkg/identity). */
-import { unreachable } from '@countersign/core/failure'
+import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { JsonObject, JsonValue } from '@countersign/core/json/parse'
 import type { FulcioClaims } from '@countersign/core/x509/build-fulcio'
 import type { WrittenName } from '@countersign/core/x509/build-extensions'
-import { CountersignError } from '@countersign/core/failure'
 import { ciParts } from './ci-principal.ts'
 import { claimMalformed, claimMissing, soundText, textClaim } from './claims.ts'
 import type { Issuer, IssuerKind } from './model.ts'
@@ -89,7 +88,9 @@ function emailName(skipVerification: boolean, claims: JsonObject): WrittenName {
 
 function isEmail(text: string): boolean {
   const [local, domain, more] = text.split('@')
-  return local !== undefined && domain !== undefined && more === undefined && emailLocal.test(local) && emailDomain.test(domain)
+  if (local === undefined || domain === undefined || more !== undefined || !emailLocal.test(local)) return false
+  // Accounts of an installation that is tried out on one machine are named after it (RFC 6761 §6.3).
+  return domain === 'localhost' || emailDomain.test(domain)
 }
 
 /** The issuer upstream of a federating provider, which names it in a claim (`$.federated_claims.connector_id`). */

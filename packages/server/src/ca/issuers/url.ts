@@ -1,18 +1,14 @@
 /** URLs of issuers and URIs in certificates. */
+import { hostOf, isLoopback } from '../../base/http/address.ts'
 
 /** An http or https URL without credentials, query and fragment, written as the URL standard writes it; http on loopback alone. */
 export function parseHttpUrl(text: string): URL | undefined {
   const url = URL.parse(text)
   if (url === null || text.length > 1024 || /[\s?#\\]/.test(text)) return undefined
   if (url.username !== '' || url.password !== '' || url.hostname === '') return undefined
-  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopbackName(url.hostname))) return undefined
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(hostOf(url)))) return undefined
   // A second spelling of one URL (upper case, a default port, dot segments) would be compared as another issuer.
   return url.href === text || url.href === `${text}/` ? url : undefined
-}
-
-/** Host names that mean this machine. */
-export function isLoopbackName(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.[0-9]{1,3}){3}$/.test(hostname)
 }
 
 /** Whether two host names are the same, or agree in their last two labels, as the reference has it (fulcio, validateAllowedDomain). */

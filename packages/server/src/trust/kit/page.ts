@@ -1,4 +1,5 @@
 /** The page of the kit: what to copy, and what to compare before. Plain HTML, no scripts; every value is escaped. */
+import { escapeHtml } from '../../base/http/html.ts'
 
 /** What the page shows. */
 export type KitPage = {
@@ -24,17 +25,17 @@ export function kitPage(page: KitPage): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Client kit · ${escaped(host)}</title>
+<title>Client kit · ${escapeHtml(host)}</title>
 <link rel="stylesheet" href="/kit/style.css">
 </head>
 <body>
 <header>
 <p class="product">Countersign</p>
-<h1>Client kit of ${escaped(host)}</h1>
+<h1>Client kit of ${escapeHtml(host)}</h1>
 <p>Set up a client once; then it signs and verifies with this installation.</p>
 </header>
 <main>
-${page.warnings.map((text) => `<p class="warning" role="note">${escaped(text)}</p>\n`).join('')}<section aria-labelledby="compare">
+${page.warnings.map((text) => `<p class="warning" role="note">${escapeHtml(text)}</p>\n`).join('')}<section aria-labelledby="compare">
 <h2 id="compare">1. Compare the root</h2>
 <p>All trust begins with this file. Get its checksum from somebody you know, not from this page, and compare.</p>
 <dl>
@@ -46,7 +47,7 @@ ${page.warnings.map((text) => `<p class="warning" role="note">${escaped(text)}</
 <section aria-labelledby="clients">
 <h2 id="clients">2. Set up a client</h2>
 ${commands(page)
-  .map(({ title, note, text }) => `<h3>${escaped(title)}</h3>\n<p>${escaped(note)}</p>\n<pre><code>${escaped(text)}</code></pre>`)
+  .map(({ title, note, text }) => `<h3>${escapeHtml(title)}</h3>\n<p>${escapeHtml(note)}</p>\n<pre><code>${escapeHtml(text)}</code></pre>`)
   .join('\n')}
 </section>
 <section aria-labelledby="services">
@@ -54,14 +55,14 @@ ${commands(page)
 <table>
 <thead><tr><th scope="col">Service</th><th scope="col">Address</th></tr></thead>
 <tbody>
-${page.services.map(({ name, url }) => `<tr><th scope="row">${escaped(name)}</th><td><code>${escaped(url)}</code></td></tr>`).join('\n')}
+${page.services.map(({ name, url }) => `<tr><th scope="row">${escapeHtml(name)}</th><td><code>${escapeHtml(url)}</code></td></tr>`).join('\n')}
 </tbody>
 </table>
 </section>
 <section aria-labelledby="files">
 <h2 id="files">Files</h2>
 <ul>
-${page.files.map(({ name, what }) => `<li><a href="/kit/${encodeURIComponent(name)}">${escaped(name)}</a> <span>${escaped(what)}</span></li>`).join('\n')}
+${page.files.map(({ name, what }) => `<li><a href="/kit/${encodeURIComponent(name)}">${escapeHtml(name)}</a> <span>${escapeHtml(what)}</span></li>`).join('\n')}
 </ul>
 </section>
 </main>
@@ -103,11 +104,7 @@ function commands({ url, rootSha256 }: KitPage): readonly Command[] {
 
 /** Groups of eight are easier to compare; copied, they are one word, since only their style sets them apart. */
 function grouped(hex: string): string {
-  return (hex.match(/.{1,8}/g) ?? []).map((part) => `<span>${escaped(part)}</span>`).join('')
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')
+  return (hex.match(/.{1,8}/g) ?? []).map((part) => `<span>${escapeHtml(part)}</span>`).join('')
 }
 
 /** The stylesheet. */
