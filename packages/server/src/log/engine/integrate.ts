@@ -16,8 +16,20 @@ import { leavesOf, planBatch, type Plan, type TreeState } from './plan.ts'
 import type { Pending } from './pending.ts'
 import { commitBatch, knownIdentities, publishCheckpoint, readTree, stagedBatches, type TreeRow } from './tree-store.ts'
 
-/** Called before and after each durable step; what it throws, or never answers, stands for a failure there. */
-export type StepHook = (step: `${'before' | 'after'} ${'stage' | 'tiles' | 'sign' | 'publish' | 'answer'}`) => void | Promise<void>
+/** The places around the durable steps where a fault leaves something else behind. */
+export const stepPlaces = [
+  'before stage',
+  'after stage',
+  'before tiles',
+  'after tiles',
+  'before sign',
+  'before publish',
+  'after publish',
+  'before answer',
+] as const
+
+/** Called at each of {@link stepPlaces}; what it throws, or never answers, stands for a failure there. */
+export type StepHook = (place: (typeof stepPlaces)[number]) => void | Promise<void>
 
 /** A tree about to be told to the world. */
 export type TreeHead = { readonly origin: string; readonly size: number; readonly rootHash: Uint8Array; readonly timeMs: number }
