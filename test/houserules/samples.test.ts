@@ -41,17 +41,21 @@ const usual = {
   sbom: 'Uint8Array',
 }
 
-/** Declares the usual names and every value that a file with samples exports. */
+/** Declares the usual names, and the values and plain types that a file with samples exports. */
 function scopeOf(list: readonly Sample[]): string {
   const names = new Map<string, string>(Object.entries(usual))
+  const types = new Map<string, string>()
   for (const path of new Set(list.map((sample) => sample.path))) {
     const [, name, file] = /^packages\/([^/]+)\/src\/(.*)\.ts$/.exec(path) ?? []
     for (const one of exportsOf(parse(read(path)))) {
       if (/^(Function|Variable|Class)Declaration$/.test(one.kind))
         names.set(one.name, `typeof import('@countersign/${name}/${file}').${one.name}`)
+      if (one.kind === 'TSTypeAliasDeclaration' && list.some(({ path: at, code }) => at === path && code.includes(one.name)))
+        types.set(one.name, `import('@countersign/${name}/${file}').${one.name}`)
     }
   }
-  return `export {}\ndeclare global {\n${[...names].map(([name, type]) => `  const ${name}: ${type}\n`).join('')}}\n`
+  const values = [...names].map(([name, type]) => `  const ${name}: ${type}\n`)
+  return `export {}\ndeclare global {\n${values.join('')}${[...types].map(([name, type]) => `  type ${name} = ${type}\n`).join('')}}\n`
 }
 
 /** Type-checks samples as modules of the workspace, and says where each error is. */
