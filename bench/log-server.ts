@@ -11,10 +11,11 @@ import { defaultHttpLimits } from '@countersign/server/base/http/app'
 import { httpPort } from '@countersign/server/base/http/server'
 import type { RoleKey } from '@countersign/server/base/keys/role-key'
 import { databaseLeases, leaseMigrations } from '@countersign/server/base/leases/database-leases'
+import { createTreeLog, openTreeLog } from '@countersign/server/log/engine/open-log'
 import { logMigrations } from '@countersign/server/log/engine/tables'
-import { admitAnyone } from '@countersign/server/log/rekor2/admission'
-import { createRekor2Log, openRekor2Log } from '@countersign/server/log/rekor2/keeper'
+import { admitAnyone } from '@countersign/server/log/admission'
 import { rekor2Service } from '@countersign/server/log/rekor2/service'
+import { rekor2LogId, rekor2TreeOptions } from '@countersign/server/log/rekor2/tree'
 import { digestVerifier } from '@countersign/server/log/verify/verifier'
 
 const [folder = '.', port = '0'] = process.argv.slice(2)
@@ -23,18 +24,19 @@ const databaseFile = join(folder, 'database.sqlite')
 const first = !existsSync(keyFile)
 const database = await openSqlite(databaseFile, { create: first })
 await migrate(database, [...leaseMigrations, ...logMigrations])
+const key = readKey()
 const options = {
   name: 'rekor2-1',
-  origin: 'localhost',
+  ...(await rekor2TreeOptions(key, 'localhost')),
   database,
   blobs: await fileBlobs(folder),
   leases: databaseLeases(database, Date.now, `bench-${process.pid}`),
   clock: Date.now,
-  key: readKey(),
   failed: (failure: unknown) => process.stderr.write(`${String(failure)}\n`),
 }
-if (first) await createRekor2Log(options)
-const { log, logId } = await openRekor2Log(options)
+if (first) await createTreeLog(options)
+const log = await openTreeLog(options)
+const logId = await rekor2LogId(key, options.origin)
 const verifier = digestVerifier()
 const http = await httpPort({
   listen: { host: '127.0.0.1', port: Number(port) },

@@ -1,12 +1,11 @@
 /** Logs that take no more entries, for monitors: the tiles and the last checkpoint of every shard under its own name (c2sp.org/tlog-tiles). */
+import { immutable, sendBytes } from '../base/http/reply.ts'
 import { allowAnyOrigin } from '../base/http/request.ts'
 import type { Service } from '../base/http/service.ts'
 import type { OpenTreeLog } from './engine/open-log.ts'
 
 /** A shard, by the name of its key. */
 export type NamedShard = { readonly name: string; readonly log: Pick<OpenTreeLog, 'origin' | 'checkpoint' | 'file' | 'frozen'> }
-
-const immutable = 'public, max-age=31536000, immutable'
 
 /** `GET <prefix>/shards`, `…/shards/NAME/checkpoint`, `…/shards/NAME/tile/…`; the active shard is among them. */
 export function shardService(prefix: string, shards: () => readonly NamedShard[]): Service {
@@ -38,12 +37,7 @@ export function shardService(prefix: string, shards: () => readonly NamedShard[]
       })
       app.get<{ Params: { name: string; '*': string } }>('/:name/tile/*', async (request, reply) => {
         const file = await named(request.params.name)?.log.file(`tile/${request.params['*']}`)
-        if (file === undefined) return reply.callNotFound()
-        const { bytes } = file
-        return reply
-          .header('cache-control', immutable)
-          .type('application/octet-stream')
-          .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+        return file === undefined ? reply.callNotFound() : sendBytes(reply, 'application/octet-stream', immutable, file.bytes)
       })
     },
   }

@@ -5,6 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 import type { SignatureAlgorithm } from '@countersign/core/keys/algorithm'
 import { readEcdsaSignature } from '@countersign/core/keys/ecdsa-signature'
 import type { PublicKey } from '@countersign/core/keys/public-key'
+import type { SyncHash } from '@countersign/core/merkle/tree'
 import type { Primitives } from '@countersign/core/primitives'
 import { webPrimitives } from '@countersign/core/web-primitives'
 
@@ -15,7 +16,7 @@ const keyObjects = new WeakMap<PublicKey, KeyObject | null>()
 const web = webPrimitives(globalThis.crypto.subtle)
 
 /** Core's port of primitives: answers at once for hashes and signatures over messages, a promise for signatures over digests. */
-export const serverPrimitives: Primitives = {
+export const serverPrimitives: Omit<Primitives, 'hash'> & SyncHash = {
   hash: hashBytes,
   hasher: (algorithm) => {
     const hasher = createHash(algorithm)

@@ -1,10 +1,16 @@
-/** What every service needs of a request: its body as bytes, and whether other origins may read the answer. */
+/** What every service needs of a request: its body as bytes, how long it may be, and whether other origins may read the answer. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 
 /** The body as it was sent, at most as long as the limit of the process; empty when there is none. */
 export function bodyOf(request: FastifyRequest): Uint8Array {
   const { body } = request
   return body instanceof Uint8Array ? new Uint8Array(body.buffer, body.byteOffset, body.length) : new Uint8Array()
+}
+
+/** Takes bodies of any media type, as bytes, up to a limit of the service's own; longer ones are refused with 413. */
+export function takeBodies(app: FastifyInstance, maxBytes: number): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxBytes }, (_request, body, done) => done(null, body))
 }
 
 /**

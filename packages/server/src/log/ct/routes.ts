@@ -2,9 +2,11 @@
 import type { FastifyReply } from 'fastify'
 import { bytesToBase64 } from '@countersign/core/base64'
 import { parseTilePath } from '@countersign/core/tiles/path'
+import { immutable, sendBytes } from '../../base/http/reply.ts'
 import { allowAnyOrigin } from '../../base/http/request.ts'
 import type { Service } from '../../base/http/service.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
+import { readinessOf } from '../readiness.ts'
 import type { CtLog } from './ct-log.ts'
 
 /** What is served. */
@@ -15,7 +17,6 @@ export type CtServiceParts = {
   readonly roots: () => Promise<readonly Uint8Array[]>
 }
 
-const immutable = 'public, max-age=31536000, immutable'
 const brief = 'public, max-age=2'
 /** Partial tiles end when their tile is full, but never change. */
 const passing = 'public, max-age=86400'
@@ -28,8 +29,7 @@ export function ctService({ tree, log, roots }: CtServiceParts): Service {
   return {
     name: 'ct',
     prefix: '/ct',
-    ready: async () =>
-      tree.failure() === undefined ? { ok: true } : { ok: false, detail: 'the certificate transparency log takes no entries' },
+    ready: async () => readinessOf(tree),
     routes: (app) => {
       allowAnyOrigin(app, ['GET', 'HEAD'])
       app.get('/checkpoint', async (_request, reply) => {
@@ -61,13 +61,6 @@ function isServed(path: string): boolean {
   return name.kind === 'hashes' ? name.level <= maxLevel : name.folder === 'data'
 }
 
-async function sendBytes(reply: FastifyReply, type: string, cache: string, bytes: Uint8Array): Promise<void> {
-  await reply
-    .header('cache-control', cache)
-    .type(type)
-    .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
-}
-
-async function notFound(reply: FastifyReply): Promise<void> {
-  await reply.code(404).header('cache-control', 'no-store').type('text/plain; charset=utf-8').send('not found\n')
+function notFound(reply: FastifyReply): FastifyReply {
+  return reply.code(404).header('cache-control', 'no-store').type('text/plain; charset=utf-8').send('not found\n')
 }

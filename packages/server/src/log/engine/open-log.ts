@@ -6,7 +6,7 @@ import { entryBundles, maxEntryBytes, type EntryFormat } from '@countersign/core
 import { parseTilePath, tileWidth, widthInTree } from '@countersign/core/tiles/path'
 import type { BlobStore } from '../../base/blobs/blob-store.ts'
 import type { Clock } from '../../base/clock.ts'
-import { hashBytes } from '../../base/crypto/primitives.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { Database } from '../../base/database/database.ts'
 import type { Leases } from '../../base/leases/lease.ts'
 import type { LoggedEntry, NewEntry, PublishedCheckpoint, TreeLog } from '../tree-log.ts'
@@ -59,13 +59,12 @@ export type OpenTreeLog = TreeLog & {
   readonly close: () => Promise<void>
 }
 
-const primitives = { hash: hashBytes }
 const sharedWaitMs = 20_000
 const publishPollMs = 20
 
 /** Makes the row of a new, empty log and signs its empty tree; nothing else ever makes one. Throws `log_exists`. */
 export async function createTreeLog(options: Pick<TreeLogOptions, 'name' | 'origin' | 'database' | 'clock' | 'sign'>): Promise<void> {
-  const head: TreeHead = { origin: options.origin, size: 0, rootHash: emptyRoot(primitives), timeMs: options.clock() }
+  const head: TreeHead = { origin: options.origin, size: 0, rootHash: emptyRoot(serverPrimitives), timeMs: options.clock() }
   const note = await options.sign(head)
   await createTree(options.database, options.name, options.origin, { size: 0, rootHash: head.rootHash, note, signedAt: head.timeMs })
 }
@@ -82,12 +81,12 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
   }
   const format = options.format ?? entryBundles
   const folder = `log/${name}/`
-  const files = treeFiles(primitives, options.blobs, folder, format)
+  const files = treeFiles(serverPrimitives, options.blobs, folder, format)
   const leafIndex = options.leafIndex ?? 'identity'
   const { sign, cosign, step } = options
   const workshop: Workshop = {
     name,
-    primitives,
+    primitives: serverPrimitives,
     format,
     database,
     files,

@@ -3,7 +3,7 @@ import { bytesToHex, equalBytes, fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { Checkpoint } from '@countersign/core/note/checkpoint'
 import { emptyRoot } from '@countersign/core/merkle/tree'
-import { hashBytes } from '../../base/crypto/primitives.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { TreeRow } from '../engine/tree-store.ts'
 import { damaged } from './damage.ts'
 import type { FsckOptions, SeenTree } from './model.ts'
@@ -87,7 +87,7 @@ function dueRoots(claims: readonly Claim[]): DueRoots {
       if (!equalBytes(root, rootHash)) throw damaged(where, detail, { expected: bytesToHex(rootHash), found: bytesToHex(root) })
     }
   }
-  while (left[0]?.size === 0) compare(emptyRoot({ hash: hashBytes }))
+  while (left[0]?.size === 0) compare(emptyRoot(serverPrimitives))
   return { next: () => left[0]?.size ?? Infinity, compare }
 }
 

@@ -10,7 +10,7 @@ import { merkleLeafPrefix, parseTileLeaf, type ReadCtEntry } from '@countersign/
 import { extensionOid } from '@countersign/core/x509/oids'
 import { precertificateTbs } from '@countersign/core/x509/sct'
 import type { BlobStore } from '../../base/blobs/blob-store.ts'
-import { hashBytes, verifyMessage } from '../../base/crypto/primitives.ts'
+import { hashBytes, serverPrimitives, verifyMessage } from '../../base/crypto/primitives.ts'
 import { issuerName } from '../ct/ct-log.ts'
 import { ctTileFormat } from '../ct/tree.ts'
 import { damaged } from './damage.ts'
@@ -25,14 +25,12 @@ export type EntryProof = {
   readonly prove: (data: Uint8Array, index: number, bundle: string) => Promise<ProvenEntry> | ProvenEntry
 }
 
-const primitives = { hash: hashBytes }
-
 /** Entries of Rekor: the leaf is the hash of the bytes, and the identity is the leaf. */
 export function rekorEntries(): EntryProof {
   return {
     format: entryBundles,
     prove: (data) => {
-      const leafHash = hashLeaf(primitives, data)
+      const leafHash = hashLeaf(serverPrimitives, data)
       return { leafHash, identity: leafHash }
     },
   }
@@ -69,7 +67,7 @@ export function ctEntries(blobs: BlobStore): EntryProof {
       const chain: Certificate[] = []
       for (const fingerprint of read.entry.chain) chain.push(await issuerOf(fingerprint, where))
       const identity = demandSigned(read, chain[0], where)
-      return { identity, leafHash: hashLeaf(primitives, concatBytes(merkleLeafPrefix, data.subarray(0, read.entryBytes))) }
+      return { identity, leafHash: hashLeaf(serverPrimitives, concatBytes(merkleLeafPrefix, data.subarray(0, read.entryBytes))) }
     },
   }
 }

@@ -3,7 +3,7 @@ import { hashBytes as hashLength } from '@countersign/core/merkle/proof'
 import { edgeRoot, type TreeEdge } from '@countersign/core/tiles/append'
 import { tileWidth } from '@countersign/core/tiles/path'
 import { emptyTile, extendTile } from '@countersign/core/tiles/tile'
-import { hashBytes } from '../../base/crypto/primitives.ts'
+import { hashBytes, serverPrimitives } from '../../base/crypto/primitives.ts'
 
 /** Told of each full tile, from the lowest level to the highest: its 8,192 bytes are overwritten afterwards. */
 export type FullTile = (level: number, index: number, bytes: Uint8Array) => Promise<void>
@@ -19,7 +19,6 @@ export type TreeLevels = {
 
 type Level = { readonly bytes: Uint8Array; width: number; index: number }
 
-const primitives = { hash: hashBytes }
 const node = new Uint8Array(1 + 2 * hashLength)
 node[0] = 1
 
@@ -42,7 +41,7 @@ export function treeLevels(full: FullTile): TreeLevels {
   }
   const edge = (): TreeEdge => ({
     size,
-    tiles: levels.map(({ bytes, width }) => extendTile(primitives, emptyTile, hashesOf(bytes.slice(0, width * hashLength)))),
+    tiles: levels.map(({ bytes, width }) => extendTile(serverPrimitives, emptyTile, hashesOf(bytes.slice(0, width * hashLength)))),
   })
   return {
     size: () => size,
@@ -51,7 +50,7 @@ export function treeLevels(full: FullTile): TreeLevels {
       return push(0, leafHash)
     },
     edge,
-    root: () => edgeRoot(primitives, edge()),
+    root: () => edgeRoot(serverPrimitives, edge()),
   }
 }
 

@@ -3,7 +3,7 @@ import { bytesToBase64 } from '@countersign/core/base64'
 import { bytesToHex } from '@countersign/core/bytes'
 import { canonicalJson } from '@countersign/core/json/canonical'
 import { hashLeaf } from '@countersign/core/merkle/tree'
-import { hashBytes } from '../../base/crypto/primitives.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { LoggedEntry } from '../tree-log.ts'
 import { formatEntryId } from './entry-id.ts'
 import type { Shard } from './keeper.ts'
@@ -31,5 +31,5 @@ export async function entryAnswer(shard: Shard, data: Uint8Array, logged: Logged
     },
     signedEntryTimestamp: bytesToBase64(signedEntryTimestamp),
   }
-  return { id: formatEntryId(shard.treeId, hashLeaf({ hash: hashBytes }, data)), entry: { ...anonymous, verification } }
+  return { id: formatEntryId(shard.treeId, hashLeaf(serverPrimitives, data)), entry: { ...anonymous, verification } }
 }

@@ -1,6 +1,6 @@
 /** Finds entries over all shards: by index, by ID, by what was proposed. */
 import { hashLeaf } from '@countersign/core/merkle/tree'
-import { hashBytes } from '../../base/crypto/primitives.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import { type EntryAnswer, entryAnswer } from './answer.ts'
 import type { EntryId } from './entry-id.ts'
 import type { Shard } from './keeper.ts'
@@ -32,7 +32,7 @@ export async function entryOf(shards: Shards, { treeId, leafHash }: EntryId): Pr
 
 /** The entry with that body. */
 export function entryWith(shards: Shards, body: Uint8Array): Promise<EntryAnswer | undefined> {
-  return entryOf(shards, { leafHash: hashLeaf({ hash: hashBytes }, body) })
+  return entryOf(shards, { leafHash: hashLeaf(serverPrimitives, body) })
 }
 
 async function inShard(shard: Shard, index: number): Promise<EntryAnswer | undefined> {

@@ -2,8 +2,9 @@
 import { CountersignError } from '@countersign/core/failure'
 import { hashLeaf } from '@countersign/core/merkle/tree'
 import type { ProposedEntryV1, SignatureClaim } from '@countersign/core/rekor/proposal-v1'
+import { maxEntryBytes } from '@countersign/core/tiles/entry-bundle'
 import { hashBytes, serverPrimitives } from '../../base/crypto/primitives.ts'
-import type { Admission } from '../rekor2/admission.ts'
+import type { Admission } from '../admission.ts'
 import type { LoggedEntry } from '../tree-log.ts'
 import type { DigestVerifier } from '../verify/verifier.ts'
 import type { Shard } from './keeper.ts'
@@ -11,14 +12,11 @@ import type { Shard } from './keeper.ts'
 /** What taking an entry needs. */
 export type RecordPorts = { readonly verifier: DigestVerifier; readonly admit: Admission }
 
-/** Most that the engine keeps of one entry. */
-const maxBodyBytes = 65_535
-
 /** Records an entry in the active shard. Throws `log_entry_refused`, `log_entry_malformed`, and what the engine throws. */
 export async function recordEntry({ verifier, admit }: RecordPorts, shard: Shard, entry: ProposedEntryV1): Promise<LoggedEntry> {
-  if (entry.body.length > maxBodyBytes) {
+  if (entry.body.length > maxEntryBytes) {
     throw new CountersignError('log_entry_malformed', 'the entry is too large', {
-      expected: `at most ${maxBodyBytes} bytes`,
+      expected: `at most ${maxEntryBytes} bytes`,
       found: `${entry.body.length}`,
     })
   }
@@ -31,7 +29,7 @@ export async function recordEntry({ verifier, admit }: RecordPorts, shard: Shard
     if (!(await holds(verifier, claim)))
       throw new CountersignError('log_entry_malformed', 'the signature does not hold for this content and signer')
   }
-  const leafHash = hashLeaf({ hash: hashBytes }, entry.body)
+  const leafHash = hashLeaf(serverPrimitives, entry.body)
   return shard.log.add({ data: entry.body, leafHash, identity: leafHash })
 }
 

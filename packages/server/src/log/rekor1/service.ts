@@ -4,11 +4,12 @@ import { CountersignError } from '@countersign/core/failure'
 import { encodePublicKeyPem } from '@countersign/core/keys/public-key'
 import { maxProposalBytes, parseProposedEntryV1 } from '@countersign/core/rekor/proposal-v1'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { hashBytes } from '../../base/crypto/primitives.ts'
-import { allowAnyOrigin, bodyOf } from '../../base/http/request.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
+import { allowAnyOrigin, bodyOf, takeBodies } from '../../base/http/request.ts'
 import type { Service } from '../../base/http/service.ts'
+import { readinessOf } from '../readiness.ts'
 import { entryAnswer, type EntryAnswer } from './answer.ts'
-import { parseEntryId } from './entry-id.ts'
+import { formatEntryId, parseEntryId } from './entry-id.ts'
 import { activeShard, entryAt, entryOf, type Shards } from './lookup.ts'
 import type { Shard } from './keeper.ts'
 import { readIndexQuery, readRetrieval } from './queries.ts'
@@ -29,7 +30,6 @@ export type EntrySearch = {
 /** What the service is made of. */
 export type Rekor1Options = RecordPorts & { readonly shards: Shards; readonly search: EntrySearch }
 
-const primitives = { hash: hashBytes }
 const noStore = { 'cache-control': 'no-store' }
 
 /** `/rekor/api/v1/…`. */
@@ -38,8 +38,7 @@ export function rekor1Service(options: Rekor1Options): Service {
     name: 'rekor',
     prefix: '/rekor',
     routes: (app) => {
-      app.removeAllContentTypeParsers()
-      app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxProposalBytes }, (_, body, done) => done(null, body))
+      takeBodies(app, maxProposalBytes)
       app.setErrorHandler((failure, _, reply) => {
         const refusal = rekor1RefusalOf(failure)
         if (refusal === undefined) throw failure
@@ -50,18 +49,14 @@ export function rekor1Service(options: Rekor1Options): Service {
       addSearch(app, options)
       addTree(app, options)
     },
-    ready: async () => {
-      const failure = activeShard(options.shards).log.failure()
-      if (failure === undefined) return { ok: true }
-      return { ok: false, detail: failure instanceof CountersignError ? failure.message : 'the log cannot take entries' }
-    },
+    ready: async () => readinessOf(activeShard(options.shards).log),
   }
 }
 
 function addEntries(app: FastifyInstance, options: Rekor1Options): void {
   const { shards, search } = options
   app.post('/api/v1/log/entries', async (request, reply) => {
-    const proposed = parseProposedEntryV1(primitives, bodyOf(request))
+    const proposed = parseProposedEntryV1(serverPrimitives, bodyOf(request))
     const shard = activeShard(shards)
     const logged = await recordEntry(options, shard, proposed)
     const { id, entry } = await entryAnswer(shard, proposed.body, logged)
@@ -89,7 +84,7 @@ function addEntries(app: FastifyInstance, options: Rekor1Options): void {
     return sendEntry(reply, await entryOf(shards, id))
   })
   app.post('/api/v1/log/entries/retrieve', async (request, reply) => {
-    const lookups = readRetrieval(primitives, shards, bodyOf(request))
+    const lookups = readRetrieval(serverPrimitives, shards, bodyOf(request))
     if (lookups === 'too many') return refuse(reply, { status: 422, message: 'at most 10 entries may be asked for at once' })
     const found = await Promise.all(lookups.map(async (lookup) => lookup()))
     const entries = found.filter((one) => one !== undefined).map(({ id, entry }) => ({ [id]: entry }))
@@ -99,10 +94,10 @@ function addEntries(app: FastifyInstance, options: Rekor1Options): void {
 
 function addSearch(app: FastifyInstance, { shards, search }: Rekor1Options): void {
   app.post('/api/v1/index/retrieve', async (request, reply) => {
-    const { keys, operator } = readIndexQuery(primitives, bodyOf(request))
+    const { keys, operator } = readIndexQuery(serverPrimitives, bodyOf(request))
     const trees = new Set(shards.map(({ treeId }) => treeId))
     const found = keys.length === 0 ? [] : await search.find(keys, operator)
-    const ids = found.filter(({ treeId }) => trees.has(treeId)).map(({ treeId, leafHash }) => idOf(treeId, leafHash))
+    const ids = found.filter(({ treeId }) => trees.has(treeId)).map(({ treeId, leafHash }) => formatEntryId(treeId, leafHash))
     return reply.headers(noStore).type('application/json').send(JSON.stringify(ids))
   })
 }
@@ -147,10 +142,6 @@ async function treeInfo({ log, treeId }: Shard): Promise<object> {
 
 function shardNamed(shards: Shards, treeId: string | undefined): Shard | undefined {
   return treeId === undefined || treeId === '' ? activeShard(shards) : shards.find((shard) => shard.treeId === treeId)
-}
-
-function idOf(treeId: string, leafHash: Uint8Array): string {
-  return BigInt(treeId).toString(16).padStart(16, '0') + bytesToHex(leafHash)
 }
 
 function sendEntry(reply: FastifyReply, found: EntryAnswer | undefined): FastifyReply {

@@ -2,7 +2,7 @@
 import { CountersignError, type FailureCode } from '@countersign/core/failure'
 
 /** What goes out in place of an entry. */
-export type LogRefusal = {
+export type Rekor2Refusal = {
   readonly status: number
   /** Code of gRPC (google.rpc.Code). */
   readonly code: number
@@ -11,7 +11,7 @@ export type LogRefusal = {
 }
 
 /** An entry that is in the log already. */
-export function duplicateRefusal(index: number): LogRefusal {
+export function duplicateRefusal(index: number): Rekor2Refusal {
   return {
     status: 409,
     code: 6,
@@ -21,7 +21,7 @@ export function duplicateRefusal(index: number): LogRefusal {
 }
 
 const again = { 'retry-after': '1' }
-const answers: Readonly<Partial<Record<FailureCode, Omit<LogRefusal, 'message'> & { readonly message?: string }>>> = {
+const answers: Readonly<Partial<Record<FailureCode, Omit<Rekor2Refusal, 'message'> & { readonly message?: string }>>> = {
   log_entry_malformed: { status: 400, code: 3 },
   log_entry_refused: { status: 403, code: 7 },
   log_frozen: { status: 405, code: 12, message: 'log frozen', headers: { allow: 'GET, HEAD' } },
@@ -30,7 +30,7 @@ const answers: Readonly<Partial<Record<FailureCode, Omit<LogRefusal, 'message'> 
 }
 
 /** A failure as a refusal; `undefined` for what only the log of the server may say. */
-export function refusalOf(failure: unknown): LogRefusal | undefined {
+export function rekor2RefusalOf(failure: unknown): Rekor2Refusal | undefined {
   const answer = failure instanceof CountersignError ? answers[failure.code] : undefined
   return answer === undefined ? undefined : { message: (failure as CountersignError).message, ...answer }
 }

@@ -7,13 +7,16 @@ import { hashedrekordBody, hashedrekordV2 } from '@countersign/core/rekor/body'
 import { maxRequestBytes, parseCreateEntryRequest } from '@countersign/core/rekor/request'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Gauge } from 'prom-client'
-import { hashBytes } from '../../base/crypto/primitives.ts'
-import { bodyOf } from '../../base/http/request.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
+import { immutable, sendBytes } from '../../base/http/reply.ts'
+import { bodyOf, takeBodies } from '../../base/http/request.ts'
 import type { Service } from '../../base/http/service.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
+import { overloaded } from '../engine/pending.ts'
+import type { Admission } from '../admission.ts'
+import { readinessOf } from '../readiness.ts'
 import type { DigestVerifier } from '../verify/verifier.ts'
-import type { Admission } from './admission.ts'
-import { duplicateRefusal, refusalOf, type LogRefusal } from './refusal.ts'
+import { duplicateRefusal, rekor2RefusalOf, type Rekor2Refusal } from './refusal.ts'
 
 /** A log with a key. */
 export type Rekor2Shard = {
@@ -34,10 +37,7 @@ export type Rekor2Options = {
   readonly maxInFlight?: number
 }
 
-const primitives = { hash: hashBytes }
 const defaultInFlight = 4096
-/** What is written once may be kept for ever. */
-const immutable = 'public, max-age=31536000, immutable'
 
 /** `POST /rekor2/api/v2/log/entries`, `GET /rekor2/api/v2/{checkpoint,tile/…}`. */
 export function rekor2Service(options: Rekor2Options): Service {
@@ -49,7 +49,7 @@ export function rekor2Service(options: Rekor2Options): Service {
     registers: [],
   })
   const limited = inFlightLimit(options.maxInFlight ?? defaultInFlight)
-  const refuse = (reply: FastifyReply, refusal: LogRefusal): FastifyReply => {
+  const refuse = (reply: FastifyReply, refusal: Rekor2Refusal): FastifyReply => {
     counts.inc({ status: String(refusal.status) })
     const { status, code, message, headers } = refusal
     return reply
@@ -62,10 +62,9 @@ export function rekor2Service(options: Rekor2Options): Service {
     name: 'rekor2',
     prefix: '/rekor2',
     routes: (app) => {
-      app.removeAllContentTypeParsers()
-      app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxRequestBytes }, (_, body, done) => done(null, body))
+      takeBodies(app, maxRequestBytes)
       app.setErrorHandler((failure, _, reply) => {
-        const refusal = refusalOf(failure) ?? frameworkRefusal(failure)
+        const refusal = rekor2RefusalOf(failure) ?? frameworkRefusal(failure)
         if (refusal === undefined) throw failure
         return refuse(reply, refusal)
       })
@@ -77,11 +76,7 @@ export function rekor2Service(options: Rekor2Options): Service {
       })
       addReads(app, shard)
     },
-    ready: async () => {
-      const failure = shard().log.failure()
-      if (failure === undefined) return { ok: true }
-      return { ok: false, detail: failure instanceof CountersignError ? failure.message : 'the log cannot take entries' }
-    },
+    ready: async () => readinessOf(shard().log),
     metrics: (registry) => {
       registry.registerMetric(counts)
       const waiting: Gauge = new Gauge({
@@ -104,8 +99,7 @@ export function rekor2Service(options: Rekor2Options): Service {
 function inFlightLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
   let inFlight = 0
   return async (work) => {
-    if (inFlight >= most)
-      throw new CountersignError('log_overloaded', `${most} entries wait to be logged`, { hint: 'Try again in a second.' })
+    if (inFlight >= most) throw overloaded(most)
     inFlight++
     try {
       return await work()
@@ -116,8 +110,8 @@ function inFlightLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> 
 }
 
 /** Step 1 of an entry: read, admit, verify, canonicalise; then the engine's. Gives the answer, or the refusal of a duplicate. */
-async function record({ shard, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | LogRefusal> {
-  const entry = parseCreateEntryRequest(primitives, body)
+async function record({ shard, verifier, admit }: Rekor2Options, body: Uint8Array): Promise<string | Rekor2Refusal> {
+  const entry = parseCreateEntryRequest(serverPrimitives, body)
   const admitted = await admit(entry)
   if (!admitted.ok) throw new CountersignError('log_entry_refused', admitted.detail)
   // Hostile: an entry that nobody signed would poison every search for its signer.
@@ -127,7 +121,7 @@ async function record({ shard, verifier, admit }: Rekor2Options, body: Uint8Arra
   // One for the entry and its answer, whatever is rotated meanwhile.
   const { log, logId } = shard()
   const canonicalizedBody = hashedrekordBody(entry)
-  const leafHash = hashLeaf(primitives, canonicalizedBody)
+  const leafHash = hashLeaf(serverPrimitives, canonicalizedBody)
   const { index, hashes, checkpoint, duplicate } = await log.add({ data: canonicalizedBody, leafHash, identity: leafHash })
   if (duplicate) return duplicateRefusal(index)
   const { size: treeSize, rootHash, note } = checkpoint
@@ -146,16 +140,12 @@ function addReads(app: FastifyInstance, shard: Rekor2Options['shard']): void {
   app.get('/api/v2/tile/*', async (request: FastifyRequest<{ Params: { '*': string } }>, reply) => {
     const found = await shard().log.file(`tile/${request.params['*']}`)
     if (found === undefined) return reply.code(404).header('cache-control', 'no-store').type('text/plain').send('there is no such tile\n')
-    const { bytes } = found
-    return reply
-      .header('cache-control', immutable)
-      .type('application/octet-stream')
-      .send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length))
+    return sendBytes(reply, 'application/octet-stream', immutable, found.bytes)
   })
 }
 
 /** Fastify's own: a body that is too large. */
-function frameworkRefusal(failure: unknown): LogRefusal | undefined {
+function frameworkRefusal(failure: unknown): Rekor2Refusal | undefined {
   const status = failure instanceof Error && 'statusCode' in failure ? failure.statusCode : undefined
   if (status === 413) return { status, code: 3, message: `the request is larger than ${maxRequestBytes} bytes` }
   return status === 400 ? { status, code: 3, message: 'the request is malformed' } : undefined

@@ -12,9 +12,9 @@ import { signNoteText, type NoteSigner } from '@countersign/core/note/sign'
 import { parseSignedNote, type SignedNote } from '@countersign/core/note/signed-note'
 import { signedBy, type VerifierKey } from '@countersign/core/note/verifier-key'
 import { Counter } from 'prom-client'
-import { hashBytes, serverPrimitives } from '../../base/crypto/primitives.ts'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { Database, Migration } from '../../base/database/database.ts'
-import { bodyOf } from '../../base/http/request.ts'
+import { bodyOf, takeBodies } from '../../base/http/request.ts'
 import type { Service } from '../../base/http/service.ts'
 
 /** What a witness is made of. */
@@ -58,8 +58,7 @@ export function witnessService(options: WitnessOptions): Service {
     name: 'witness',
     prefix: '/witness',
     routes: (app) => {
-      app.removeAllContentTypeParsers()
-      app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: maxAddCheckpointBytes }, (_, body, done) => done(null, body))
+      takeBodies(app, maxAddCheckpointBytes)
       app.get('/verifier-key', async (_, reply) =>
         reply.type('text/plain; charset=utf-8').send(options.verifierKeys.map((key) => `${key}\n`).join('')),
       )
@@ -113,7 +112,7 @@ async function lastTree(database: Database, origin: string): Promise<Tree> {
 }
 
 async function grewFrom(last: Tree, checkpoint: Checkpoint, proof: readonly Uint8Array[]): Promise<boolean> {
-  if (checkpoint.size === 0 && !equalBytes(checkpoint.rootHash, emptyRoot({ hash: hashBytes }))) return false
+  if (checkpoint.size === 0 && !equalBytes(checkpoint.rootHash, emptyRoot(serverPrimitives))) return false
   if (last.size === 0 || last.size === checkpoint.size) return proof.length === 0
   const claim = { oldSize: last.size, oldRoot: last.rootHash, newSize: checkpoint.size, newRoot: checkpoint.rootHash, hashes: proof }
   try {

@@ -1,6 +1,7 @@
 /** Serves the TUF repository (TUF specification 1.0.31 §3.1, consistent snapshots). What is not there is a real 404: clients ask for the next root. */
 import type { FastifyReply } from 'fastify'
 import type { Database } from '../../base/database/database.ts'
+import { immutable, sendBytes } from '../../base/http/reply.ts'
 import type { TrustTables } from '../tables.ts'
 
 /** A file of the repository; `undefined` when there is none. Names with a version or digest never change. */
@@ -35,7 +36,7 @@ export async function sendRepositoryFile(database: Database, path: string, reply
       .type('application/json')
       .send({ code: 404, message: 'there is no such file' })
   }
-  const cache = path === 'timestamp.json' ? 'no-cache' : 'public, max-age=31536000, immutable'
+  const cache = path === 'timestamp.json' ? 'no-cache' : immutable
   const type = path.endsWith('.json') ? 'application/json' : 'application/x-pem-file'
-  return reply.header('cache-control', cache).type(type).send(Buffer.from(bytes))
+  return sendBytes(reply, type, cache, bytes)
 }
