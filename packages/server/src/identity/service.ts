@@ -1,4 +1,5 @@
 /** The identity service: the OpenID provider of this installation under `/oidc`. */
+import type Provider from 'oidc-provider'
 import type { KoaContextWithOIDC } from 'oidc-provider'
 import { CountersignError } from '@countersign/core/failure'
 import type { Service } from '../base/http/service.ts'
@@ -24,6 +25,8 @@ export type IdentityOptions = AccountPorts &
     readonly issuer: string
     readonly prefix: string
     readonly upstreams: readonly Upstream[]
+    /** Told what went wrong where the caller learns nothing of it. */
+    readonly failed?: (failure: unknown) => void
   }
 
 const sweepMs = 10 * 60_000
@@ -46,6 +49,8 @@ export async function identityService(options: IdentityOptions): Promise<Service
   )
   // The address of every request, and of whom it is from, is set to what is known before the library sees it.
   provider.proxy = true
+  passOverUnknownSessions(provider)
+  provider.on('server_error', (_, failure) => options.failed?.(failure))
   const key = await keys.open(keyNames[0])
   provider.registerGrantType('client_credentials', async (ctx: KoaContextWithOIDC) => {
     const account = await findAccount(database.raw, 'name', ctx.oidc.client?.clientId ?? '')
@@ -63,5 +68,17 @@ export async function identityService(options: IdentityOptions): Promise<Service
     secretPaths: ['/welcome/'],
     routes: (app) => addIdentityRoutes(app, { provider, login, issuer, prefix, upstreams: options.upstreams.map(upstreamClient) }),
     close: async () => clearInterval(sweeping),
+  }
+}
+
+/**
+ * Hostile: a form of the device flow that was sent without having been shown belongs to no session. The library (9.x) answers it with the form
+ * again, and then fails because it cannot keep a session that was never there; nothing needs to be kept.
+ */
+function passOverUnknownSessions(provider: Provider): void {
+  const { prototype } = provider.Session
+  const persist = Reflect.get<typeof prototype, 'persist'>(prototype, 'persist')
+  prototype.persist = async function (this: typeof prototype) {
+    return typeof this.exp === 'number' ? persist.call(this) : ''
   }
 }

@@ -46,7 +46,7 @@ export async function providerKeyNames({ keys }: Pick<ServerPlatform, 'keys'>): 
 
 /** `/oidc`. */
 export async function composeIdentity(platform: ServerPlatform, addresses: ServiceAddresses): Promise<Service> {
-  const { keys, secrets } = platform
+  const { keys, secrets, log } = platform
   return identityService({
     ...accountPorts(platform),
     secrets,
@@ -55,6 +55,7 @@ export async function composeIdentity(platform: ServerPlatform, addresses: Servi
     issuer: addresses.oidc,
     prefix: '/oidc',
     upstreams: await upstreamsOf(platform),
+    failed: (failure) => log.error({ err: failure }, 'identity provider failed'),
   })
 }
 

@@ -31,7 +31,8 @@ const seedContext = (id: string): string => `identity totp ${id}`
  * what exactly was wrong is for the audit log alone.
  */
 export async function loginByPassword(ports: LoginPorts, credentials: Credentials, from: string): Promise<Account> {
-  const name = credentials.name.slice(0, 64)
+  // Hostile: a NUL, which no database stores, would fail otherwise than a wrong name.
+  const name = credentials.name.slice(0, 64).replaceAll('\0', '\ufffd')
   const keys = [`name ${name}`, `from ${from}`]
   ports.attempts.demandLeft(keys)
   return ports.attempts.inTurn(() => checkPassword(ports, { ...credentials, name }, keys, from))

@@ -35,6 +35,8 @@ export function databaseAdapter({ statements, clock, secrets, findClient, isUsab
     const hashed = (kind: string, value: string): string => createHash('sha256').update(`${model} ${kind} ${value}`).digest('hex')
     const contextOf = (id: string): string => `identity provider ${model} ${id}`
     const findBy = async (column: 'id' | 'uid' | 'user_code', value: string): Promise<AdapterPayload | undefined> => {
+      // Hostile: identifiers come as they were sent. None of ours has a NUL, which no database stores.
+      if (value.includes('\0')) return undefined
       if (model === 'Client') return findClient(value)
       const text = `select id, payload, consumed_at from identity_provider where model = ? and ${column} = ? and (expires_at is null or expires_at > ?)`
       const [row] = await statements.query<Row>(text, [model, hashed(column, value), seconds()])
