@@ -11,7 +11,17 @@ export type RunTuning = {
   readonly random?: () => number
 }
 
-/** A client whose deadline counts from `startedAt` (`performance.now()`). Throws what reading the files of the connection throws. */
+/**
+ * A client whose deadline counts from `startedAt` (`performance.now()`). Throws what reading the files of the connection throws. Close it when
+ * nothing more is asked.
+ *
+ * @example
+ * ```ts
+ * const client = await openClient({ environment: process.env, deadlineMs: 60_000 })
+ * console.log(client.deadline.remainingMs())
+ * client.close()
+ * ```
+ */
 export async function openClient(
   connection: Connection,
   tuning: RunTuning = {},

@@ -56,6 +56,14 @@ export async function keylessSigner(token: string, setup: SigningSetup): Promise
 /**
  * A signer with a key of one's own whose signatures are logged and stamped as the config says; the same signer when it names no service.
  * Throws `service_not_supported`.
+ *
+ * @example
+ * ```ts
+ * async function signLogged(setup: SigningSetup): Promise<Uint8Array> {
+ *   const signed = await signBlob(fileBlobSource('release.tar.gz'), witnessedSigner(signer, setup))
+ *   return signed.bundle
+ * }
+ * ```
  */
 export function witnessedSigner(signer: Signer, setup: SigningSetup): Signer {
   const services = witnessServices(setup.config, setup.nowMs())
