@@ -67,6 +67,18 @@ describe('the authorities of an installation', () => {
     expect(await ca.authorities.bundle()).toHaveLength(2)
   })
 
+  it('issue nothing that would outlive them: a chain that ends first makes a certificate that no verifier takes', async () => {
+    const [intermediate] = ((await ca.authorities.bundle())[0] ?? []).map((pem) => new X509Certificate(pem))
+    now = Date.parse(intermediate?.validTo ?? '') - 11 * 60_000
+    const ask = async () => post(`${ca.url}/fulcio/api/v2/signingCert`, wishV2(tokenUntil(now + 60_000), newClientKey(), email))
+    const tokenUntil = (endMs: number): string => provider.token({ ...claims, iat: Math.floor(now / 1000), exp: Math.floor(endMs / 1000) })
+    expect((await ask()).status).toBe(200)
+    const { size } = await ca.ct.tree.checkpoint()
+    now += 2 * 60_000
+    expect((await ask()).status).toBe(500)
+    expect((await ca.ct.tree.checkpoint()).size).toBe(size)
+  })
+
   it('issue without the root, which can be exported, removed, and brought back to sign an intermediate', async () => {
     const exported = await ca.keys.exportPrivateKey('ca-root')
     await ca.keys.remove('ca-root')

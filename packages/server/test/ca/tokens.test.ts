@@ -275,4 +275,16 @@ describe('identity tokens', () => {
     )
     now += 1000
   })
+
+  it('that name a key are not tried under a key without a name', async () => {
+    const offline = newProviderKey('offline')
+    const url = 'https://offline.example.com'
+    const { kid: _kid, ...unnamed } = jwkOf(offline)
+    const issuer = { 'client-id': 'sigstore', type: 'email', jwks: { keys: [unnamed as JsonValue] } }
+    const verifyOffline = verifierOf({ 'oidc-issuers': { [url]: issuer } })
+    expect((await verifyOffline(signedToken(offline, { alg: 'ES256' }, claims({ iss: url })))).issuer.url).toBe(url)
+    expect(await rejection(verifyOffline(signedToken(offline, { alg: 'ES256', kid: 'offline' }, claims({ iss: url }))))).toBe(
+      'identity_key_unknown',
+    )
+  })
 })

@@ -146,6 +146,14 @@ describeDatabases('trust', (openDatabase) => {
       },
     )
 
+    it('ends what it replaces alone: the same role at another address goes on', async () => {
+      const elsewhere = { ...(await makeInstance('rekor2', 7)), url: 'https://second.example/rekor2' }
+      await trust.add(elsewhere)
+      await trust.rotate({ next: await makeInstance('rekor2', 2) })
+      const open = (await trust.instances()).filter(({ role, validFor }) => role === 'rekor2' && validFor.end === undefined)
+      expect(open.map(({ id }) => id).toSorted()).toEqual(['rekor2-2', 'rekor2-7'])
+    })
+
     it('by each of two processes at once publishes both', async () => {
       const other = openTrust({ ...ground, database: await opened.another() })
       const [one, two] = [await makeInstance('rekor2', 2), await makeInstance('tsa', 2)]
