@@ -36,6 +36,9 @@ export function hostOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '')
 }
 
+/** The URL stands in commands that people paste: a shell must find nothing in it. */
+const plainPath = /^[A-Za-z0-9._~/-]*$/
+
 /**
  * Reads a public URL: https, or http on loopback; no credentials, query or fragment; without a slash at its end.
  * Throws `config_malformed`, or `insecure_transport` for http elsewhere.
@@ -50,8 +53,8 @@ export function parsePublicUrl(text: string): string {
       expected: 'https://HOST[:PORT]',
     })
   }
-  if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || /[?#]/.test(text)) {
-    throw new CountersignError('config_malformed', 'a public URL has a scheme, a host and perhaps a port and a path', {
+  if (!/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || /[?#]/.test(text) || !plainPath.test(url.pathname)) {
+    throw new CountersignError('config_malformed', 'a public URL has a scheme, a host and perhaps a port and a plain path', {
       expected: 'https://HOST[:PORT]',
     })
   }

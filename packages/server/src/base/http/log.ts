@@ -32,12 +32,16 @@ export function failureFields(failure: unknown): object {
   return { name: failure.name, ...code, message: failure.message, stack: failure.stack, ...cause }
 }
 
-/** `14:05:07 warn  text  field=value`; control characters, which may come from a request, are escaped by JSON. */
+/** What JSON leaves as it is, and terminals obey: C1 controls, line separators, and what turns the direction of text around. */
+const obeyed = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+
+/** `14:05:07 warn  text  field=value`; control characters, which may come from a request or from another service, are escaped. */
 function readable(line: string): string {
   const { time, level, msg, err, ...fields } = JSON.parse(line) as Record<string, unknown>
   const failure = typeof err === 'object' && err !== null && 'message' in err ? { failure: err.message } : {}
   const shown = Object.entries({ ...fields, ...failure }).map(
     ([name, value]) => `  ${name}=${typeof value === 'string' && /^[\w./:@-]+$/.test(value) ? value : JSON.stringify(value)}`,
   )
-  return `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${JSON.stringify(msg).slice(1, -1)}${shown.join('')}\n`
+  const text = `${String(time).slice(11, 19)} ${String(level).padEnd(5)} ${JSON.stringify(msg).slice(1, -1)}${shown.join('')}\n`
+  return text.replace(obeyed, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -88,6 +88,8 @@ export function providerConfiguration(parts: ProviderParts): Configuration {
       resourceIndicators: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       userinfo: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      dPoP: { enabled: false },
     },
     ttl: {
       AccessToken: tokenSeconds,

@@ -192,7 +192,15 @@ describe('addresses', () => {
     expect(parsePublicUrl('http://[::1]:8080')).toBe('http://[::1]:8080')
     expect(parsePublicUrl('https://example.org/a/')).toBe('https://example.org/a')
     expect(() => parsePublicUrl('http://sign.example.org')).toThrow(failsWith('insecure_transport'))
-    for (const text of ['sign.example.org', 'ftp://x', 'https://a:b@x', 'https://x/?q', 'https://x/#f'])
+    for (const text of [
+      'sign.example.org',
+      'ftp://x',
+      'https://a:b@x',
+      'https://x/?q',
+      'https://x/#f',
+      'https://x/$(id)',
+      "https://x/a';id",
+    ])
       expect(() => parsePublicUrl(text)).toThrow(failsWith('config_malformed'))
   })
 })

@@ -119,6 +119,23 @@ describe('the log', () => {
     expect(lines.every((line) => line.indexOf('\n') === line.length - 1)).toBe(true)
     expect(lines.join('')).toMatch(/info {2}request .*status=404/)
   })
+
+  it('for people obeys nobody else: no control of a terminal comes through, whoever wrote the text of a failure', async () => {
+    const lines: string[] = []
+    const failing: Service = {
+      name: 'failing',
+      prefix: '/failing',
+      routes: (app) => {
+        app.get('/', async () => {
+          throw new TypeError('\u001b[2J \u009b2J \u202e \u2028 \u007f')
+        })
+      },
+    }
+    const { url } = await openPort([failing], { log: { level: 'info', format: 'text', write: (line) => lines.push(line) } })
+    await fetch(`${url}/failing/`)
+    await expect.poll(() => lines.join('')).toContain('\\u009b2J')
+    expect(lines.join('').replaceAll('\n', '')).not.toMatch(/[\p{C}\u2028]/u)
+  })
 })
 
 describe('metrics', () => {
