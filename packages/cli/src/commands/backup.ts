@@ -28,7 +28,7 @@ export const restoreCommand: Command = {
   examples: [
     {
       text: 'On a new machine',
-      line: 'countersign restore --data /srv/countersign --passphrase file:/root/passphrase countersign.backup',
+      line: 'countersign restore --data /srv/countersign --passphrase file:/etc/countersign/passphrase countersign.backup',
     },
   ],
   flags: installationFlags,
