@@ -45,7 +45,7 @@ export async function startServer(place: ServerPlace, armed: boolean, fatal?: Fa
     let text = ''
     child.stdout?.on('data', (part: Buffer) => {
       text += part.toString()
-      if (text.includes('\n')) resolve()
+      if (text.includes('"ready":true')) resolve()
     })
   })
   await Promise.race([line.then(() => (ready = true)), ended])
