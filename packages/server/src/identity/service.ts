@@ -41,6 +41,7 @@ export async function identityService(options: IdentityOptions): Promise<Service
       database,
       secrets,
       clock,
+      audit,
       prefix,
       keys: await providerKeys(keys, keyNames),
       cookieKeys: await cookieKeys(database, secrets),

@@ -48,14 +48,14 @@ export async function issueToken(
   const head = encode({ alg: 'RS256', typ: 'JWT', kid: key.name })
   const body = encode({ ...claims, jti: randomBytes(16).toString('base64url'), ...claimsOf(account) })
   const signature = await key.sign(utf8(`${head}.${body}`))
-  await audit.record({
-    action: 'identity.token_issued',
-    subject: account.name,
-    outcome: 'done',
-    detail: { audience, seconds: tokenSeconds },
-    ...by,
-  })
+  await recordToken(audit, account, by.from, by.actor)
   return `${head}.${body}.${Buffer.from(signature).toString('base64url')}`
+}
+
+/** Puts a token for an account on record. */
+export async function recordToken(audit: Audit, { name }: Account, from: string, actor: string = name): Promise<void> {
+  const detail = { audience, seconds: tokenSeconds }
+  await audit.record({ action: 'identity.token_issued', actor, subject: name, from, outcome: 'done', detail })
 }
 
 function encode(value: object): string {

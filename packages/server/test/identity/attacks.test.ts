@@ -5,7 +5,7 @@ import { createAccount, disableAccount } from '@countersign/server/identity/acco
 import { createLoginLink, loginByPassword, setPassword } from '@countersign/server/identity/accounts/login'
 import { renewServiceSecret } from '@countersign/server/identity/accounts/service-secret'
 import { databaseAdapter } from '@countersign/server/identity/provider/adapter'
-import { identityIn } from '@countersign/server/identity/provider/upstream'
+import { federatedAccount, identityIn } from '@countersign/server/identity/provider/upstream'
 import { type IdentityWorld, identityStore, identityWorld } from './world.ts'
 
 const by = { actor: 'test', from: 'local' }
@@ -199,5 +199,34 @@ describe('attack: a page that opens one of ours while a key is held down', () =>
     ).text()
     expect(asksForCode).toContain('Is this your code?')
     for (const html of [asksToSign, asksForCode]) expect(html).not.toContain('autofocus')
+  })
+})
+
+describe('attack: somebody who signs in the name of another, unnoticed', () => {
+  it('leaves every token in the audit log, also those for a session of before', async () => {
+    const world = await identityWorld()
+    await setPassword(world, await createAccount(world, person, by), password, by)
+    const visit = browser()
+    const logins = [`name=ada&password=${password}`, '']
+    for (const body of logins) {
+      const done = await visit(await begin(world, visit), { method: 'POST', headers: form, body })
+      const code = new URL(located(await visit(located(done, world)), world)).searchParams.get('code') ?? ''
+      const exchange = { grant_type: 'authorization_code', client_id: 'sigstore', code, redirect_uri: redirect, code_verifier: verifier }
+      expect((await fetch(`${world.issuer}/token`, { method: 'POST', headers: form, body: new URLSearchParams(exchange) })).status).toBe(
+        200,
+      )
+    }
+    const issued = world.events.filter(({ action }) => action === 'identity.token_issued')
+    expect(issued).toMatchObject(logins.map(() => ({ actor: 'ada', subject: 'ada', from: '127.0.0.1', outcome: 'done' })))
+  })
+
+  it('comes not in by a provider upstream with an account that is disabled, and is on record', async () => {
+    const store = await identityStore()
+    const upstream = { name: 'one', title: 'One', issuer: 'https://one.example', clientId: 'here' }
+    const identity = { subject: 's', email: 'bob@example.org' }
+    const { name } = await federatedAccount(store, upstream, identity, '192.0.2.1')
+    await disableAccount(store, name, by)
+    await expect(federatedAccount(store, upstream, identity, '192.0.2.1')).rejects.toMatchObject({ code: 'login_refused' })
+    expect(store.events.filter(({ action }) => action === 'identity.login').map(({ outcome }) => outcome)).toEqual(['done', 'refused'])
   })
 })

@@ -1,12 +1,13 @@
 /** How the OpenID provider behaves: what stock clients of Sigstore need, and nothing else. */
-import type { Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider'
+import type { AccountClaims, Configuration, JWK, KoaContextWithOIDC } from 'oidc-provider'
+import type { Audit } from '../../base/audit/audit.ts'
 import type { Database } from '../../base/database/database.ts'
 import type { Clock } from '../../base/clock.ts'
 import type { SecretBox } from '../../base/keys/role-key.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { serviceCredentials } from '../accounts/service-secret.ts'
-import { claimsOf, tokenSeconds } from '../token.ts'
+import { claimsOf, recordToken, tokenSeconds } from '../token.ts'
 import { type ClientFinder, databaseAdapter } from './adapter.ts'
 import { messagePage, page, pageHeaders } from './pages.ts'
 
@@ -15,6 +16,7 @@ export type ProviderParts = {
   readonly database: Database
   readonly secrets: SecretBox
   readonly clock: Clock
+  readonly audit: Audit
   /** Private RSA keys, the active one first. */
   readonly keys: readonly JWK[]
   /** Signs cookies; random, kept by the installation. */
@@ -34,7 +36,7 @@ const sessionSeconds = 8 * 3600
 
 /** The configuration. */
 export function providerConfiguration(parts: ProviderParts): Configuration {
-  const { database, secrets, clock, keys, cookieKeys, prefix, secureCookies } = parts
+  const { database, secrets, clock, audit, keys, cookieKeys, prefix, secureCookies } = parts
   const cookie = { httpOnly: true, sameSite: 'lax', secure: secureCookies, signed: true } as const
   const findClient: ClientFinder = async (id) => {
     const service = await serviceCredentials(database.raw, secrets, id)
@@ -101,11 +103,15 @@ export function providerConfiguration(parts: ProviderParts): Configuration {
       Grant: sessionSeconds,
     },
     interactions: { url: (_ctx, interaction) => `${prefix}/login/${interaction.uid}` },
-    findAccount: async (_ctx, id) => {
+    findAccount: async (ctx, id) => {
       const account = await usable(id)
-      return account === undefined
-        ? undefined
-        : { accountId: id, claims: async () => ({ sub: id, ...claimsOf(account), email: account.email }) }
+      if (account === undefined) return undefined
+      const claims = async (use: string): Promise<AccountClaims> => {
+        // On record before it leaves: also where a session of hours ago was enough for it.
+        if (use === 'id_token') await recordToken(audit, account, ctx.ip)
+        return { sub: id, ...claimsOf(account), email: account.email }
+      }
+      return { accountId: id, claims }
     },
     loadExistingGrant: grantOwnClient,
     renderError: async (ctx, out) => {

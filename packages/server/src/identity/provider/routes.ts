@@ -23,8 +23,6 @@ export type RoutePorts = {
 
 /** Adds the routes. Paths that are not ours are the library's. */
 export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void {
-  // The library tells callers nothing; without this it would tell nobody.
-  ports.provider.on('server_error', (_context, failure) => app.log.error({ err: failure }, 'the identity provider failed'))
   addLogin(app, ports)
   addWelcome(app, ports)
   app.register(async (raw) => {

@@ -101,13 +101,25 @@ function endOfAddress(domain: string): string {
   return /^[@.]/.test(domain) ? domain.toLowerCase() : `@${domain.toLowerCase()}`
 }
 
-/** The account of whoever came back, made at the first time. Throws `account_address_taken` when the address is another account's. */
+/**
+ * The account of whoever came back, made at the first time; the login is on record. Throws `account_address_taken` when the address is another
+ * account's, `login_refused` for an account that is disabled.
+ */
 export async function federatedAccount(
   ports: AccountPorts,
-  { issuer }: Upstream,
+  upstream: Upstream,
   identity: UpstreamIdentity,
   from: string,
 ): Promise<Account> {
+  const account = await knownOrNew(ports, upstream, identity, from)
+  const { name, disabledAt } = account
+  const record = { action: 'identity.login', actor: name, subject: name, from, detail: { by: 'upstream', upstream: upstream.issuer } }
+  await ports.audit.record({ ...record, outcome: disabledAt === undefined ? 'done' : 'refused' })
+  if (disabledAt === undefined) return account
+  throw new CountersignError('login_refused', 'this account is disabled')
+}
+
+async function knownOrNew(ports: AccountPorts, { issuer }: Upstream, identity: UpstreamIdentity, from: string): Promise<Account> {
   const known = await findFederated(ports, issuer, identity.subject)
   if (known !== undefined) {
     // A renamed mailbox must not sign under a name that it no longer has.
