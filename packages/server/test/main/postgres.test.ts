@@ -2,7 +2,10 @@ import { cpSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startPostgres, type TestPostgres } from '@countersign/testkit/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { serve } from '@countersign/server/main/serve'
+import { administer } from '@countersign/server/main/administer'
+import { confirmClock } from '@countersign/server/main/clock'
+import { serve, type Serving } from '@countersign/server/main/serve'
+import { digestOf, logged, newKey } from './logging.ts'
 import { requestFor, serveIn, testFolder } from './starting.ts'
 
 const failsWith = (code: string): unknown => expect.objectContaining({ code })
@@ -51,6 +54,36 @@ describe('an installation on PostgreSQL', { timeout: 60_000 }, () => {
     await (await serveIn(data, more)).stop()
     const access = { environment: { DATABASE_URL: await postgres.database() } }
     await expect(serve(requestFor(data, { ...more, access }))).rejects.toThrow(failsWith('database_missing'))
+  })
+
+  it('is one witness, one search index and one clock to vouch for, in every process', async () => {
+    const { data, more } = await newPlace()
+    const first = await serveIn(data, more)
+    const log = (await (await fetch(`${first.listening}/rekor2/verifier-key`)).text()).trim()
+    await first.stop()
+    const config = join(data, '..', 'witness.yaml')
+    writeFileSync(config, `database: { kind: postgres, url: env:DATABASE_URL }\nlog: { witnessFor: ['${log}'] }\n`)
+    const servers = await Promise.all(['127.0.0.1:0', 'localhost:0'].map(async (listen) => serveIn(data, { ...more, config, listen })))
+    const keys = await Promise.all(servers.map(async ({ listening }) => (await fetch(`${listening}/witness/verifier-key`)).text()))
+    expect(keys[0]?.split('\n')).toHaveLength(3)
+    expect(keys[1]).toBe(keys[0])
+    const [one, two] = servers as [Serving, Serving]
+    const key = newKey()
+    const { status, checkpoint } = await logged({ ...one, publicUrl: one.listening }, key, 'a')
+    expect(status).toBe(201)
+    for (const [{ listening }, answer] of [
+      [one, 200],
+      [two, 409],
+    ] as const) {
+      const reply = await fetch(`${listening}/witness/add-checkpoint`, { method: 'POST', body: `old 0\n\n${checkpoint}` })
+      expect(reply.status).toBe(answer)
+      const found = await fetch(`${listening}/rekor2/search?digest=${digestOf('a')}&key=${digestOf(key.pem)}`)
+      expect(await found.json()).toMatchObject({ entries: [{ index: 0 }], complete: true })
+    }
+    const { listen: _, ...request } = requestFor(data, { ...more, config })
+    expect(await administer({ ...request, log: () => undefined }, 'none', async (at) => confirmClock(at, { name: 'ada' }))).toEqual({
+      sources: 0,
+    })
   })
 
   it('never shows the password of its database', async () => {

@@ -1,8 +1,8 @@
-import { createHash, generateKeyPairSync, sign } from 'node:crypto'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Serving } from '@countersign/server/main/serve'
 import type { FoundJson } from '@countersign/server/log/search/service'
+import { digestOf, logged, newKey } from './logging.ts'
 import { serveIn, testFolder } from './starting.ts'
 
 type Answer = { readonly status: number; readonly entries: readonly FoundJson[]; readonly complete: boolean; readonly message?: string }
@@ -13,41 +13,13 @@ async function search(serving: Serving, query: Record<string, string> | string):
   return { status: reply.status, ...((await reply.json()) as object) } as Answer
 }
 
-const digestOf = (text: string): string => createHash('sha256').update(text).digest('hex')
-const newKey = (): { readonly pem: string; readonly der: Buffer; readonly sign: (text: string) => string } => {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  return {
-    pem: publicKey.export({ type: 'spki', format: 'pem' }) as string,
-    der: publicKey.export({ type: 'spki', format: 'der' }),
-    sign: (text) => sign('sha256', Buffer.from(text), privateKey).toString('base64'),
-  }
-}
-
-async function post(url: string, body: object): Promise<void> {
-  const reply = await fetch(url, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } })
-  expect(reply.status).toBe(201)
-}
-
-/** Logs a signature over a text: with Rekor v2, or with v1. */
-async function log(serving: Serving, key: ReturnType<typeof newKey>, text: string, version: 1 | 2): Promise<void> {
-  if (version === 1) {
-    const data = { hash: { algorithm: 'sha256', value: digestOf(text) } }
-    const signature = { content: key.sign(text), publicKey: { content: Buffer.from(key.pem).toString('base64') } }
-    return post(`${serving.publicUrl}/rekor/api/v1/log/entries`, { kind: 'hashedrekord', apiVersion: '0.0.1', spec: { data, signature } })
-  }
-  const verifier = { publicKey: { rawBytes: key.der.toString('base64') }, keyDetails: 'PKIX_ECDSA_P256_SHA_256' }
-  const digest = Buffer.from(digestOf(text), 'hex').toString('base64')
-  const request = { digest, signature: { content: key.sign(text), verifier } }
-  return post(`${serving.publicUrl}/rekor2/api/v2/log/entries`, { hashedRekordRequestV002: request })
-}
-
 describe('search over the logs', { timeout: 60_000 }, () => {
   it('finds entries of both by digest and by key, as soon as they are logged, and tells what is in them', async () => {
     const serving = await serveIn(join(testFolder(), 'data'))
     const [one, two] = [newKey(), newKey()]
-    await log(serving, one, 'a', 2)
-    await log(serving, two, 'b', 2)
-    await log(serving, one, 'a', 1)
+    await logged(serving, one, 'a', 2)
+    await logged(serving, two, 'b', 2)
+    await logged(serving, one, 'a', 1)
     const key = digestOf(one.pem)
     const { status, entries, complete } = await search(serving, { digest: digestOf('a') })
     expect([status, complete, entries.length]).toEqual([200, true, 2])
@@ -72,7 +44,7 @@ describe('search over the logs', { timeout: 60_000 }, () => {
   it('gives a hundred at most, and says when there are more', async () => {
     const serving = await serveIn(join(testFolder(), 'data'))
     const key = newKey()
-    await Promise.all(Array.from({ length: 101 }, async (_, i) => log(serving, key, String(i), 2)))
+    await Promise.all(Array.from({ length: 101 }, async (_, i) => logged(serving, key, String(i), 2)))
     const { entries, complete } = await search(serving, { key: key.pem })
     expect([entries.length, complete]).toEqual([100, false])
     expect(new Set(entries.map(({ index }) => index)).size).toBe(100)

@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync, sign, verify } from 'node:crypto'
+import { createHash, verify } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -8,24 +8,14 @@ import { parseSignedNote } from '@countersign/core/note/signed-note'
 import { parseVerifierKey, signedBy } from '@countersign/core/note/verifier-key'
 import { serverPrimitives } from '@countersign/server/base/crypto/primitives'
 import { serve, type Serving } from '@countersign/server/main/serve'
+import { logged, newKey } from './logging.ts'
 import { requestFor, serveIn, testFolder } from './starting.ts'
 
 const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
 const keyOf = async (serving: Serving, service: string): Promise<string> =>
   (await textOf(`${serving.publicUrl}/${service}/verifier-key`)).split('\n')[0] as string
 
-/** Logs one signature, and gives the checkpoint in the answer. */
-async function logOne(serving: Serving): Promise<{ readonly status: number; readonly checkpoint: string }> {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const digest = createHash('sha256').update(serving.publicUrl).digest('base64')
-  const signature = sign('sha256', Buffer.from(serving.publicUrl), privateKey).toString('base64')
-  const rawBytes = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
-  const verifier = { publicKey: { rawBytes }, keyDetails: 'PKIX_ECDSA_P256_SHA_256' }
-  const body = JSON.stringify({ hashedRekordRequestV002: { digest, signature: { content: signature, verifier } } })
-  const reply = await fetch(`${serving.publicUrl}/rekor2/api/v2/log/entries`, { method: 'POST', body })
-  const answer = (await reply.json()) as { readonly inclusionProof?: { readonly checkpoint: { readonly envelope: string } } }
-  return { status: reply.status, checkpoint: answer.inclusionProof?.checkpoint.envelope ?? '' }
-}
+const logOne = (serving: Serving): ReturnType<typeof logged> => logged(serving, newKey(), serving.publicUrl)
 
 describe('two installations', { timeout: 60_000 }, () => {
   it('cosign each other’s logs, and each log is signed as before', async () => {
