@@ -6,25 +6,22 @@
  * P-256 intermediate under a P-384 root, SQLite and files on this machine's disk, identity tokens under RS256, a key and a token for each request.
  */
 import { fork, type ChildProcess } from 'node:child_process'
-import { createPublicKey, generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { CountersignError } from '@countersign/core/failure'
 import { utf8 } from '@countersign/core/bytes'
-import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
 import { auditMigrations } from '@countersign/server/base/audit/audit-record'
 import { databaseAudit } from '@countersign/server/base/audit/database-audit'
 import { fileBlobs } from '@countersign/server/base/blobs/file-blobs'
-import { plain, serverPrimitives, signMessage } from '@countersign/server/base/crypto/primitives'
+import { plain, serverPrimitives } from '@countersign/server/base/crypto/primitives'
 import type { Database } from '@countersign/server/base/database/database'
 import { migrate } from '@countersign/server/base/database/migrate'
 import { openSqlite } from '@countersign/server/base/database/sqlite'
 import { defaultHttpLimits } from '@countersign/server/base/http/app'
 import { httpPort } from '@countersign/server/base/http/server'
-import type { KeyStore, RoleKey } from '@countersign/server/base/keys/role-key'
+import type { RoleKey } from '@countersign/server/base/keys/role-key'
 import { databaseLeases, leaseMigrations } from '@countersign/server/base/leases/database-leases'
 import { createIntermediate, createRoot, type AuthorityWorkshop } from '@countersign/server/ca/authority/create'
 import { authorityMigrations, authorityTable } from '@countersign/server/ca/authority/tables'
@@ -38,6 +35,7 @@ import { ctLog, type CtLog } from '@countersign/server/log/ct/ct-log'
 import { ctTreeOptions } from '@countersign/server/log/ct/tree'
 import { createTreeLog, openTreeLog } from '@countersign/server/log/engine/open-log'
 import { logMigrations } from '@countersign/server/log/engine/tables'
+import { memoryKeys } from '@countersign/testkit/memory-keys'
 import { httpPost, runLoad } from './load.ts'
 
 const { values } = parseArgs({
@@ -89,28 +87,6 @@ async function openLog(folder: string, database: Database, key: RoleKey): Promis
   await createTreeLog(options)
   const tree = await openTreeLog({ ...options, leases: databaseLeases(database, Date.now, 'bench') })
   return ctLog({ tree, key, blobs, now: Date.now })
-}
-
-/** Keys as the process has them once their files are open. */
-function memoryKeys(): KeyStore {
-  const keys = new Map<string, RoleKey>()
-  const refuse = (): never => {
-    throw new CountersignError('key_not_exportable', 'keys of the bench stay where they are')
-  }
-  return {
-    create: async (name, type) => {
-      const { privateKey } = generateKeyPairSync('ec', { namedCurve: type === 'ec-p384' ? 'P-384' : 'P-256' })
-      const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ format: 'der', type: 'spki' })))
-      const algorithm = defaultAlgorithm(publicKey)
-      const key: RoleKey = { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
-      keys.set(name, key)
-      return key
-    },
-    open: async (name) => keys.get(name) ?? refuse(),
-    names: async () => [...keys.keys()],
-    exportPrivateKey: async () => refuse(),
-    remove: async () => refuse(),
-  }
 }
 
 async function measure(): Promise<void> {

@@ -6,12 +6,13 @@ import { intermediateFields, rootFields, timestampFields } from '@countersign/co
 import { encodeName } from '@countersign/core/x509/build-name'
 import { parseCertificate } from '@countersign/core/x509/certificate'
 import { parseCertificateRequest } from '@countersign/core/x509/certificate-request'
+import { importedKey, memoryKeys } from '@countersign/testkit/memory-keys'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import { chainPem } from '../../src/ca/authority/chain.ts'
 import { createIntermediate, createRoot, importIntermediate, requestIntermediate } from '../../src/ca/authority/create.ts'
 import { openAuthorities } from '../../src/ca/authority/issuing.ts'
 import { startProvider, type Provider } from './identity-provider.ts'
-import { memoryKeys, roleKeyFrom, startCa, type CaPlatform } from './platform.ts'
+import { startCa, type CaPlatform } from './platform.ts'
 import { rejection } from './refusals.ts'
 import { newClientKey, post, wishV2 } from './signer.ts'
 
@@ -84,7 +85,7 @@ describe('the authorities of an installation', () => {
     await ca.keys.remove('ca-root')
     await issuerOf()
     expect(await rejection(ca.keys.open('ca-root'))).toBe('key_missing')
-    expect((await createIntermediate(ca.workshop, roleKeyFrom('ca-root', exported))).name).toBe('ca-intermediate-2')
+    expect((await createIntermediate(ca.workshop, importedKey('ca-root', exported))).name).toBe('ca-intermediate-2')
   })
 
   it('are never made twice, and never by the key of another root', async () => {

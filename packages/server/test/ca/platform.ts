@@ -1,21 +1,19 @@
 /** The certificate authority whole, for tests: root, intermediate, certificate transparency log on the real engine, HTTP on loopback. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { CountersignError } from '@countersign/core/failure'
 import type { JsonValue } from '@countersign/core/json/parse'
-import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
+import { memoryKeys } from '@countersign/testkit/memory-keys'
 import { auditMigrations } from '../../src/base/audit/audit-record.ts'
 import { databaseAudit } from '../../src/base/audit/database-audit.ts'
 import { fileBlobs } from '../../src/base/blobs/file-blobs.ts'
-import { plain, serverPrimitives, signMessage } from '../../src/base/crypto/primitives.ts'
+import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import type { Database } from '../../src/base/database/database.ts'
 import { migrate } from '../../src/base/database/migrate.ts'
 import { openSqlite } from '../../src/base/database/sqlite.ts'
 import { createApp, defaultHttpLimits, mountServices } from '../../src/base/http/app.ts'
-import type { KeyStore, RoleKey, RoleKeyType } from '../../src/base/keys/role-key.ts'
+import type { KeyStore, RoleKey } from '../../src/base/keys/role-key.ts'
 import { databaseLeases, leaseMigrations } from '../../src/base/leases/database-leases.ts'
 import { createIntermediate, createRoot, type AuthorityWorkshop } from '../../src/ca/authority/create.ts'
 import { authorityMigrations, authorityTable } from '../../src/ca/authority/tables.ts'
@@ -34,44 +32,6 @@ import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engi
 import { logMigrations } from '../../src/log/engine/tables.ts'
 
 export const ctOriginName = 'ca.example/ct'
-
-/** Keys in memory. */
-export function memoryKeys(): KeyStore & { readonly roleKey: (name: string) => RoleKey } {
-  const keys = new Map<string, KeyObject>()
-  const roleKey = (name: string): RoleKey => {
-    const privateKey = keys.get(name)
-    if (privateKey === undefined) throw new CountersignError('key_missing', `there is no key ${name}`)
-    const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })))
-    const algorithm = defaultAlgorithm(publicKey)
-    return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
-  }
-  return {
-    roleKey,
-    create: async (name, type) => {
-      if (keys.has(name)) throw new CountersignError('key_exists', name)
-      keys.set(name, generate(type))
-      return roleKey(name)
-    },
-    open: async (name) => roleKey(name),
-    names: async () => [...keys.keys()],
-    exportPrivateKey: async (name) => plain((keys.get(name) as KeyObject).export({ type: 'pkcs8', format: 'der' })),
-    remove: async (name) => void keys.delete(name),
-  }
-}
-
-function generate(type: RoleKeyType): KeyObject {
-  if (type === 'ed25519') return generateKeyPairSync('ed25519').privateKey
-  if (type.startsWith('rsa')) return generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
-  return generateKeyPairSync('ec', { namedCurve: type === 'ec-p384' ? 'P-384' : 'P-256' }).privateKey
-}
-
-/** A private key in the store's place, from PKCS#8. */
-export function roleKeyFrom(name: string, pkcs8: Uint8Array): RoleKey {
-  const privateKey = createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' })
-  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })))
-  const algorithm = defaultAlgorithm(publicKey)
-  return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
-}
 
 /** The platform. */
 export type CaPlatform = {

@@ -1,16 +1,15 @@
 /** An installation's trust on SQLite in a temporary folder, with a clock of the test's, keys in memory and instances of every role. */
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { CountersignError } from '@countersign/core/failure'
-import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
 import { buildCertificate } from '@countersign/core/x509/build'
 import { intermediateFields, rootFields, timestampFields } from '@countersign/core/x509/build-authority'
 import { keyIdentifier } from '@countersign/core/x509/build-extensions'
 import { encodeName } from '@countersign/core/x509/build-name'
-import { plain, serverPrimitives, signMessage } from '../../src/base/crypto/primitives.ts'
+import { serialBytes, serialNumber } from '@countersign/core/x509/serial'
+import { memoryKey, memoryKeys } from '@countersign/testkit/memory-keys'
+import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import type { Database, Migration } from '../../src/base/database/database.ts'
 import { migrate } from '../../src/base/database/migrate.ts'
 import { openSqlite } from '../../src/base/database/sqlite.ts'
@@ -22,36 +21,6 @@ import type { OpenedDatabase } from '../base/databases.ts'
 
 export const dayMs: number = 24 * 60 * 60 * 1000
 export const noonMs: number = Date.UTC(2026, 5, 1, 12)
-
-/** A key in memory. */
-export function memoryKey(name: string, type: 'P-256' | 'P-384' | 'ed25519' = 'P-256'): RoleKey {
-  const made = type === 'ed25519' ? generateKeyPairSync('ed25519') : generateKeyPairSync('ec', { namedCurve: type })
-  const privateKey: KeyObject = made.privateKey
-  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ format: 'der', type: 'spki' })))
-  const algorithm = defaultAlgorithm(publicKey)
-  return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
-}
-
-/** Keys in memory; `remove` takes one away, as when it goes offline. */
-function memoryKeys(): KeyStore {
-  const keys = new Map<string, RoleKey>()
-  return {
-    create: async (name) => {
-      if (keys.has(name)) throw new CountersignError('key_exists', name)
-      const key = memoryKey(name)
-      keys.set(name, key)
-      return key
-    },
-    open: async (name) => {
-      const key = keys.get(name)
-      if (key === undefined) throw new CountersignError('key_missing', name)
-      return key
-    },
-    names: async () => [...keys.keys()],
-    exportPrivateKey: async () => Promise.reject(new CountersignError('key_not_exportable', 'in memory')),
-    remove: async (name) => void keys.delete(name),
-  }
-}
 
 /** Where and with what trust lives in a test. */
 export type Ground = {
@@ -100,7 +69,7 @@ export async function makeInstance(role: InstanceRole, number = 1, start: number
       ? ({ kind: 'none' } as const)
       : role === 'ca' || role === 'tsa'
         ? ({ kind: 'chain', certificates: await makeChain(role, start) } as const)
-        : ({ kind: 'key', publicKey: memoryKey('log', role === 'rekor2' ? 'ed25519' : 'P-256').publicKey } as const)
+        : ({ kind: 'key', publicKey: memoryKey('log', role === 'rekor2' ? 'ed25519' : 'ec-p256').publicKey } as const)
   return { id: `${role}-${number}`, role, url: `${url}${paths[role]}`, operator: '127.0.0.1', anchor, validFor: { start } }
 }
 
@@ -110,9 +79,9 @@ export async function makeInstances(): Promise<readonly TrustInstance[]> {
 }
 
 async function makeChain(role: 'ca' | 'tsa', startMs: number): Promise<readonly Uint8Array[]> {
-  const [rootKey, key] = [memoryKey('root', 'P-384'), memoryKey('leaf')]
+  const [rootKey, key] = [memoryKey('root', 'ec-p384'), memoryKey('leaf')]
   const wish = (subject: string, { publicKey }: RoleKey, years: number) => ({
-    serial: serial(),
+    serial: serialNumber(randomBytes(serialBytes)),
     subject: encodeName({ organization: 'Test', commonName: subject }),
     key: publicKey,
     notBeforeMs: startMs,
@@ -125,10 +94,4 @@ async function makeChain(role: 'ca' | 'tsa', startMs: number): Promise<readonly 
   const fields =
     role === 'ca' ? await intermediateFields(serverPrimitives, below, issuer) : await timestampFields(serverPrimitives, below, issuer)
   return [await buildCertificate(fields, rootKey), root]
-}
-
-function serial(): Uint8Array {
-  const bytes = new Uint8Array(randomBytes(20))
-  bytes[0] = 0x40
-  return bytes
 }

@@ -92,6 +92,19 @@ describe('the renewal', () => {
     expect((await readState(ground.database))?.published.timestamp.metadata.version).toBe(3)
   })
 
+  it('is left to the process that has the lease: it publishes, and this one only warns', async () => {
+    const { lines, log } = told()
+    const work: string[] = []
+    const leases = { take: async () => undefined, release: async () => void work.push('release') }
+    const renew = async () => (work.push('renew'), [])
+    ground.nowMs += 8 * dayMs
+    const renewal = startRenewal({ clock: ground.clock, leases, renew, publish: async () => work.push('publish'), expiries, log })
+    await renewal.tick()
+    await renewal.stop()
+    expect([work, renewal.failures()]).toEqual([[], 0])
+    expect(lines).toContainEqual(expect.stringMatching(/^warn trust ends .*ENDED: the timestamp/))
+  })
+
   it('that fails says so, counts, tries again every minute, and warns of what will end', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     const { lines, log } = told()

@@ -1,3 +1,4 @@
+import { memoryKey } from '@countersign/testkit/memory-keys'
 import { parseSigningConfig } from '@countersign/core/trust/signing-config'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import { signTufFile } from '@countersign/core/tuf/sign'
@@ -11,7 +12,7 @@ import { readRepositoryFile } from '../../src/trust/repository/service.ts'
 import { openTrust, type Trust } from '../../src/trust/trust.ts'
 import { serveTuf, tufClient, type ServedTuf, type TufClient } from './client.ts'
 import { describeDatabases, type OpenedDatabase } from '../base/databases.ts'
-import { dayMs, groundMigrations, makeGround, makeInstance, makeInstances, memoryKey, noonMs, type Ground } from './made.ts'
+import { dayMs, groundMigrations, makeGround, makeInstance, makeInstances, noonMs, type Ground } from './made.ts'
 
 describeDatabases('trust', (openDatabase) => {
   let opened: OpenedDatabase

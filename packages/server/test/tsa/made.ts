@@ -1,10 +1,7 @@
 /** A timestamp authority with fresh keys and a clock of the test's. */
-import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
+import { memoryKey } from '@countersign/testkit/memory-keys'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Registry } from 'prom-client'
-import { plain, signMessage } from '../../src/base/crypto/primitives.ts'
 import type { RoleKey } from '../../src/base/keys/role-key.ts'
 import { createTimestampAuthority, type TimestampAuthority } from '../../src/tsa/authority.ts'
 import { createTimestampCertificate, createTimestampRoot } from '../../src/tsa/certificates.ts'
@@ -13,14 +10,6 @@ import { timestampService } from '../../src/tsa/service.ts'
 
 /** Noon of a day in 2026, and three quarters of a second. */
 export const noonMs: number = Date.UTC(2026, 5, 1, 12, 0, 0, 750)
-
-/** A key in memory. */
-export function memoryKey(name: string, curve: 'P-256' | 'P-384' = 'P-256'): RoleKey & { readonly privateKey: KeyObject } {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: curve })
-  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ format: 'der', type: 'spki' })))
-  const algorithm = defaultAlgorithm(publicKey)
-  return { name, publicKey, algorithm, privateKey, sign: (message) => signMessage(algorithm, privateKey, message) }
-}
 
 /** An authority, its chain (leaf, root), and the switch of its clock. */
 export type MadeTsa = {
@@ -32,7 +21,7 @@ export type MadeTsa = {
 
 /** Makes an authority whose clock stands at `nowMs`. */
 export async function makeTsa(nowMs: number = noonMs): Promise<MadeTsa> {
-  const [rootKey, key] = [memoryKey('tsa-root', 'P-384'), memoryKey('tsa-1')]
+  const [rootKey, key] = [memoryKey('tsa-root', 'ec-p384'), memoryKey('tsa-1')]
   const names = { organization: 'Test', nowMs }
   const root = await createTimestampRoot(rootKey, { ...names, commonName: 'Test timestamp root' })
   const leaf = await createTimestampCertificate(key, { ...names, commonName: 'Test timestamps' }, { certificate: root, key: rootKey })

@@ -8,7 +8,8 @@ import { CountersignError } from '@countersign/core/failure'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import { createTimestampAuthority } from '../../src/tsa/authority.ts'
-import { makeTsa, memoryKey, noonMs, serveTsa, type MadeTsa, type ServedTsa } from './made.ts'
+import { memoryKey } from '@countersign/testkit/memory-keys'
+import { makeTsa, noonMs, serveTsa, type MadeTsa, type ServedTsa } from './made.ts'
 
 const message = utf8('the bytes of a signature')
 const digest = (hash: 'sha256' | 'sha384' | 'sha512'): Uint8Array => new Uint8Array(createHash(hash).update(message).digest())
