@@ -1,5 +1,5 @@
 /** Signers that ask services: keyless ones, and keys of one's own whose signatures are logged and stamped. */
-import { keylessSigner, witnessedSigner } from '@countersign/sdk/keyless/signer'
+import { keylessSigner, recordedSigner } from '@countersign/sdk/keyless/signer'
 import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
 import { identityToken } from './identity-token.ts'
@@ -16,5 +16,5 @@ export async function withServices(invocation: Invocation, signer: Signer): Prom
   const config = await servicesInForce(invocation)
   // A config that names no service says that the registry alone is contacted.
   if (config.logUrls.length === 0 && config.timestampUrls.length === 0) return signer
-  return witnessedSigner(signer, await signingSetup(invocation, config))
+  return recordedSigner(signer, await signingSetup(invocation, config))
 }

@@ -10,7 +10,7 @@ import { openSigner } from '../keys/file-signer.ts'
 import { requestCertificate } from '../services/fulcio.ts'
 import type { Signer, SignerServices } from '../sign/signer.ts'
 import { readIdentityToken } from './identity-token.ts'
-import { witness, witnessServices, type WitnessedKey, type WitnessServices } from './witness.ts'
+import { recordSignature, recordServices, type RecordedKey, type RecordServices } from './records.ts'
 
 /** Which services, and whom to trust in checking what they answer. */
 export type SigningSetup = {
@@ -41,7 +41,7 @@ export async function keylessSigner(token: string, setup: SigningSetup): Promise
   const identity = readIdentityToken(token, nowMs())
   const [authority] = selectServices({ services: config.caUrls, supportedVersions: [1], nowMs: nowMs() })
   if (authority === undefined) throw missing('names no certificate authority')
-  const services = witnessServices(config, nowMs())
+  const services = recordServices(config, nowMs())
   if (services.logs.length === 0) throw missing('names no transparency log')
   const signer = ephemeralSigner()
   const [certificate] = await requestCertificate(client, {
@@ -60,13 +60,13 @@ export async function keylessSigner(token: string, setup: SigningSetup): Promise
  * @example
  * ```ts
  * async function signLogged(setup: SigningSetup): Promise<Uint8Array> {
- *   const signed = await signBlob(fileBlobSource('release.tar.gz'), witnessedSigner(signer, setup))
+ *   const signed = await signBlob(fileBlobSource('release.tar.gz'), recordedSigner(signer, setup))
  *   return signed.bundle
  * }
  * ```
  */
-export function witnessedSigner(signer: Signer, setup: SigningSetup): Signer {
-  const services = witnessServices(setup.config, setup.nowMs())
+export function recordedSigner(signer: Signer, setup: SigningSetup): Signer {
+  const services = recordServices(setup.config, setup.nowMs())
   if (services.logs.length === 0 && services.timestamps.length === 0) return signer
   return { ...signer, services: servicesOf({ publicKey: signer.publicKey }, services, setup) }
 }
@@ -82,18 +82,18 @@ function ephemeralSigner(): Signer {
   }
 }
 
-function servicesOf(key: WitnessedKey, services: WitnessServices, setup: SigningSetup): SignerServices {
+function servicesOf(key: RecordedKey, services: RecordServices, setup: SigningSetup): SignerServices {
   const { trustedRoot, nowMs } = setup
   return {
     ...(key.certificate === undefined ? {} : { certificate: key.certificate }),
-    witness: (content, algorithm) => witness(setup, services, key, content, algorithm),
+    record: (content, algorithm) => recordSignature(setup, services, key, content, algorithm),
     demands: { policy: demandsOf(key, services), trustedRoot },
     nowMs,
   }
 }
 
 /** Everything that a verifier will demand of what these services say. */
-function demandsOf({ publicKey, certificate }: WitnessedKey, { logs, timestamps }: WitnessServices): VerifyPolicy {
+function demandsOf({ publicKey, certificate }: RecordedKey, { logs, timestamps }: RecordServices): VerifyPolicy {
   const asked = (services: readonly unknown[]): Demand => (services.length > 0 ? { kind: 'required' } : { kind: 'not_demanded' })
   return {
     signer:

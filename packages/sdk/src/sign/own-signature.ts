@@ -25,7 +25,7 @@ export async function signStatement(statement: Uint8Array, signer: Signer): Prom
 export async function bundleOf(content: SignedContent, signer: Signer): Promise<Uint8Array> {
   const { services, publicKey, messageAlgorithm, digestAlgorithm } = signer
   const algorithm = content.kind === 'message' ? digestAlgorithm : messageAlgorithm
-  const witnessed = services === undefined ? { logEntries: [], timestamps: [] } : await services.witness(content, algorithm)
+  const recorded = services === undefined ? { logEntries: [], timestamps: [] } : await services.record(content, algorithm)
   const bundle: Bundle = {
     version: '0.3',
     mediaType: bundleMediaType,
@@ -33,7 +33,7 @@ export async function bundleOf(content: SignedContent, signer: Signer): Promise<
       services?.certificate === undefined
         ? { kind: 'public-key', hint: await keyHint(publicKey, nodePrimitives) }
         : { kind: 'certificate', chain: [services.certificate] },
-    ...witnessed,
+    ...recorded,
     content,
   }
   if (services !== undefined) await demandAccepted(bundle, services)

@@ -25,7 +25,7 @@ export type SignerServices = {
   /** DER; absent when the key is not certified. */
   readonly certificate?: Uint8Array
   /** Log entries and timestamps of a signature just made. Rejects with `service_*` failures; then there is no signature. */
-  readonly witness: (content: SignedContent, algorithm: SignatureAlgorithm) => Promise<Pick<SignedEntity, 'logEntries' | 'timestamps'>>
+  readonly record: (content: SignedContent, algorithm: SignatureAlgorithm) => Promise<Pick<SignedEntity, 'logEntries' | 'timestamps'>>
   /** What a finished signature must satisfy before anybody sees it; no content is demanded by it. */
   readonly demands: { readonly policy: VerifyPolicy; readonly trustedRoot: TrustedRoot }
   readonly nowMs: () => number

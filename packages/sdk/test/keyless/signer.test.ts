@@ -6,7 +6,7 @@ import { testSigner } from '@countersign/testkit/image-fixture'
 import { describe, expect, it } from 'vitest'
 import { signBlob } from '../../src/blob/sign.ts'
 import { bytesBlobSource } from '../../src/blob/source.ts'
-import { keylessSigner, type SigningSetup, witnessedSigner } from '../../src/keyless/signer.ts'
+import { keylessSigner, type SigningSetup, recordedSigner } from '../../src/keyless/signer.ts'
 import { certificateFor } from '../services/certificates.ts'
 import { type Answer, everythingIn, failureOf, type FakeService, fakeService, testClient } from '../services/fake-service.ts'
 import { tokenOf } from './tokens.ts'
@@ -56,7 +56,7 @@ describe('a keyless signer', () => {
   it('has one key and one certificate for all that it signs, and proves the key with the subject', async () => {
     const [ca, log] = [await authority(), await fakeService(() => refuses)]
     const signer = await keylessSigner(token, await setup({ ca, logs: [service(log.url)] }))
-    for (const _ of [1, 2, 3]) await failureOf(signer.services?.witness(content, signer.messageAlgorithm) ?? Promise.resolve())
+    for (const _ of [1, 2, 3]) await failureOf(signer.services?.record(content, signer.messageAlgorithm) ?? Promise.resolve())
     expect(ca.asked.length).toBe(1)
     const keys = log.asked.map(
       ({ body }) => (JSON.parse(body) as { spec: { signature: { publicKey: { content: string } } } }).spec.signature.publicKey.content,
@@ -118,11 +118,11 @@ describe('the services of a config', () => {
     const at = (fakes: readonly FakeService[], version: (i: number) => number): SigningService[] =>
       fakes.map(({ url }, i) => service(url, version(i), `operator ${i}`))
     const selectors = selector === undefined ? {} : { logSelector: selector, timestampSelector: selector }
-    const signer = witnessedSigner(
+    const signer = recordedSigner(
       testSigner(),
       await setup({ logs: at(logs, (i) => versions[i] ?? 1), stamps: at(stamps, () => 1), ...selectors }),
     )
-    await failureOf(signer.services?.witness(content, signer.messageAlgorithm) ?? Promise.resolve())
+    await failureOf(signer.services?.record(content, signer.messageAlgorithm) ?? Promise.resolve())
     const shown = (fakes: readonly FakeService[]): string => fakes.map((fake) => fake.asked.length).join('')
     // One failure ends the wait; the requests that were sent at the same time arrive all the same.
     await expect.poll(() => shown(logs).replaceAll('0', '').length).toBeGreaterThan(0)
@@ -147,12 +147,12 @@ describe('the services of a config', () => {
   it('are refused, before anybody is asked, where they cannot satisfy the selector', async () => {
     const log = await fakeService(() => refuses)
     const config = await setup({ logs: [service(log.url)], logSelector: { kind: 'exact', count: 2 } })
-    expect((await failureOf(() => witnessedSigner(testSigner(), config))).code).toBe('service_not_supported')
+    expect((await failureOf(() => recordedSigner(testSigner(), config))).code).toBe('service_not_supported')
     expect(log.asked).toEqual([])
   })
 
   it("are none for a key of one's own where the config names none: the same signer", async () => {
     const signer = testSigner()
-    expect(witnessedSigner(signer, await setup({}))).toBe(signer)
+    expect(recordedSigner(signer, await setup({}))).toBe(signer)
   })
 })

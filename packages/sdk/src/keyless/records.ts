@@ -11,13 +11,13 @@ import { logInRekor2 } from '../services/rekor2.ts'
 import { requestTimestamp } from '../services/timestamps.ts'
 
 /** Logs and timestamp authorities, chosen. */
-export type WitnessServices = { readonly logs: readonly SigningService[]; readonly timestamps: readonly SigningService[] }
+export type RecordServices = { readonly logs: readonly SigningService[]; readonly timestamps: readonly SigningService[] }
 
 /** How they are asked, and the logs that are known. */
-export type WitnessSetup = { readonly client: HttpClient; readonly trustedRoot: Pick<TrustedRoot, 'logs'> }
+export type RecordSetup = { readonly client: HttpClient; readonly trustedRoot: Pick<TrustedRoot, 'logs'> }
 
 /** Chooses, as the config says. Throws `service_not_supported` where it names some and they cannot satisfy it. */
-export function witnessServices(config: SigningConfig, nowMs: number): WitnessServices {
+export function recordServices(config: SigningConfig, nowMs: number): RecordServices {
   return {
     logs: selectServices({ services: config.logUrls, selector: config.logSelector, supportedVersions: [1, 2], nowMs }),
     timestamps: selectServices({ services: config.timestampUrls, selector: config.timestampSelector, supportedVersions: [1], nowMs }),
@@ -25,13 +25,13 @@ export function witnessServices(config: SigningConfig, nowMs: number): WitnessSe
 }
 
 /** Whose signatures these are. */
-export type WitnessedKey = { readonly publicKey: PublicKey; readonly certificate?: Uint8Array }
+export type RecordedKey = { readonly publicKey: PublicKey; readonly certificate?: Uint8Array }
 
 /** Log entries and timestamps of one signature; all are asked at once, and any that fails fails the signature. */
-export async function witness(
-  { client, trustedRoot }: WitnessSetup,
-  services: WitnessServices,
-  key: WitnessedKey,
+export async function recordSignature(
+  { client, trustedRoot }: RecordSetup,
+  services: RecordServices,
+  key: RecordedKey,
   content: SignedContent,
   algorithm: SignatureAlgorithm,
 ): Promise<Pick<SignedEntity, 'logEntries' | 'timestamps'>> {
