@@ -10,7 +10,7 @@ import { type AuthorityWorkshop, createIntermediate, createRoot } from '../ca/au
 import { type Authorities, openAuthorities } from '../ca/authority/issuing.ts'
 import { authorityTable } from '../ca/authority/tables.ts'
 import { fulcioService } from '../ca/fulcio/routes.ts'
-import type { Issuer, IssuerConfiguration } from '../ca/issuers/model.ts'
+import type { Issuer } from '../ca/issuers/model.ts'
 import type { CertificateLog } from '../ca/ports.ts'
 import { documentFetcher } from '../ca/tokens/documents.ts'
 import { issuerKeys } from '../ca/tokens/issuer-keys.ts'
@@ -66,24 +66,43 @@ export function authoritiesOf({ database, keys, clock }: ServerPlatform): Author
   return openAuthorities({ table: authorityTable(database, clock), keys, now: clock })
 }
 
-/** `/fulcio`. */
-export function composeFulcio(
+const keyPollMs = 2_000
+
+/** `/fulcio`. `ownKeys` are those of our own identity provider, as they are now: the command line may rotate them. */
+export async function composeFulcio(
   platform: ServerPlatform,
   addresses: ServiceAddresses,
   authorities: Authorities,
   log: CertificateLog,
-  ownKeys: string,
-): Service {
+  ownKeys: () => Promise<string>,
+): Promise<Service> {
   const { clock, audit, configuration, environment } = platform
-  const issuers = withOwnIssuer(configuration.ca.issuers, addresses.oidc, ownKeys)
+  const { exact, meta } = configuration.ca.issuers
+  const own = (keys: string): readonly [string, Issuer] => [addresses.oidc, ownIssuer(addresses.oidc, keys)]
+  const known = new Map([own(await ownKeys()), ...exact])
+  const isOurs = !exact.has(addresses.oidc)
+  const look = async (): Promise<void> => {
+    const keys = await ownKeys()
+    if (isOurs && known.get(addresses.oidc)?.staticKeys !== keys) known.set(...own(keys))
+  }
+  const failed = (failure: unknown): void => platform.log.error({ err: failure }, 'keys of the identity provider not read')
+  const timer = setInterval(() => void look().catch(failed), keyPollMs)
+  timer.unref()
+  const issuers = { exact: known, meta }
   const { fetch, close } = documentFetcher({ environment, serviceAccount: configuration.ca.serviceAccount })
   const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch, now: clock }), primitives: serverPrimitives, now: clock })
-  return { ...fulcioService({ authorities, log, now: clock, random, issuers, verifyToken, audit }), close }
+  return {
+    ...fulcioService({ authorities, log, now: clock, random, issuers, verifyToken, audit }),
+    close: async () => {
+      clearInterval(timer)
+      await close()
+    },
+  }
 }
 
 /** Our own identity provider vouches for addresses that it has verified. */
-function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string, staticKeys: string): IssuerConfiguration {
-  const own: Issuer = {
+function ownIssuer(url: string, staticKeys: string): Issuer {
+  return {
     url,
     audience: 'sigstore',
     kind: {
@@ -97,7 +116,6 @@ function withOwnIssuer({ exact, meta }: IssuerConfiguration, url: string, static
     staticKeys,
     from: 'configuration',
   }
-  return { exact: new Map([[url, own], ...exact]), meta }
 }
 
 /** `/tsa`. `notBeforeMs`: when something was signed here last; a clock that is before that was set back. */

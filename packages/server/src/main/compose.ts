@@ -12,7 +12,7 @@ import { tufService } from '../trust/service.ts'
 import { openTrust, type Trust } from '../trust/trust.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
 import { authoritiesOf, composeFulcio, composeTimestamps, createFirstAuthority, createFirstTimestampChain } from './authorities.ts'
-import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySet } from './identity.ts'
+import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySets } from './identity.ts'
 import { certificateLogOf, composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLogs, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
 import { composeWitness } from './witnesses.ts'
@@ -107,7 +107,7 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
     const authorities = authoritiesOf(platform)
     const roots = async (): Promise<readonly Uint8Array[]> => chainsOf(await authorities.bundle()).flatMap((chain) => chain.slice(-1))
     const log = certificateLogOf(ct)
-    return [...composeCt(ct, roots), composeFulcio(platform, addresses, authorities, log, await ownKeySet(platform))]
+    return [...composeCt(ct, roots), await composeFulcio(platform, addresses, authorities, log, ownKeySets(platform))]
   },
   log: async ({ platform, addresses, trust }) => {
     const authorities = authoritiesOf(platform)

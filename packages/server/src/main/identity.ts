@@ -80,7 +80,7 @@ export async function administratorLink(platform: ServerPlatform, addresses: Ser
 }
 
 /** The provider's public keys as JWKS (RFC 7517 §5): the authority of the same process need not ask for them over the network. */
-export async function ownKeySet(platform: ServerPlatform): Promise<string> {
+async function ownKeySet(platform: ServerPlatform): Promise<string> {
   const names = await providerKeyNames(platform)
   const keys = await Promise.all(
     names.map(async (name) => {
@@ -90,6 +90,16 @@ export async function ownKeySet(platform: ServerPlatform): Promise<string> {
     }),
   )
   return JSON.stringify({ keys })
+}
+
+/** {@link ownKeySet} as often as it is asked for; keys are opened only when there are others. */
+export function ownKeySets(platform: ServerPlatform): () => Promise<string> {
+  let last: { readonly names: string; readonly keys: Promise<string> } | undefined
+  return async () => {
+    const names = (await providerKeyNames(platform)).join()
+    if (last?.names !== names) last = { names, keys: ownKeySet(platform) }
+    return last.keys
+  }
 }
 
 function isUsableAdministrator(account: Account): boolean {

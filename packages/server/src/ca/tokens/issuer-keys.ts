@@ -19,7 +19,8 @@ export type IssuerKeys = {
   readonly renewed: (issuer: Issuer) => Promise<KeyRing>
 }
 
-type Entry = { ring: KeyRing; fetchedAt: number; expiresAt: number }
+/** `source`: the configured keys that the ring was read from. */
+type Entry = { ring: KeyRing; fetchedAt: number; expiresAt: number; source?: string }
 
 const minuteMs = 60_000
 const defaultAgeMs = 60 * minuteMs
@@ -73,8 +74,8 @@ export function issuerKeys({ fetch, now }: { readonly fetch: FetchDocument; read
 
   const current = async (issuer: Issuer): Promise<KeyRing> => {
     const known = entriesOf(issuer).get(issuer.url)
+    if (issuer.staticKeys !== undefined) return known?.source === issuer.staticKeys ? known.ring : configured(issuer, issuer.staticKeys, keep)
     if (known !== undefined && now() < known.expiresAt) return known.ring
-    if (issuer.staticKeys !== undefined) return configured(issuer, keep)
     try {
       return await loadOnce(issuer)
     } catch (cause) {
@@ -91,10 +92,10 @@ export function issuerKeys({ fetch, now }: { readonly fetch: FetchDocument; read
   return { current, renewed }
 }
 
-function configured(issuer: Issuer, keep: (issuer: Issuer, entry: Entry) => void): KeyRing {
-  const keys = readKeySet(parseJson(issuer.staticKeys ?? '', { maxBytes: 256 * 1024, maxDepth: 16, maxValues: 10_000 }))
+function configured(issuer: Issuer, source: string, keep: (issuer: Issuer, entry: Entry) => void): KeyRing {
+  const keys = readKeySet(parseJson(source, { maxBytes: 256 * 1024, maxDepth: 16, maxValues: 10_000 }))
   const ring: KeyRing = { keys, algorithms: undefined }
-  keep(issuer, { ring, fetchedAt: 0, expiresAt: Number.POSITIVE_INFINITY })
+  keep(issuer, { ring, fetchedAt: 0, expiresAt: Number.POSITIVE_INFINITY, source })
   return ring
 }
 
