@@ -8,7 +8,7 @@ import { CountersignError } from '../failure.ts'
 import type { Awaitable, Primitives } from '../primitives.ts'
 
 /** Bytes of a hash in the tree. */
-export const hashBytes = 32
+export const treeHashBytes = 32
 
 const maxHashes = 64
 const leafPrefix = Uint8Array.of(0)
@@ -26,11 +26,11 @@ type NodeHash = (left: Uint8Array, right: Uint8Array) => Awaitable<Uint8Array>
 
 /** Hashes nodes one after another, each written over the one before: to make an array of a node costs as much as to hash it. */
 function hashNodes(primitives: Hashing): NodeHash {
-  const node = new Uint8Array(1 + 2 * hashBytes)
+  const node = new Uint8Array(1 + 2 * treeHashBytes)
   node[0] = nodePrefix
   return (left, right) => {
     node.set(left, 1)
-    node.set(right, 1 + hashBytes)
+    node.set(right, 1 + treeHashBytes)
     return primitives.hash('sha256', node)
   }
 }
@@ -143,7 +143,7 @@ function demandSize(size: number, least: number): void {
 
 function demandHashes(hashes: readonly Uint8Array[], most: number): void {
   if (hashes.length > most) throw malformed(`${hashes.length} hashes`, `at most ${most}`)
-  if (hashes.some((hash) => hash.length !== hashBytes)) throw malformed(`a hash that is not ${hashBytes} bytes long`)
+  if (hashes.some((hash) => hash.length !== treeHashBytes)) throw malformed(`a hash that is not ${treeHashBytes} bytes long`)
 }
 
 function malformed(detail: string, expected?: string, found?: string): CountersignError {

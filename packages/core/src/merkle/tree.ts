@@ -4,7 +4,7 @@
  * Synchronous, unlike the proofs in `proof.ts`: a log computes two hashes for every entry, and a promise would cost more than a hash.
  */
 import type { HashAlgorithm } from '../digest.ts'
-import { hashBytes } from './proof.ts'
+import { treeHashBytes } from './proof.ts'
 
 /** A hash that answers at once, as OpenSSL does. */
 export type SyncHash = { readonly hash: (algorithm: HashAlgorithm, data: Uint8Array) => Uint8Array }
@@ -20,10 +20,10 @@ export function hashLeaf(primitives: SyncHash, entry: Uint8Array): Uint8Array {
 
 /** The hash of a node: SHA-256 of a one byte and both children, 32 bytes each; 32 bytes. */
 export function hashNode(primitives: SyncHash, left: Uint8Array, right: Uint8Array): Uint8Array {
-  const node = new Uint8Array(1 + 2 * hashBytes)
+  const node = new Uint8Array(1 + 2 * treeHashBytes)
   node[0] = nodePrefix
   node.set(left, 1)
-  node.set(right, 1 + hashBytes)
+  node.set(right, 1 + treeHashBytes)
   return primitives.hash('sha256', node)
 }
 

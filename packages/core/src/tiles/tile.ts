@@ -1,6 +1,6 @@
 /** One tile with every hash inside it: what is written are the 256 lowest, the others are computed once instead of for each proof. */
 import { CountersignError } from '../failure.ts'
-import { hashBytes } from '../merkle/proof.ts'
+import { treeHashBytes } from '../merkle/proof.ts'
 import { hashNode, type SyncHash } from '../merkle/tree.ts'
 import { tileWidth } from './path.ts'
 
@@ -22,11 +22,11 @@ export const emptyTile: Tile = Object.freeze({ width: 0, hashes: new Uint8Array(
 /** The tile with these hashes after those that it has; the caller gives no more than fit. */
 export function extendTile(primitives: SyncHash, tile: Tile, added: readonly Uint8Array[]): Tile {
   if (added.length === 0) return tile
-  const hashes = new Uint8Array(allHashes * hashBytes)
+  const hashes = new Uint8Array(allHashes * treeHashBytes)
   hashes.set(tile.hashes)
   let { width } = tile
   for (const hash of added) {
-    hashes.set(hash, width * hashBytes)
+    hashes.set(hash, width * treeHashBytes)
     completeParents(primitives, hashes, width)
     width++
   }
@@ -52,23 +52,23 @@ export function hashInTile(tile: Tile, height: number, index: number): Uint8Arra
 
 /** The bytes of a tile as they are served: its hashes one after the other. */
 export function tileBytes(tile: Tile): Uint8Array {
-  return tile.hashes.subarray(0, tile.width * hashBytes)
+  return tile.hashes.subarray(0, tile.width * treeHashBytes)
 }
 
 /** Reads the bytes of a tile; a full one may stand for the partial one of the same number. Throws `tile_malformed` when there are not `width` hashes. */
 export function readTile(primitives: SyncHash, bytes: Uint8Array, width: number): Tile {
-  if (bytes.length < width * hashBytes || bytes.length > tileWidth * hashBytes || bytes.length % hashBytes !== 0) {
-    throw new CountersignError('tile_malformed', `a tile of ${bytes.length} bytes`, { expected: `${width * hashBytes} bytes` })
+  if (bytes.length < width * treeHashBytes || bytes.length > tileWidth * treeHashBytes || bytes.length % treeHashBytes !== 0) {
+    throw new CountersignError('tile_malformed', `a tile of ${bytes.length} bytes`, { expected: `${width * treeHashBytes} bytes` })
   }
-  const hashes = Array.from({ length: width }, (_, i) => bytes.subarray(i * hashBytes, (i + 1) * hashBytes))
+  const hashes = Array.from({ length: width }, (_, i) => bytes.subarray(i * treeHashBytes, (i + 1) * treeHashBytes))
   return extendTile(primitives, emptyTile, hashes)
 }
 
 function hashAt(hashes: Uint8Array, height: number, index: number): Uint8Array {
   const offset = offsetOf(height, index)
-  return hashes.subarray(offset, offset + hashBytes)
+  return hashes.subarray(offset, offset + treeHashBytes)
 }
 
 function offsetOf(height: number, index: number): number {
-  return (2 * tileWidth - ((2 * tileWidth) >> height) + index) * hashBytes
+  return (2 * tileWidth - ((2 * tileWidth) >> height) + index) * treeHashBytes
 }

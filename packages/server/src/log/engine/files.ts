@@ -1,6 +1,6 @@
 /** The tiles of one tree in the blob store, and a bounded memory of those that were read or written last. */
 import { CountersignError } from '@countersign/core/failure'
-import { hashBytes } from '@countersign/core/merkle/proof'
+import { treeHashBytes } from '@countersign/core/merkle/proof'
 import { consistencyNodes, inclusionNodes, proofHashes, type NodeSource, type SyncHash, type TreeNode } from '@countersign/core/merkle/tree'
 import { edgeRoot, edgeTiles, tileOf, type PlacedTile, type TreeEdge } from '@countersign/core/tiles/append'
 import type { EntryFormat } from '@countersign/core/tiles/entry-bundle'
@@ -137,7 +137,7 @@ async function readFile(blobs: BlobStore, folder: string, format: EntryFormat, n
   if (bytes !== undefined || name.width === tileWidth) return bytes
   const full = await blobs.get(`${folder}${tilePath({ ...name, width: tileWidth })}`)
   if (full === undefined) return undefined
-  return name.kind === 'hashes' ? full.subarray(0, name.width * hashBytes) : format.join(format.split(full).slice(0, name.width))
+  return name.kind === 'hashes' ? full.subarray(0, name.width * treeHashBytes) : format.join(format.split(full).slice(0, name.width))
 }
 
 async function readSoundly<T>(name: TileName, read: () => Promise<T | undefined>): Promise<T> {

@@ -1,7 +1,7 @@
 /** What a batch changes: pure, so that a sequencer that lost its lease can only write what its successor writes too. */
 import { concatBytes, joinBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
-import { hashBytes } from '@countersign/core/merkle/proof'
+import { treeHashBytes } from '@countersign/core/merkle/proof'
 import { hashLeaf, type SyncHash } from '@countersign/core/merkle/tree'
 import { appendLeaves, edgeRoot, emptyEdge, type PlacedTile, type TreeEdge } from '@countersign/core/tiles/append'
 import { joinEntries, splitEntries, type EntryFormat } from '@countersign/core/tiles/entry-bundle'
@@ -99,13 +99,13 @@ export function encodeLeaves(leaves: Leaves): { readonly leaves: Uint8Array; rea
 /** Reads a staged row of `count` entries. Throws `log_damaged` when it does not hold as many. */
 export function decodeLeaves(count: number, row: { readonly leaves: Uint8Array; readonly entries: Uint8Array }): Leaves {
   const data = splitEntries(row.entries, count)
-  if (data.length !== count || row.leaves.length !== count * hashBytes) {
+  if (data.length !== count || row.leaves.length !== count * treeHashBytes) {
     throw new CountersignError('log_damaged', 'a staged batch is not what was written', {
       expected: `${count} entries`,
       found: `${data.length}`,
     })
   }
-  return { data, hashes: data.map((_, i) => row.leaves.subarray(i * hashBytes, (i + 1) * hashBytes)) }
+  return { data, hashes: data.map((_, i) => row.leaves.subarray(i * treeHashBytes, (i + 1) * treeHashBytes)) }
 }
 
 /** A 40-bit big-endian number into a copy of the entry. */

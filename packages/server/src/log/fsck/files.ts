@@ -1,6 +1,6 @@
 /** The files of a log that the walk over its entries does not meet: partial tiles of before, and those of a batch that is not published yet. */
 import { equalBytes } from '@countersign/core/bytes'
-import { hashBytes as hashLength } from '@countersign/core/merkle/proof'
+import { treeHashBytes } from '@countersign/core/merkle/proof'
 import { parseTilePath, tilePath, tileWidth, widthInTree, type TileName } from '@countersign/core/tiles/path'
 import type { EntryFormat } from '@countersign/core/tiles/entry-bundle'
 import type { BlobStore } from '../../base/blobs/blob-store.ts'
@@ -57,7 +57,7 @@ function wholeTiles({ blobs, folder, format }: LogFolder): (name: TileName, widt
       if (bytes === undefined) throw damaged(`${folder}${path}`, 'it is missing')
       last = { path, bytes }
     }
-    if (name.kind === 'hashes') return last.bytes.subarray(0, name.width * hashLength)
+    if (name.kind === 'hashes') return last.bytes.subarray(0, name.width * treeHashBytes)
     return format.join(format.split(last.bytes).slice(0, name.width))
   }
 }

@@ -6,7 +6,7 @@
  */
 import { bytesToHex, equalBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
-import { hashBytes as hashLength } from '@countersign/core/merkle/proof'
+import { treeHashBytes } from '@countersign/core/merkle/proof'
 import { edgeRoot, edgeTiles, type TreeEdge } from '@countersign/core/tiles/append'
 import { tilePath, tileWidth, widthInTree, type TileName } from '@countersign/core/tiles/path'
 import { hashInTile, readTile, tileBytes, tileHeight, type Tile } from '@countersign/core/tiles/tile'
@@ -193,7 +193,7 @@ function tileProof(options: FsckOptions, proof: EntryProof, size: number): TileP
       throw damaged(where, 'the tile has another length', { expected: `${demanded.length} bytes`, found: `${found.length}` })
     }
     const at = firstDifference(found, demanded)
-    const [inTile, computed] = [found, demanded].map((bytes) => bytesToHex(bytes.subarray(at * hashLength, (at + 1) * hashLength)))
+    const [inTile, computed] = [found, demanded].map((bytes) => bytesToHex(bytes.subarray(at * treeHashBytes, (at + 1) * treeHashBytes)))
     const entry = name.index * tileWidth + at
     if (name.level === 0 && (await blame(found)) === 'bundle') {
       const bundle = tilePath({ kind: 'entries', folder: proof.format.folder, index: name.index, width: name.width })
@@ -243,13 +243,13 @@ async function blameByParent(
 ): Promise<'tile' | 'bundle'> {
   const above = Math.floor(index / tileWidth)
   const parents = await read({ kind: 'hashes', level: 1, index: above, width: widthInTree(size, 1, above) })
-  const at = (index % tileWidth) * hashLength
+  const at = (index % tileWidth) * treeHashBytes
   const own = hashInTile(readTile(serverPrimitives, found, tileWidth), tileHeight, 0)
-  return parents !== undefined && equalBytes(parents.subarray(at, at + hashLength), own) ? 'bundle' : 'tile'
+  return parents !== undefined && equalBytes(parents.subarray(at, at + treeHashBytes), own) ? 'bundle' : 'tile'
 }
 
 function firstDifference(a: Uint8Array, b: Uint8Array): number {
-  return Math.floor(a.findIndex((byte, i) => byte !== b[i]) / hashLength)
+  return Math.floor(a.findIndex((byte, i) => byte !== b[i]) / treeHashBytes)
 }
 
 /** A read ahead that fails is told when its turn comes. */

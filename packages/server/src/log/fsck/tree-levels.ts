@@ -1,5 +1,5 @@
 /** A tree grown leaf by leaf, of which only the right edge is in memory: its tiles as they become full, its root at any size. */
-import { hashBytes as hashLength } from '@countersign/core/merkle/proof'
+import { treeHashBytes } from '@countersign/core/merkle/proof'
 import { edgeRoot, type TreeEdge } from '@countersign/core/tiles/append'
 import { tileWidth } from '@countersign/core/tiles/path'
 import { emptyTile, extendTile } from '@countersign/core/tiles/tile'
@@ -19,7 +19,7 @@ export type TreeLevels = {
 
 type Level = { readonly bytes: Uint8Array; width: number; index: number }
 
-const node = new Uint8Array(1 + 2 * hashLength)
+const node = new Uint8Array(1 + 2 * treeHashBytes)
 node[0] = 1
 
 /** The tree without leaves. */
@@ -27,8 +27,8 @@ export function treeLevels(full: FullTile): TreeLevels {
   const levels: Level[] = []
   let size = 0
   const push = (at: number, hash: Uint8Array): Promise<void> | undefined => {
-    const level = (levels[at] ??= { bytes: new Uint8Array(tileWidth * hashLength), width: 0, index: 0 })
-    level.bytes.set(hash, level.width * hashLength)
+    const level = (levels[at] ??= { bytes: new Uint8Array(tileWidth * treeHashBytes), width: 0, index: 0 })
+    level.bytes.set(hash, level.width * treeHashBytes)
     level.width++
     return level.width < tileWidth ? undefined : complete(at, level)
   }
@@ -41,7 +41,7 @@ export function treeLevels(full: FullTile): TreeLevels {
   }
   const edge = (): TreeEdge => ({
     size,
-    tiles: levels.map(({ bytes, width }) => extendTile(serverPrimitives, emptyTile, hashesOf(bytes.slice(0, width * hashLength)))),
+    tiles: levels.map(({ bytes, width }) => extendTile(serverPrimitives, emptyTile, hashesOf(bytes.slice(0, width * treeHashBytes)))),
   })
   return {
     size: () => size,
@@ -58,10 +58,10 @@ export function treeLevels(full: FullTile): TreeLevels {
 function rootOfFull(tile: Uint8Array): Uint8Array {
   let hashes = tile
   for (let width = tileWidth / 2; width >= 1; width /= 2) {
-    const parents = new Uint8Array(width * hashLength)
+    const parents = new Uint8Array(width * treeHashBytes)
     for (let i = 0; i < width; i++) {
-      node.set(hashes.subarray(2 * i * hashLength, (2 * i + 2) * hashLength), 1)
-      parents.set(hashBytes('sha256', node), i * hashLength)
+      node.set(hashes.subarray(2 * i * treeHashBytes, (2 * i + 2) * treeHashBytes), 1)
+      parents.set(hashBytes('sha256', node), i * treeHashBytes)
     }
     hashes = parents
   }
@@ -69,5 +69,5 @@ function rootOfFull(tile: Uint8Array): Uint8Array {
 }
 
 function hashesOf(bytes: Uint8Array): readonly Uint8Array[] {
-  return Array.from({ length: bytes.length / hashLength }, (_, i) => bytes.subarray(i * hashLength, (i + 1) * hashLength))
+  return Array.from({ length: bytes.length / treeHashBytes }, (_, i) => bytes.subarray(i * treeHashBytes, (i + 1) * treeHashBytes))
 }
