@@ -137,7 +137,11 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'body of the entry',
     accepted: { reason: 'cosign makes the body anew', by: { 2: ['cosign'] } },
-    change: (sound) => void (entryOf(sound).canonicalizedBody = flip(entryOf(sound).canonicalizedBody, 40)),
+    change: (sound) => {
+      // Still JSON, with another signature in it.
+      const body = Buffer.from(entryOf(sound).canonicalizedBody, 'base64').toString()
+      entryOf(sound).canonicalizedBody = Buffer.from(body.replace('"content":"M', '"content":"N')).toString('base64')
+    },
   },
   {
     name: 'signed entry timestamp',

@@ -1,5 +1,5 @@
 /** cosign and our client against an installation of ours: each command as a user types it after the one line of `initialize`, and what it asks. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { missingPeers } from './peers.ts'
@@ -150,6 +150,27 @@ describe.skipIf(missingPeers('cosign', 'docker-registry').length > 0)('an instal
     }
   })
 
+  it.each<[string, string, (body: Buffer) => Buffer]>([
+    ['a certificate that its authority did not sign', '/fulcio/api/v2/signingCert', withJson(spoilCertificate)],
+    ['a proof that leads elsewhere', '/rekor2/api/v2/log/entries', withJson((answer) => spoil(answer, 'rootHash'))],
+    ['a checkpoint that nobody signed', '/rekor2/api/v2/log/entries', withJson((answer) => spoil(answer, 'envelope'))],
+    ['a timestamp whose signature does not hold', '/tsa/api/v1/timestamp', spoilLast],
+  ])('signs nothing on the word of a service that gives %s', async (_name, path, change) => {
+    const digest = await pushImage(registries.docker, 'spoiled', 'latest', 'spoiled')
+    const image = `${registries.docker}/spoiled@${digest}`
+    const token = await place.token('ada')
+    place.proxy.change((exchange) => (exchange.path === path ? { ...exchange, body: change(exchange.body) } : exchange))
+    const blob = await place.ours(['sign-blob', '--identity-token', token, '--bundle', 'spoiled.json', 'file.txt'])
+    const signed = await place.ours(['sign', '--identity-token', token, image])
+    place.proxy.change()
+    for (const { code, stderr } of [blob, signed]) {
+      expect(stderr).toMatch(/the signature just made would not be accepted|makes no sense/)
+      expect([1, 12, 15]).toContain(code)
+    }
+    expect(existsSync(join(place.folder, 'spoiled.json'))).toBe(false)
+    expect((await place.ours(['verify', ...by(), image])).code).toBe(10)
+  })
+
   it('is refused for another person, and for another issuer', async () => {
     await sign('ours', 'Rekor v2', ['sign-blob', '--bundle', 'refused.json', 'file.txt'])
     const verify = ['verify-blob', '--bundle', 'refused.json', 'file.txt']
@@ -160,3 +181,40 @@ describe.skipIf(missingPeers('cosign', 'docker-registry').length > 0)('an instal
     }
   })
 })
+
+/** An answer with its JSON changed. */
+function withJson(change: (answer: object) => void): (body: Buffer) => Buffer {
+  return (body) => {
+    const answer = JSON.parse(body.toString()) as object
+    change(answer)
+    return Buffer.from(JSON.stringify(answer))
+  }
+}
+
+function spoilLast(body: Buffer): Buffer {
+  const spoiled = Buffer.from(body)
+  spoiled[spoiled.length - 1] = (spoiled.at(-1) as number) ^ 1
+  return spoiled
+}
+
+/** The leaf's signature, inside of its PEM. */
+function spoilCertificate(answer: object): void {
+  const { certificates } = (answer as { signedCertificateEmbeddedSct: { chain: { certificates: string[] } } }).signedCertificateEmbeddedSct
+    .chain
+  const der = Buffer.from((certificates[0] ?? '').replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+  const lines =
+    spoilLast(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  certificates[0] = `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`
+}
+
+/** The member of that name, wherever it is: the last byte of the base64 at its end. */
+function spoil(value: object, name: string): void {
+  for (const [key, member] of Object.entries(value)) {
+    if (key === name && typeof member === 'string') {
+      const [start = '', encoded = ''] = /^([^]*?)([\w+/=]+)\n?$/.exec(member)?.slice(1) ?? []
+      Object.assign(value, { [key]: `${start}${spoilLast(Buffer.from(encoded, 'base64')).toString('base64')}${start === '' ? '' : '\n'}` })
+    } else if (typeof member === 'object' && member !== null) spoil(member as object, name)
+  }
+}

@@ -6,10 +6,6 @@ import { attachmentTagPrefixFlag } from './registry.ts'
 const ownCertificate = 'Sign without a certificate; certificates of your own are not supported yet.'
 const hardware = 'Use a key file, env://VARIABLE or https:// reference; hardware keys are not supported yet.'
 
-function keylessFlag(name: string, kind: Flag['kind'] = 'text'): Flag {
-  return { name, kind, hidden: true, help: 'keyless signing', idle: 'it belongs to keyless signing, which is not supported yet' }
-}
-
 function serviceFlag(name: string, kind: Flag['kind'], hint: string): Flag {
   return { name, kind, hidden: true, help: 'a signing service', refused: { code: 'service_not_supported', hint } }
 }
@@ -90,7 +86,13 @@ export const signingFlags: readonly Flag[] = [
     choices: ['github-actions', 'buildkite-agent', 'spiffe', 'google', 'filesystem'],
   },
   { name: 'oidc-disable-ambient-providers', kind: 'boolean', help: 'look for no token where this runs' },
-  keylessFlag('insecure-skip-verify', 'boolean'),
+  {
+    name: 'insecure-skip-verify',
+    kind: 'boolean',
+    hidden: true,
+    help: 'skip the SCT of the certificate',
+    idle: 'a signature is always verified before it leaves, and its SCT with it',
+  },
   ...['timestamp-client-cacert', 'timestamp-client-cert', 'timestamp-client-key', 'timestamp-server-name'].map((name): Flag => ({
     name,
     kind: 'text',
