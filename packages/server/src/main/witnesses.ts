@@ -59,7 +59,7 @@ export async function composeWitness(platform: ServerPlatform, { host }: Service
   if (witnessFor.length === 0) return []
   const logs = await Promise.all(witnessFor.map((text) => keyOf(text, 'log')))
   const keys = await openWitnessKeys(platform, `${host}/witness`)
-  return [witnessService({ ...keys, database: platform.database, logs: new Map(logs.map((key) => [key.name, key])) })]
+  return [witnessService({ ...keys, database: platform.database, logs })]
 }
 
 async function keyOf(text: string, kind: VerifierKey['kind']): Promise<VerifierKey> {

@@ -47,7 +47,7 @@ beforeEach(async () => {
   const { signer, key } = await newSigner(witnessName)
   witnessKey = key
   const logKey = await verifierKey(serverPrimitives, 'log', origin, place.key.publicKey)
-  witness = { database: place.database, signers: [signer], verifierKeys: [formatVerifierKey(key)], logs: new Map([[origin, logKey]]) }
+  witness = { database: place.database, signers: [signer], verifierKeys: [formatVerifierKey(key)], logs: [logKey] }
 })
 afterEach(async () => {
   await log.close()
@@ -120,6 +120,22 @@ describe('a witness', () => {
     }
     const many = Array.from({ length: 64 }, () => new Uint8Array(32))
     expect(await ask(0, checkpoint, many)).toMatchObject({ status: 400 })
+  })
+})
+
+describe('a witness of a log that has a new key', () => {
+  it('begins anew with the new log, and goes on with the one before: no tree of one key stands for another', async () => {
+    const first = (await log.add(entryOf('a'))).checkpoint
+    expect(await ask(0, first)).toMatchObject({ status: 200 })
+    const next = await newLogKey()
+    const nextKey = await verifierKey(serverPrimitives, 'log', origin, next.publicKey)
+    const checkpoint = await signCheckpoint({ origin, size: 1, rootHash: new Uint8Array(32) }, [next.signer])
+    expect(await ask(0, { ...first, note: checkpoint })).toMatchObject({ status: 403 })
+    witness = { ...witness, logs: [...witness.logs, nextKey] }
+    expect(await ask(0, { ...first, note: checkpoint })).toMatchObject({ status: 200 })
+    expect(await ask(1, first)).toMatchObject({ status: 200 })
+    const other = await signCheckpoint({ origin, size: 1, rootHash: new Uint8Array(32).fill(1) }, [next.signer])
+    expect(await ask(1, { ...first, note: other })).toMatchObject({ status: 409 })
   })
 })
 

@@ -59,7 +59,7 @@ export async function openWitnessKeys(ports: WitnessKeyPorts, name: string): Pro
 async function openOrCreate({ database, keys }: WitnessKeyPorts): Promise<RoleKey> {
   if ((await keys.names()).includes(keyName)) return keys.open(keyName)
   // A witness that loses its key and makes another is another witness, to which a log may show another tree.
-  const [cosigned] = await database.raw.query<{ origin: string }>('select origin from witness_trees limit 1')
+  const [cosigned] = await database.raw.query<{ log: string }>('select log from witness_trees limit 1')
   if (cosigned !== undefined) return keys.open(keyName)
   try {
     return await keys.create(keyName, 'ed25519')

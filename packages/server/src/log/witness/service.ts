@@ -2,7 +2,7 @@
  * A witness for other logs (c2sp.org/tlog-witness): it cosigns a tree only if it grew from the one that it cosigned before, so that a log that
  * shows two people two trees needs us for both.
  */
-import { equalBytes } from '@countersign/core/bytes'
+import { bytesToHex, equalBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { verifyConsistency } from '@countersign/core/merkle/proof'
 import { emptyRoot } from '@countersign/core/merkle/tree'
@@ -24,8 +24,8 @@ export type WitnessOptions = {
   readonly signers: readonly NoteSigner[]
   /** Their verifier keys, for those who configure this witness. */
   readonly verifierKeys: readonly string[]
-  /** The logs that it knows, by origin. */
-  readonly logs: ReadonlyMap<string, VerifierKey>
+  /** The logs that it knows: their names are their origins. One origin with two keys is two logs, as a log and its successor are. */
+  readonly logs: readonly VerifierKey[]
 }
 
 /** The table of trees that were cosigned. */
@@ -35,7 +35,7 @@ export const witnessMigrations: readonly Migration[] = [
     up: async (database, types) => {
       await database.schema
         .createTable('witness_trees')
-        .addColumn('origin', types.text, (column) => column.primaryKey())
+        .addColumn('log', types.text, (column) => column.primaryKey())
         .addColumn('size', types.integer, (column) => column.notNull())
         .addColumn('root', types.bytes, (column) => column.notNull())
         .execute()
@@ -89,25 +89,30 @@ export async function addCheckpoint(options: Omit<WitnessOptions, 'verifierKeys'
     if (!(cause instanceof CountersignError)) throw cause
     return { status: 400, body: `${cause.message}\n` }
   }
-  const key = options.logs.get(checkpoint.origin)
-  if (key === undefined) return { status: 404, body: 'this witness does not know the log\n' }
-  if ((await signedBy(serverPrimitives, note, key)) === undefined) return { status: 403, body: 'the log did not sign this checkpoint\n' }
+  const keys = options.logs.filter(({ name }) => name === checkpoint.origin)
+  if (keys.length === 0) return { status: 404, body: 'this witness does not know the log\n' }
+  const log = await signerOf(note, keys)
+  if (log === undefined) return { status: 403, body: 'the log did not sign this checkpoint\n' }
   if (request.oldSize > checkpoint.size) return { status: 400, body: 'the old size is larger than the new one\n' }
-  const last = await lastTree(options.database, checkpoint.origin)
+  const last = await lastTree(options.database, log)
   if (request.oldSize !== last.size) return conflict(last.size)
   if (last.size === checkpoint.size && last.size > 0 && !equalBytes(last.rootHash, checkpoint.rootHash)) return conflict(last.size)
   if (!(await grewFrom(last, checkpoint, request.proof))) return { status: 422, body: 'the tree does not grow from the one before\n' }
-  if (!(await keepTree(options.database, checkpoint, last))) return conflict((await lastTree(options.database, checkpoint.origin)).size)
+  if (!(await keepTree(options.database, log, checkpoint, last))) return conflict((await lastTree(options.database, log)).size)
   const lines = await Promise.all(options.signers.map(async (signer) => signNoteText(note.text, signer)))
   return { status: 200, body: lines.join('') }
 }
 
+/** The log whose key signed, as its trees are remembered: origin and key, so that nothing of one key stands for another. */
+async function signerOf(note: SignedNote, keys: readonly VerifierKey[]): Promise<string | undefined> {
+  for (const key of keys) if ((await signedBy(serverPrimitives, note, key)) !== undefined) return `${key.name}+${bytesToHex(key.keyHash)}`
+  return undefined
+}
+
 type Tree = { readonly size: number; readonly rootHash: Uint8Array }
 
-async function lastTree(database: Database, origin: string): Promise<Tree> {
-  const [row] = await database.raw.query<{ size: number; root: Uint8Array }>('select size, root from witness_trees where origin = ?', [
-    origin,
-  ])
+async function lastTree(database: Database, log: string): Promise<Tree> {
+  const [row] = await database.raw.query<{ size: number; root: Uint8Array }>('select size, root from witness_trees where log = ?', [log])
   return row === undefined ? { size: 0, rootHash: new Uint8Array(0) } : { size: row.size, rootHash: row.root }
 }
 
@@ -124,12 +129,12 @@ async function grewFrom(last: Tree, checkpoint: Checkpoint, proof: readonly Uint
 }
 
 /** Replaces the tree only if it is still the one from which the proof leads: of two requests at once, one is told of a conflict. */
-async function keepTree(database: Database, { origin, size, rootHash }: Checkpoint, last: Tree): Promise<boolean> {
+async function keepTree(database: Database, log: string, { size, rootHash }: Checkpoint, last: Tree): Promise<boolean> {
   if (last.rootHash.length === 0) {
-    return (await database.raw.insert('witness_trees', ['origin', 'size', 'root'], [[origin, size, rootHash]], 'ignore')) === 1
+    return (await database.raw.insert('witness_trees', ['log', 'size', 'root'], [[log, size, rootHash]], 'ignore')) === 1
   }
-  const text = 'update witness_trees set size = ?, root = ? where origin = ? and size = ? and root = ?'
-  return (await database.raw.run(text, [size, rootHash, origin, last.size, last.rootHash])) === 1
+  const text = 'update witness_trees set size = ?, root = ? where log = ? and size = ? and root = ?'
+  return (await database.raw.run(text, [size, rootHash, log, last.size, last.rootHash])) === 1
 }
 
 function conflict(size: number): WitnessAnswer {
