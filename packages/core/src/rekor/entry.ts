@@ -4,7 +4,13 @@ import type { Certificate } from '../x509/certificate.ts'
 
 /** The signer as the entry names it. `key` is the certificate's own where there is one. */
 export type EntrySigner =
-  | { readonly kind: 'certificate'; readonly certificate: Certificate; readonly key: PublicKey }
+  | {
+      readonly kind: 'certificate'
+      readonly certificate: Certificate
+      readonly key: PublicKey
+      /** What the entry keeps behind it, DER; nothing says that the certificate chains to it. */
+      readonly chain?: readonly Uint8Array[]
+    }
   | { readonly kind: 'public-key'; readonly key: PublicKey }
 
 /** An entry, read and found sound; the signature is not verified yet. */

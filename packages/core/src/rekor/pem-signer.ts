@@ -27,7 +27,8 @@ export function readPemSigner(at: Place, pem: Uint8Array): PemSigner {
     const [certificate] = blocks.map(({ bytes }) => parseCertificate(bytes))
     if (certificate === undefined) return refuse(at, 'no certificate')
     const canonical = utf8(blocks.map(({ bytes }) => encodePem('CERTIFICATE', bytes)).join(''))
-    return { signer: { kind: 'certificate', certificate, key: parsePublicKey(certificate.spki) }, canonical }
+    const chain = rest.map(({ bytes }) => bytes)
+    return { signer: { kind: 'certificate', certificate, key: parsePublicKey(certificate.spki), chain }, canonical }
   } catch (cause) {
     if (!(cause instanceof CountersignError) || cause.code === at.code) throw cause
     throw new CountersignError(at.code, `${at.path}: ${cause.message}`, { cause })

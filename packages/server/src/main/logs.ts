@@ -1,12 +1,9 @@
 /** The logs of a process: their keys, their trees, who may write. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { equalBytes, fromUtf8 } from '@countersign/core/bytes'
+import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
-import { parsePublicKey, parsePublicKeyPem } from '@countersign/core/keys/public-key'
+import { parsePublicKeyPem } from '@countersign/core/keys/public-key'
 import { formatVerifierKey, verifierKey as verifierKeyOf } from '@countersign/core/note/verifier-key'
-import type { ProposedEntry } from '@countersign/core/rekor/entry'
-import { signatureAlgorithmOf } from '@countersign/core/x509/algorithm-identifier'
-import { type Certificate, parseCertificate } from '@countersign/core/x509/certificate'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import { readFileIfThere } from '../base/data-folder/durable-file.ts'
 import { hostOf, isLoopback, parseListenAddress } from '../base/http/address.ts'
@@ -18,6 +15,7 @@ import { ctOrigin, ctTreeOptions } from '../log/ct/tree.ts'
 import { readTree } from '../log/engine/tree-store.ts'
 import { createTreeLog, type OpenTreeLog, openTreeLog, type TreeLogOptions } from '../log/engine/open-log.ts'
 import { admitAnyone, admitOwn, type Admission } from '../log/admission.ts'
+import { ofOwnAuthority } from '../log/own-authority.ts'
 import { createRekor1Log, openRekor1Log, type Rekor1LogOptions } from '../log/rekor1/keeper.ts'
 import { type EntrySearch, rekor1Service } from '../log/rekor1/service.ts'
 import type { Shards } from '../log/rekor1/lookup.ts'
@@ -224,7 +222,7 @@ function storageOf({ database, blobs, leases, clock, log, step }: ServerPlatform
 
 /** Anyone may write where only this machine reaches the log; elsewhere holders of our certificates and of known keys. */
 async function admission(
-  { configuration, installation }: ServerPlatform,
+  { configuration, installation, clock }: ServerPlatform,
   chains: () => Promise<readonly (readonly Uint8Array[])[]>,
 ): Promise<Admission> {
   const listen = configuration.listen ?? parseListenAddress(installation.listen)
@@ -232,7 +230,7 @@ async function admission(
   const local = listen !== undefined && isLoopback(listen.host) && isLoopback(reached)
   if ((configuration.log.admission ?? (local ? 'anyone' : 'known')) === 'anyone') return admitAnyone
   const known = await Promise.all(configuration.log.knownKeys.map(readKnownKey))
-  return admitOwn(async (entry) => isOurs(entry, await chains()), known)
+  return admitOwn(ofOwnAuthority(chains, clock), known)
 }
 
 async function readKnownKey(path: string): Promise<Uint8Array> {
@@ -240,18 +238,4 @@ async function readKnownKey(path: string): Promise<Uint8Array> {
   if (bytes === undefined)
     throw new CountersignError('file_not_found', `there is no file ${path}`, { hint: 'It is named under log.knownKeys.' })
   return parsePublicKeyPem(fromUtf8(bytes)).spki
-}
-
-/** Signed by an authority of ours, whichever of them: what one of them issued stays welcome after it was replaced. */
-async function isOurs({ signer }: ProposedEntry, chains: readonly (readonly Uint8Array[])[]): Promise<boolean> {
-  if (signer.kind !== 'certificate') return false
-  for (const [issuer] of chains) if (issuer !== undefined && (await isIssuedBy(signer.certificate, parseCertificate(issuer)))) return true
-  return false
-}
-
-async function isIssuedBy(certificate: Certificate, issuer: Certificate): Promise<boolean> {
-  if (!equalBytes(certificate.issuer.raw, issuer.subject.raw)) return false
-  const key = parsePublicKey(issuer.spki)
-  const algorithm = signatureAlgorithmOf(certificate.signatureAlgorithm, key)
-  return algorithm !== undefined && serverPrimitives.verify(algorithm, key, certificate.tbs, certificate.signature)
 }
