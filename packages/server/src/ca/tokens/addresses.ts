@@ -32,6 +32,8 @@ function refusedAddresses(): BlockList {
   ]
   const v6: readonly (readonly [string, number])[] = [
     ['::', 96],
+    // IPv4-translated (RFC 2765 §2.1): a network with such a translator leads to any IPv4 address.
+    ['::ffff:0:0:0', 96],
     ['64:ff9b::', 96],
     ['64:ff9b:1::', 48],
     ['100::', 64],
