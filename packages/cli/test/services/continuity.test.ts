@@ -3,25 +3,27 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { countersign, startServer, testFolder, type ReadyLine } from './serving.ts'
 
+const services = ['--signing-config=kit/signing_config.json', '--trusted-root=kit/trusted_root.json']
+
 /** Signs a file as the administrator, without a key, with what the installation tells clients now. */
 function sign(folder: string, { publicUrl }: ReadyLine, name: string, data = 'platform'): void {
   writeFileSync(join(folder, name), name)
   rmSync(join(folder, 'kit'), { recursive: true, force: true })
   expect(countersign(folder, 'kit', '--url', publicUrl, 'kit')).toMatchObject({ status: 0 })
   const token = countersign(folder, 'token', 'admin', '--data', data).stdout.trim()
-  const signed = countersign(
-    folder,
-    ...['sign-blob', '--identity-token', token, '--signing-config', 'kit/signing_config.json', '--trusted-root', 'kit/trusted_root.json'],
-    ...['--bundle', `${name}.sigstore.json`, '--yes', name],
-  )
+  const signed = countersign(folder, 'sign-blob', ...services, `--identity-token=${token}`, `--bundle=${name}.sigstore.json`, '--yes', name)
   expect([name, signed.status, signed.stderr]).toEqual([name, 0, expect.any(String)])
 }
 
 function verify(folder: string, { publicUrl }: ReadyLine, name: string): void {
   const verified = countersign(
     folder,
-    ...['verify-blob', '--bundle', `${name}.sigstore.json`, '--trusted-root', 'kit/trusted_root.json'],
-    ...['--certificate-identity-regexp', 'admin@.*', '--certificate-oidc-issuer', `${publicUrl}/oidc`, name],
+    'verify-blob',
+    '--trusted-root=kit/trusted_root.json',
+    `--bundle=${name}.sigstore.json`,
+    '--certificate-identity-regexp=admin@.*',
+    `--certificate-oidc-issuer=${publicUrl}/oidc`,
+    name,
   )
   expect([name, verified.status, verified.stderr]).toEqual([name, 0, expect.any(String)])
 }
@@ -82,7 +84,6 @@ describe('an installation whose keys are rotated', { timeout: 300_000 }, () => {
     sign(folder, ready, 'before')
     expect(countersign(folder, 'log', 'freeze', 'rekor2-1', '--data', 'platform')).toMatchObject({ status: 0 })
     const token = countersign(folder, 'token', 'admin', '--data', 'platform').stdout.trim()
-    const services = ['--signing-config', 'kit/signing_config.json', '--trusted-root', 'kit/trusted_root.json']
     const refused = countersign(folder, 'sign-blob', '--identity-token', token, ...services, '--bundle', 'b.json', '--yes', 'before')
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/frozen|405/)])
     expect((await fetch(`${ready.publicUrl}/rekor2/api/v2/checkpoint`)).status).toBe(200)

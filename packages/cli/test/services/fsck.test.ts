@@ -25,8 +25,13 @@ describe('log fsck', { timeout: 120_000 }, () => {
     writeFileSync(join(folder, 'a.txt'), 'hello')
     const signed = countersign(
       folder,
-      ...['sign-blob', '--identity-token', token, '--signing-config', 'kit/signing_config.json', '--trusted-root', 'kit/trusted_root.json'],
-      ...['--bundle', 'a.sigstore.json', '--yes', 'a.txt'],
+      'sign-blob',
+      `--identity-token=${token}`,
+      '--signing-config=kit/signing_config.json',
+      '--trusted-root=kit/trusted_root.json',
+      '--bundle=a.sigstore.json',
+      '--yes',
+      'a.txt',
     )
     expect([signed.status, addresses['rekor2'], signed.stderr]).toEqual([0, expect.any(String), expect.any(String)])
     const beside = countersign(folder, 'log', 'fsck', '--data', 'platform')

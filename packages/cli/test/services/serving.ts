@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path'
 import { onTestFinished } from 'vitest'
 
 const main = resolve(import.meta.dirname, '../../src/main.ts')
-const environment = { ...process.env, COUNTERSIGN_PROFILE: 'none', NO_COLOR: '1' }
+const environment = { ...process.env, COUNTERSIGN_PROFILE: 'none', COUNTERSIGN_PASSWORD: '', NO_COLOR: '1' }
 
 /** A folder that ends with the test. */
 export function testFolder(): string {

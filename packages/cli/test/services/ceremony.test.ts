@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { countersign, startServer, testFolder } from './serving.ts'
+
+type Status = {
+  readonly subjects: readonly {
+    readonly content: {
+      readonly proposals: readonly { readonly role: string; readonly signatures: number; readonly threshold: number }[]
+      readonly instances: readonly { readonly id: string; readonly end?: string }[]
+    }
+  }[]
+}
+
+describe('a ceremony of the trust root', { timeout: 300_000 }, () => {
+  it('gives root and targets to offline keys by threshold; a rotation after it waits for them, and the old key goes on until then', async () => {
+    const folder = testFolder()
+    const { ready } = await startServer(folder)
+    const run = (...args: readonly string[]): ReturnType<typeof countersign> => countersign(folder, ...args)
+    const done = (...args: readonly string[]): string => {
+      const { status, stdout, stderr } = run(...args)
+      expect([args.slice(0, 3), status, stderr]).toEqual([args.slice(0, 3), 0, expect.any(String)])
+      return stdout
+    }
+    const there = ['--data', 'platform'] as const
+    for (const holder of ['a', 'b']) done('generate-key-pair', '--output-key-prefix', holder)
+    const both = (role: string): readonly string[] => [`--${role}-key=a.pub`, `--${role}-key=b.pub`, `--${role}-threshold=2`]
+    done('trust', 'propose', 'root', 'root.json', ...both('root'), ...both('targets'), ...there)
+    // Signed by the keys in force, and not yet by those that shall be.
+    expect(run('trust', 'publish', ...there)).toMatchObject({ status: 1, stderr: expect.stringContaining('too few signatures') as string })
+    done('trust', 'propose', 'targets', 'targets.json', ...there)
+    for (const file of ['root.json', 'targets.json']) for (const holder of ['a', 'b']) done('trust', 'sign', '--key', `${holder}.key`, file)
+    done('trust', 'publish', 'root.json', 'targets.json', ...there)
+
+    done('key', 'rotate', 'tsa', ...there)
+    const before = (JSON.parse(done('trust', 'status', '--report', 'json', ...there)) as Status).subjects[0]!.content
+    expect(before.proposals).toEqual([expect.objectContaining({ role: 'targets', signatures: 0, threshold: 2 })])
+    expect(before.instances.find(({ id }) => id === 'tsa-1')).not.toHaveProperty('end')
+    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    const chain = async (): Promise<string> => (await fetch(`${ready.publicUrl}/tsa/api/v1/timestamp/certchain`)).text()
+    const old = await chain()
+    done('trust', 'propose', 'targets', 'targets.json', ...there)
+    done('trust', 'sign', '--key', 'a.key', 'targets.json')
+    expect(run('trust', 'publish', 'targets.json', ...there)).toMatchObject({ status: 1 })
+    expect(await chain()).toBe(old)
+    done('trust', 'sign', '--key', 'b.key', 'targets.json')
+    done('trust', 'publish', 'targets.json', ...there)
+    for (let attempt = 0; attempt < 50 && (await chain()) === old; attempt++) await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(await chain()).not.toBe(old)
+    // A client that starts from the first root follows all of it.
+    done('kit', '--url', ready.publicUrl, 'kit')
+    expect(readFileSync(join(folder, 'kit/trusted_root.json'), 'utf8')).toContain('timestampAuthorities')
+  })
+
+  it('takes no signature that does not count', async () => {
+    const folder = testFolder()
+    await startServer(folder)
+    countersign(folder, 'generate-key-pair', '--output-key-prefix', 'stranger')
+    expect(countersign(folder, 'trust', 'propose', 'root', 'root.json', '--data', 'platform')).toMatchObject({ status: 0 })
+    expect(countersign(folder, 'trust', 'sign', '--key', 'stranger.key', 'root.json')).toMatchObject({ status: 0 })
+    expect(countersign(folder, 'trust', 'publish', 'root.json', '--data', 'platform')).toMatchObject({ status: 15 })
+    expect(countersign(folder, 'trust', 'withdraw', 'root', '--data', 'platform')).toMatchObject({ status: 0 })
+  })
+})
+
+describe('the root of the authority', { timeout: 300_000 }, () => {
+  it('is exported and removed; issuing goes on, and a further intermediate needs a root elsewhere', async () => {
+    const folder = testFolder()
+    await startServer(folder)
+    const there = ['--data', 'platform'] as const
+    expect(countersign(folder, 'ca', 'init', ...there)).toMatchObject({ status: 1 })
+    expect(countersign(folder, 'ca', 'export-root', 'root', ...there)).toMatchObject({ status: 0 })
+    expect(readFileSync(join(folder, 'root.key'), 'utf8')).toContain('ENCRYPTED')
+    expect(readFileSync(join(folder, 'root.crt'), 'utf8')).toContain('BEGIN CERTIFICATE')
+    expect(countersign(folder, 'ca', 'remove-root', '--yes', ...there)).toMatchObject({ status: 0 })
+    expect(countersign(folder, 'key', 'rotate', 'ca', ...there)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('ca-root') as string,
+    })
+    const asked = countersign(folder, 'ca', 'csr', ...there)
+    expect(asked).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE REQUEST') as string })
+    expect(countersign(folder, 'ca', 'import', 'ca-intermediate-2', 'root.crt', ...there)).toMatchObject({ status: 12 })
+  })
+})
