@@ -1,9 +1,5 @@
 /** The few pages that people see when they log in: plain HTML without scripts. Every text from outside is escaped. */
-
-/** Text as HTML. */
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}
+import { escapeHtml } from '../../base/http/html.ts'
 
 const style = `body{font:16px/1.5 system-ui,sans-serif;color:#1b2430;background:#f4f6f8;margin:0}
 main{max-width:24rem;margin:10vh auto;padding:2rem;background:#fff;border:1px solid #d5dbe1;border-radius:.5rem}

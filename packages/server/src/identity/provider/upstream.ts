@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
 import * as client from 'openid-client'
+import { hostOf, isLoopback } from '../../base/http/address.ts'
 import type { Account } from '../accounts/account.ts'
 import { type AccountPorts, createAccount, findFederated } from '../accounts/accounts.ts'
 
@@ -74,7 +75,7 @@ export function upstreamClient(upstream: Upstream): UpstreamClient {
 
 async function discoverUpstream({ issuer, clientId, clientSecret }: Upstream): Promise<client.Configuration> {
   const url = new URL(issuer)
-  const loopback = url.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  const loopback = url.protocol === 'http:' && isLoopback(hostOf(url))
   const options = { timeout: timeoutSeconds, ...(loopback ? { execute: [client.allowInsecureRequests] } : {}) }
   return client.discovery(url, clientId, clientSecret, undefined, options)
 }
