@@ -5,6 +5,7 @@ import { createAccount, disableAccount } from '@countersign/server/identity/acco
 import { createLoginLink, loginByPassword, setPassword } from '@countersign/server/identity/accounts/login'
 import { renewServiceSecret } from '@countersign/server/identity/accounts/service-secret'
 import { databaseAdapter } from '@countersign/server/identity/provider/adapter'
+import { loginPace } from '@countersign/server/identity/provider/pace'
 import { federatedAccount, identityIn } from '@countersign/server/identity/provider/upstream'
 import { type IdentityWorld, identityStore, identityWorld } from './world.ts'
 
@@ -228,5 +229,29 @@ describe('attack: somebody who signs in the name of another, unnoticed', () => {
     await disableAccount(store, name, by)
     await expect(federatedAccount(store, upstream, identity, '192.0.2.1')).rejects.toMatchObject({ code: 'login_refused' })
     expect(store.events.filter(({ action }) => action === 'identity.login').map(({ outcome }) => outcome)).toEqual(['done', 'refused'])
+  })
+})
+
+describe('attack: logins that begin and never end', () => {
+  it('are bounded for each address and for all, so that nobody fills the storage under the log', () => {
+    let now = Date.UTC(2026, 0, 1)
+    const pace = loginPace(() => now)
+    const begun = (from: string, many: number): number => Array.from({ length: many }, () => pace(from)).filter((wait) => wait === 0).length
+    expect(begun('192.0.2.1', 1000)).toBe(300)
+    expect(begun('192.0.2.2', 10)).toBe(10)
+    expect(Array.from({ length: 5000 }, (_, i) => begun(`198.51.100.${i}`, 1)).reduce((sum, each) => sum + each, 0)).toBe(1200 - 310)
+    expect(pace('192.0.2.3')).toBe(60)
+    now += 60_000
+    expect(begun('192.0.2.1', 1)).toBe(1)
+  })
+
+  it('are told to come back, and great forms are not read', async () => {
+    const world = await identityWorld()
+    const asked = Array.from({ length: 620 }, () => fetch(`${world.issuer}/auth?client_id=nobody`, { redirect: 'manual' }))
+    const answers = await Promise.all(asked.map(async (answer) => (await answer).status))
+    expect(answers.filter((status) => status === 429).length).toBeGreaterThanOrEqual(10)
+    expect((await fetch(`${world.issuer}/jwks`)).status).toBe(200)
+    const great = await fetch(`${world.issuer}/token`, { method: 'POST', headers: form, body: `a=${'x'.repeat(20_000)}` })
+    expect(great.status).toBe(413)
   })
 })

@@ -7,6 +7,7 @@ import { bodyOf } from '../../base/http/request.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
+import { loginPace, type Pace } from './pace.ts'
 import { continuePage, loginPage, messagePage, pageHeaders, welcomePage } from './pages.ts'
 import { federatedAccount, type UpstreamClient, type UpstreamState } from './upstream.ts'
 
@@ -30,11 +31,29 @@ export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void
     raw.removeAllContentTypeParsers()
     raw.addContentTypeParser('*', (_request, _payload, done) => done(null))
     const handle = ports.provider.callback()
+    const pace = loginPace(ports.login.clock)
     raw.all('/*', async (request, reply) => {
+      const refused = await refuseFlood(request, reply, pace, ports.prefix)
+      if (refused !== undefined) return refused
       const native = forProvider(request, reply, ports)
       await handle(native.request, native.response)
     })
   })
+}
+
+/** Forms of stock clients have a few hundred bytes. Of one whose length is not said the library reads 56 KB. */
+const maxFormBytes = 16_384
+
+/** Answers what would only fill our storage; `undefined` for what may go on. */
+async function refuseFlood(request: FastifyRequest, reply: FastifyReply, pace: Pace, prefix: string): Promise<FastifyReply | undefined> {
+  const { headers, url, ip } = request
+  if (Number(headers['content-length'] ?? 0) > maxFormBytes)
+    return reply.code(413).header('connection', 'close').headers(pageHeaders).send(messagePage('Login failed', 'The form is too large.'))
+  const [path] = url.slice(prefix.length).split('?')
+  const waitSeconds = path === '/auth' || path === '/device/auth' ? pace(ip) : 0
+  if (waitSeconds === 0) return undefined
+  const refusal = { error: 'temporarily_unavailable', error_description: 'too many logins begin at this moment' }
+  return reply.code(429).header('retry-after', waitSeconds).header('cache-control', 'no-store').send(refusal)
 }
 
 /** Hands a request over: the library builds addresses from the request, and must not believe what the caller says about the host or itself. */
