@@ -42,6 +42,8 @@ const messages: Readonly<Partial<Record<FailureCode, string>>> = {
   certificate_request_refused: 'The request could not be read',
 }
 
+/** A disk that is full, a database that is away: it may be better in a moment, and nothing was issued. */
+const storageFailures: ReadonlySet<FailureCode> = new Set(['database_failed', 'blob_store_failed'])
 const retryAfterSeconds = 2
 
 /** Whether a failure is what the client sent, and so told in full. */
@@ -58,7 +60,7 @@ export function refusalOf(failure: unknown, reference: string, waitSeconds: numb
     }
     return answer(invalidArgument, `${messages[code] ?? 'The request was refused'}: ${message}`, code, reference, failure)
   }
-  if (failure instanceof CountersignError && outcomeOf(failure.code) === 'unknown') {
+  if (failure instanceof CountersignError && (outcomeOf(failure.code) === 'unknown' || storageFailures.has(failure.code))) {
     const message =
       failure.code === 'identity_issuer_unavailable' ? `${tokenMessage}: ${failure.message}` : 'The service cannot issue certificates now'
     return { ...answer(unavailable, message, failure.code, reference), retryAfterSeconds }

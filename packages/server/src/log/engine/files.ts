@@ -24,6 +24,8 @@ export type TreeFiles = {
   readonly entries: (index: number, size: number) => Promise<readonly Uint8Array[]>
   /** The bytes of a tile or bundle as it was when it was so wide; `undefined` when there is none. */
   readonly read: (name: TileName) => Promise<Uint8Array | undefined>
+  /** The same, for those who read the log: throws `log_damaged` for a torn one, which caches would keep for ever. */
+  readonly readWhole: (name: TileName) => Promise<Uint8Array | undefined>
   readonly remove: (paths: readonly string[]) => Promise<void>
   /** An inclusion proof from tiles in memory; `undefined` when one is missing there. */
   readonly inclusionNow: (index: number, size: number) => readonly Uint8Array[] | undefined
@@ -60,6 +62,7 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
   }
   const asked = sharedReads<readonly Uint8Array[]>(bundlesAtOnce)
   const whole = sharedBytes(bundlesAtOnce)
+  const readAny: TreeFiles['read'] = (name) => (name.kind === 'entries' ? whole(tilePath(name), () => read(name)) : read(name))
   const proof = async (nodes: readonly (readonly TreeNode[])[], size: number): Promise<readonly Uint8Array[]> => {
     const needed = new Map(
       nodes
@@ -86,7 +89,15 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
     // Past those who wait for bundles: nobody's requests keep the log from going on.
     load: (size) => loadState(primitives, size, tile, entries, memory),
     entries: (index, size) => asked(`${index} ${widthInTree(size, 0, index)}`, () => entries(index, size)),
-    read: (name) => (name.kind === 'entries' ? whole(tilePath(name), () => read(name)) : read(name)),
+    read: readAny,
+    readWhole: async (name) => {
+      const bytes = await readAny(name)
+      if (bytes === undefined) return undefined
+      return readSoundly(name, async () => {
+        if (!isWhole(format, name, bytes)) throw new CountersignError('tile_malformed', `${bytes.length} bytes`)
+        return bytes
+      })
+    },
     remove: async (paths) => {
       await Promise.all(paths.map(async (path) => blobs.remove(`${folder}${path}`)))
     },
@@ -138,6 +149,10 @@ async function readFile(blobs: BlobStore, folder: string, format: EntryFormat, n
   const full = await blobs.get(`${folder}${tilePath({ ...name, width: tileWidth })}`)
   if (full === undefined) return undefined
   return name.kind === 'hashes' ? full.subarray(0, name.width * treeHashBytes) : format.join(format.split(full).slice(0, name.width))
+}
+
+function isWhole(format: EntryFormat, name: TileName, bytes: Uint8Array): boolean {
+  return name.kind === 'hashes' ? bytes.length === name.width * treeHashBytes : format.split(bytes).length === name.width
 }
 
 async function readSoundly<T>(name: TileName, read: () => Promise<T | undefined>): Promise<T> {

@@ -76,7 +76,8 @@ export async function integrateBatch(workshop: Workshop, tree: Sequenced, batch:
   })
   const fresh = outcomes.filter(({ duplicate }) => !duplicate).map(({ pending }) => pending.entry)
   const plan = planBatch(workshop.primitives, workshop.format, tree.state, leavesOf(workshop.primitives, first, fresh))
-  const integratedAt = workshop.clock()
+  // Hostile: whoever sets the clock back would have entries dated into the life of certificates that have ended.
+  const integratedAt = Math.max(workshop.clock(), tree.published.signedAt)
   const answered = outcomes.flatMap(({ pending, index, duplicate }) =>
     pending.queueId === undefined ? [] : [{ id: pending.queueId, index, duplicate }],
   )
@@ -121,7 +122,7 @@ async function publish(
   from: PublishedCheckpoint,
   { origin, state }: Pick<Sequenced, 'origin' | 'state'>,
 ): Promise<PublishedCheckpoint> {
-  const head = { origin, size: state.edge.size, rootHash: state.rootHash, timeMs: workshop.clock() }
+  const head = { origin, size: state.edge.size, rootHash: state.rootHash, timeMs: Math.max(workshop.clock(), from.signedAt) }
   if (head.size < from.size) throw inconsistent(`a tree of ${head.size} entries after one of ${from.size}`)
   await workshop.step?.('before sign')
   const signed: PublishedCheckpoint = { size: head.size, rootHash: head.rootHash, note: await workshop.sign(head), signedAt: head.timeMs }

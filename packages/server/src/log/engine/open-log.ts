@@ -163,7 +163,7 @@ async function readPublished(files: TreeFiles, path: string, size: number): Retu
   const name = parseTilePath(path)
   // A tile beyond the published tree may be there already, and may never be part of it.
   if (name === undefined || name.width > widthInTree(size, name.kind === 'hashes' ? name.level : 0, name.index)) return undefined
-  const bytes = await files.read(name)
+  const bytes = await files.readWhole(name)
   return bytes === undefined ? undefined : { bytes, full: name.width === tileWidth }
 }
 
