@@ -33,8 +33,7 @@ export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void
     const handle = ports.provider.callback()
     const pace = loginPace(ports.login.clock)
     raw.all('/*', async (request, reply) => {
-      const refused = await refuseFlood(request, reply, pace, ports.prefix)
-      if (refused !== undefined) return refused
+      if (await isFlood(request, reply, pace, ports.prefix)) return
       const native = forProvider(request, reply, ports)
       await handle(native.request, native.response)
     })
@@ -44,16 +43,19 @@ export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void
 /** Forms of stock clients have a few hundred bytes. Of one whose length is not said the library reads 56 KB. */
 const maxFormBytes = 16_384
 
-/** Answers what would only fill our storage; `undefined` for what may go on. */
-async function refuseFlood(request: FastifyRequest, reply: FastifyReply, pace: Pace, prefix: string): Promise<FastifyReply | undefined> {
+/** Answers what would only fill our storage, and is true then. */
+async function isFlood(request: FastifyRequest, reply: FastifyReply, pace: Pace, prefix: string): Promise<boolean> {
   const { headers, url, ip } = request
-  if (Number(headers['content-length'] ?? 0) > maxFormBytes)
-    return reply.code(413).header('connection', 'close').headers(pageHeaders).send(messagePage('Login failed', 'The form is too large.'))
+  if (Number(headers['content-length'] ?? 0) > maxFormBytes) {
+    await reply.code(413).header('connection', 'close').headers(pageHeaders).send(messagePage('Login failed', 'The form is too large.'))
+    return true
+  }
   const [path] = url.slice(prefix.length).split('?')
   const waitSeconds = path === '/auth' || path === '/device/auth' ? pace(ip) : 0
-  if (waitSeconds === 0) return undefined
+  if (waitSeconds === 0) return false
   const refusal = { error: 'temporarily_unavailable', error_description: 'too many logins begin at this moment' }
-  return reply.code(429).header('retry-after', waitSeconds).header('cache-control', 'no-store').send(refusal)
+  await reply.code(429).header('retry-after', waitSeconds).header('cache-control', 'no-store').send(refusal)
+  return true
 }
 
 /** Hands a request over: the library builds addresses from the request, and must not believe what the caller says about the host or itself. */
