@@ -6,13 +6,11 @@ import { CountersignError } from '@countersign/core/failure'
 import { findPeer } from '@countersign/testkit/peers'
 import { startTestRegistry, type TestRegistry } from '@countersign/testkit/registry/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeStage, type Stage } from '../scripts/stage.ts'
+import { hasServices, makeStage, type Stage } from '../scripts/stage.ts'
 import { type GuideStep, parseGuide } from './guide.ts'
 
 const folder = resolve(import.meta.dirname, '../../docs/guides')
 const guides = readdirSync(folder).filter((name) => name.endsWith('.md'))
-/** The services are not in the executable. */
-const hasServices = (process.env['COUNTERSIGN_CLI'] ?? '.js').endsWith('.js')
 const played = guides.filter((name) => hasServices || !['keyless-signing.md', 'running-the-services.md'].includes(name))
 let stage: Stage
 

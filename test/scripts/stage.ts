@@ -27,6 +27,9 @@ function commandUnderTest(environment: Readonly<Record<string, string | undefine
   return other.endsWith('.js') ? [process.execPath, resolve(other)] : [resolve(other)]
 }
 
+/** Whether the command line under test can serve: the executable is the client alone. */
+export const hasServices: boolean = (process.env['COUNTERSIGN_CLI'] ?? '.js').endsWith('.js')
+
 /** Makes a stage in a folder of its own. */
 export function makeStage(): Stage {
   const root = mkdtempSync(join(tmpdir(), 'countersign-scripts-'))

@@ -2,12 +2,12 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startTestRegistry } from '@countersign/testkit/registry/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { makeStage, type Stage } from './stage.ts'
+import { hasServices, makeStage, type Stage } from './stage.ts'
 import { matches, parseTranscript, type Step } from './transcript.ts'
 
 /** `npm test -- -u` and the like are not for transcripts: what comes back is read before it is believed. */
 const folder = import.meta.dirname
-const scripts = readdirSync(folder).filter((name) => name.endsWith('.txt'))
+const scripts = readdirSync(folder).filter((name) => name.endsWith('.txt') && (hasServices || name !== 'serve.txt'))
 let stage: Stage
 
 beforeAll(() => {
