@@ -26,7 +26,7 @@ import { databaseLeases, leaseMigrations } from '@countersign/server/base/leases
 import { createIntermediate, createRoot, type AuthorityWorkshop } from '@countersign/server/ca/authority/create'
 import { authorityMigrations, authorityTable } from '@countersign/server/ca/authority/tables'
 import { openAuthorities } from '@countersign/server/ca/authority/issuing'
-import { fulcioService } from '@countersign/server/ca/fulcio/routes'
+import { fulcioService } from '@countersign/server/ca/fulcio/service'
 import { readIssuers } from '@countersign/server/ca/issuers/read-configuration'
 import { documentFetcher } from '@countersign/server/ca/tokens/documents'
 import { issuerKeys } from '@countersign/server/ca/tokens/issuer-keys'

@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { FulcioSigner } from '@sigstore/sign'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bytesToHex, concatBytes } from '@countersign/core/bytes'
-import { CountersignError } from '@countersign/core/failure'
 import { verifyInclusion } from '@countersign/core/merkle/proof'
 import { hashLeaf } from '@countersign/core/merkle/tree'
 import { verifyCtCheckpoint } from '@countersign/core/note/ct-checkpoint'
@@ -18,10 +17,9 @@ import { embeddedScts, precertificateTbs, verifyScts } from '@countersign/core/x
 import { leafIndexOf } from '@countersign/core/x509/sct-encode'
 import { readAudit } from '../../src/base/audit/read-audit.ts'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
-import type { CertificateLog } from '../../src/ca/ports.ts'
 import { startProvider, type Provider } from './identity-provider.ts'
 import { ctOriginName, startCa, type CaPlatform } from './platform.ts'
-import { newClientKey, pemOf, post, wishV2, type Answer, type ClientKeyType } from './signer.ts'
+import { newClientKey, pemOf, post, wishV2, type ClientKeyType } from './signer.ts'
 
 const email = 'ann@example.com'
 const claims = { sub: 'user-1', email, email_verified: true }
@@ -30,50 +28,30 @@ function certificateOf(pem: string | undefined): Certificate {
   return parseCertificate(decodePem(pem ?? '')[0]?.bytes ?? new Uint8Array())
 }
 
-describe('a certificate authority', () => {
-  async function withLog(publish: (log: CertificateLog) => CertificateLog['publish'], test: (ask: () => Promise<Answer>) => Promise<void>) {
-    const provider = await startProvider()
-    const issuers = { 'oidc-issuers': { [provider.url]: { 'client-id': 'sigstore', type: 'email' } } }
-    const ca = await startCa({ issuers, log: (log) => ({ publish: publish(log) }) })
-    try {
-      await test(async () => post(`${ca.url}/fulcio/api/v2/signingCert`, wishV2(provider.token(claims), newClientKey(), email)))
-    } finally {
-      await ca.close()
-      await provider.close()
-    }
-  }
-
-  it.each(['log_overloaded', 'log_unavailable'] as const)(
-    'issues nothing while its log says %s, and tells clients to come back',
-    async (code) => {
-      const refuse = () => async () => Promise.reject(new CountersignError(code, 'not now'))
-      await withLog(refuse, async (ask) => {
-        const answer = await ask()
-        expect([answer.status, answer.headers.get('retry-after'), answer.reason, answer.chain]).toEqual([503, '2', code, []])
-      })
-    },
-  )
-
-  it('gives no certificate away before its log has published it', async () => {
-    const gate = Promise.withResolvers<void>()
-    const reached = Promise.withResolvers<void>()
-    const hold =
-      (log: CertificateLog): CertificateLog['publish'] =>
-      async (precertificate) => {
+it('a certificate authority gives no certificate away before its log has published it', async () => {
+  const gate = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  const provider = await startProvider()
+  const ca = await startCa({
+    issuers: { 'oidc-issuers': { [provider.url]: { 'client-id': 'sigstore', type: 'email' } } },
+    log: (log) => ({
+      publish: async (precertificate) => {
         reached.resolve()
         await gate.promise
         return log.publish(precertificate)
-      }
-    await withLog(hold, async (ask) => {
-      let answered = false
-      const answer = ask().finally(() => (answered = true))
-      await reached.promise
-      await new Promise((resolve) => setTimeout(resolve, 300))
-      expect(answered).toBe(false)
-      gate.resolve()
-      expect((await answer).chain).toHaveLength(3)
-    })
+      },
+    }),
   })
+  let answered = false
+  const url = `${ca.url}/fulcio/api/v2/signingCert`
+  const answer = post(url, wishV2(provider.token(claims), newClientKey(), email)).finally(() => (answered = true))
+  await reached.promise
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  expect(answered).toBe(false)
+  gate.resolve()
+  expect((await answer).chain).toHaveLength(3)
+  await ca.close()
+  await provider.close()
 })
 
 describe('the certificate authority over HTTP', () => {

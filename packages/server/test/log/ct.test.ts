@@ -10,7 +10,7 @@ import { createApp, defaultHttpLimits, mountServices } from '../../src/base/http
 import { hashBytes, serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import type { RoleKey } from '../../src/base/keys/role-key.ts'
 import { ctLog, type CtLog, type Precertificate } from '../../src/log/ct/ct-log.ts'
-import { ctService } from '../../src/log/ct/routes.ts'
+import { ctService } from '../../src/log/ct/service.ts'
 import { ctOrigin, ctTreeOptions } from '../../src/log/ct/tree.ts'
 import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
 import { newLogPlace, type LogPlace } from './logs.ts'
