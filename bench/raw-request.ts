@@ -11,7 +11,7 @@ export type RawRequest = {
 }
 
 /** What came back. `late` when nothing came in time; `closed` when the connection ended without an answer. */
-export type RawAnswer =
+type RawAnswer =
   | { readonly kind: 'answer'; readonly status: number; readonly head: string; readonly body: Uint8Array }
   | { readonly kind: 'closed' }
   | { readonly kind: 'late' }

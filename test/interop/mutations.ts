@@ -47,7 +47,7 @@ const sameRoot = 'the root is read from the checkpoint alone'
 const entryOf = ({ bundle }: Case): BundleJson['verificationMaterial']['tlogEntries'][0] => bundle.verificationMaterial.tlogEntries[0]
 
 /** Base64 with one bit of one byte changed, counted from the end. */
-export function flip(base64: string, fromEnd = 1): string {
+function flip(base64: string, fromEnd = 1): string {
   const bytes = Buffer.from(base64, 'base64')
   bytes[bytes.length - fromEnd] = (bytes[bytes.length - fromEnd] as number) ^ 1
   return bytes.toString('base64')

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 
 /** How a process ended: the lines that it printed, and what it said on stderr. */
-export type Ended = { readonly lines: readonly string[]; readonly errors: string; readonly signal: string | null }
+type Ended = { readonly lines: readonly string[]; readonly errors: string; readonly signal: string | null }
 
 /** A running one. */
 export type Child = {

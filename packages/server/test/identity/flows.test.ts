@@ -161,7 +161,7 @@ describe('the OpenID provider', () => {
     const { issuer } = await identityWorld()
     const ask = (more: Record<string, string>) =>
       fetch(
-        `${issuer}/auth?${new URLSearchParams({ client_id: 'sigstore', response_type: 'code', scope: 'openid email', redirect_uri: 'http://localhost:4711/auth/callback', ...more })}`,
+        `${issuer}/auth?${new URLSearchParams({ client_id: 'sigstore', response_type: 'code', scope: 'openid email', redirect_uri: 'http://localhost:4711/auth/callback', ...more }).toString()}`,
         { redirect: 'manual' },
       )
     const plain = await ask({})
@@ -205,6 +205,6 @@ describe('a token of the command line', () => {
 })
 
 function fromBase32(text: string): Uint8Array {
-  const bits = [...text].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
+  const bits = Array.from(text, (letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('')
   return Uint8Array.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)))
 }
