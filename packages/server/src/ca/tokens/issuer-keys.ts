@@ -74,7 +74,8 @@ export function issuerKeys({ fetch, now }: { readonly fetch: FetchDocument; read
 
   const current = async (issuer: Issuer): Promise<KeyRing> => {
     const known = entriesOf(issuer).get(issuer.url)
-    if (issuer.staticKeys !== undefined) return known?.source === issuer.staticKeys ? known.ring : configured(issuer, issuer.staticKeys, keep)
+    if (issuer.staticKeys !== undefined)
+      return known?.source === issuer.staticKeys ? known.ring : configured(issuer, issuer.staticKeys, keep)
     if (known !== undefined && now() < known.expiresAt) return known.ring
     try {
       return await loadOnce(issuer)
