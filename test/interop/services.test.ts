@@ -150,6 +150,31 @@ describe.skipIf(missingPeers('cosign', 'docker-registry').length > 0)('an instal
     }
   })
 
+  it('gives a service account a token for its secret, and for no other', async () => {
+    const create = ['account', 'create', 'robot', '--service', '--email', 'robot@example.org', '--data', place.data]
+    writeFileSync(join(place.folder, 'secret'), expectExit(await place.ours(create), 0, 'account create').stdout)
+    writeFileSync(join(place.folder, 'wrong'), 'another secret\n')
+    const flow = ['--fulcio-auth-flow', 'client_credentials', '--oidc-client-id', 'robot']
+    const signing = ['sign-blob', ...flow, '--bundle', 'robot.json', 'file.txt']
+    const refused = await place.ours([...signing, '--oidc-client-secret-file', 'wrong'])
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain('invalid_client')
+    expectExit(await place.ours([...signing, '--oidc-client-secret-file', 'secret']), 0, 'sign-blob')
+    expectExit(await place.ours(['verify-blob', ...by('robot'), '--bundle', 'robot.json', 'file.txt']), 0, 'verify-blob')
+  })
+
+  it('signs as whom the place says that has a token in a file, and as nobody whose account is disabled', async () => {
+    writeFileSync(join(place.folder, 'token'), await place.token('carol'))
+    const env = { SIGSTORE_ID_TOKEN_FILE: join(place.folder, 'token') }
+    const signed = expectExit(await place.ours(['sign-blob', '--bundle', 'carol.json', 'file.txt'], { env }), 0, 'sign-blob')
+    expect(signed.stderr).toContain('Signing as whom filesystem says this is')
+    expectExit(await place.ours(['verify-blob', ...by('carol'), '--bundle', 'carol.json', 'file.txt']), 0, 'verify-blob')
+    expectExit(await place.ours(['account', 'disable', 'carol', '--data', place.data]), 0, 'account disable')
+    expect((await place.ours(['token', 'carol', '--data', place.data])).code).not.toBe(0)
+    // What it signed stays valid.
+    expectExit(await place.ours(['verify-blob', ...by('carol'), '--bundle', 'carol.json', 'file.txt']), 0, 'verify-blob')
+  })
+
   it.each<[string, string, (body: Buffer) => Buffer]>([
     ['a certificate that its authority did not sign', '/fulcio/api/v2/signingCert', withJson(spoilCertificate)],
     ['a proof that leads elsewhere', '/rekor2/api/v2/log/entries', withJson((answer) => spoil(answer, 'rootHash'))],
