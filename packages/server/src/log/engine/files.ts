@@ -40,7 +40,7 @@ const bundlesAtOnce = 4
 export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string, format: EntryFormat): TreeFiles {
   const memory = tileMemory()
   const read = (name: TileName): Promise<Uint8Array | undefined> => readFile(blobs, folder, format, name)
-  const tile = async (level: number, index: number, width: number): Promise<Tile> => {
+  const tile: TileReader = async (level, index, width) => {
     const known = memory.get(level, index, width)
     if (known !== undefined) return known
     const name: TileName = { kind: 'hashes', level, index, width }
@@ -63,22 +63,6 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
   const asked = sharedReads<readonly Uint8Array[]>(bundlesAtOnce)
   const whole = sharedBytes(bundlesAtOnce)
   const readAny: TreeFiles['read'] = (name) => (name.kind === 'entries' ? whole(tilePath(name), () => read(name)) : read(name))
-  const proof = async (nodes: readonly (readonly TreeNode[])[], size: number): Promise<readonly Uint8Array[]> => {
-    const needed = new Map(
-      nodes
-        .flat()
-        .map((node) => tileAt(node, size))
-        .map((place) => [place.key, place]),
-    )
-    const loaded = new Map(
-      await Promise.all([...needed.values()].map(async ({ key, level, index, width }) => [key, await tile(level, index, width)] as const)),
-    )
-    return proofHashes(
-      primitives,
-      nodes,
-      sourceOf(size, ({ key }) => loaded.get(key)),
-    )
-  }
   return {
     write: async (files) => {
       await Promise.all(files.map(async ({ path, bytes }) => blobs.put(`${folder}${path}`, bytes)))
@@ -113,9 +97,30 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
         throw cause
       }
     },
-    inclusion: async (index, size) => proof(inclusionNodes(index, size), size),
-    consistency: async (first, second) => proof(consistencyNodes(first, second), second),
+    inclusion: async (index, size) => proofFrom(primitives, tile, inclusionNodes(index, size), size),
+    consistency: async (first, second) => proofFrom(primitives, tile, consistencyNodes(first, second), second),
   }
+}
+
+type TileReader = (level: number, index: number, width: number) => Promise<Tile>
+
+/** A proof from tiles that are read for it, each once. */
+async function proofFrom(
+  primitives: SyncHash,
+  tile: TileReader,
+  nodes: readonly (readonly TreeNode[])[],
+  size: number,
+): Promise<readonly Uint8Array[]> {
+  const places = nodes.flat().map((node) => tileAt(node, size))
+  const needed = new Map(places.map((place) => [place.key, place]))
+  const loaded = new Map(
+    await Promise.all([...needed.values()].map(async ({ key, level, index, width }) => [key, await tile(level, index, width)] as const)),
+  )
+  return proofHashes(
+    primitives,
+    nodes,
+    sourceOf(size, ({ key }) => loaded.get(key)),
+  )
 }
 
 type TilePlace = {
@@ -172,7 +177,7 @@ async function readSoundly<T>(name: TileName, read: () => Promise<T | undefined>
 async function loadState(
   primitives: SyncHash,
   size: number,
-  tile: (level: number, index: number, width: number) => Promise<Tile>,
+  tile: TileReader,
   entries: TreeFiles['entries'],
   memory: TileMemory,
 ): Promise<TreeState> {

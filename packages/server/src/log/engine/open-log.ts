@@ -82,20 +82,8 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
   const format = options.format ?? entryBundles
   const folder = `log/${name}/`
   const files = treeFiles(serverPrimitives, options.blobs, folder, format)
-  const leafIndex = options.leafIndex ?? 'identity'
-  const { sign, cosign, step } = options
-  const workshop: Workshop = {
-    name,
-    primitives: serverPrimitives,
-    format,
-    database,
-    files,
-    clock,
-    sign,
-    leafIndex,
-    step,
-    ...(cosign === undefined ? {} : { cosign }),
-  }
+  const workshop = workshopOf(options, files, format)
+  const { leafIndex } = workshop
   const maxOutstanding = options.maxOutstanding ?? 4096
   const queue = pendingQueue(maxOutstanding)
   const shared = database.kind === 'postgres' ? sharedQueue(database, row.id, clock, maxOutstanding) : undefined
@@ -136,13 +124,7 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
       return index === undefined || index >= (await checkpoint()).size ? undefined : index
     },
     consistency: async (first, second) => {
-      const { size } = await checkpoint()
-      if (!Number.isSafeInteger(first) || !Number.isSafeInteger(second) || first < 1 || first > second || second > size) {
-        throw new CountersignError('proof_impossible', 'no two trees of this log have these sizes', {
-          expected: `1 to ${size}`,
-          found: `${first} and ${second}`,
-        })
-      }
+      demandSizes(first, second, (await checkpoint()).size)
       return files.consistency(first, second)
     },
     file: async (path) => readPublished(files, path, (await checkpoint()).size),
@@ -157,6 +139,23 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
       await keeper.close()
     },
   }
+}
+
+function workshopOf(
+  { name, database, clock, sign, cosign, leafIndex, step }: TreeLogOptions,
+  files: TreeFiles,
+  format: EntryFormat,
+): Workshop {
+  const parts = { name, primitives: serverPrimitives, format, database, files, clock, sign, step }
+  return { ...parts, leafIndex: leafIndex ?? 'identity', ...(cosign === undefined ? {} : { cosign }) }
+}
+
+function demandSizes(first: number, second: number, size: number): void {
+  if (Number.isSafeInteger(first) && Number.isSafeInteger(second) && first >= 1 && first <= second && second <= size) return
+  throw new CountersignError('proof_impossible', 'no two trees of this log have these sizes', {
+    expected: `1 to ${size}`,
+    found: `${first} and ${second}`,
+  })
 }
 
 async function readPublished(files: TreeFiles, path: string, size: number): ReturnType<OpenTreeLog['file']> {
