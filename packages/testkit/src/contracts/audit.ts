@@ -45,6 +45,12 @@ const sentences = {
     assert.deepEqual({ ...record, detail: { ...record?.detail } }, { sequence: 1, id, at: 1_000, ...event })
     assert.equal(await findAuditRecord(database, 'none'), undefined)
   },
+  'keeps what was done from an address that nobody knows any more': async ({ database, writer }: AuditLog): Promise<void> => {
+    // What Node says of a connection that is gone.
+    const from = undefined as unknown as string
+    const id = await writer().record(auditEvent('thing', { from }))
+    assert.equal((await findAuditRecord(database, id))?.from, 'unknown')
+  },
   'keeps one chain of what comes at once': async ({ database, writer }: AuditLog): Promise<void> => {
     const audit = writer()
     const ids = await Promise.all(Array.from({ length: 600 }, (_, index) => audit.record(auditEvent(`thing ${index}`))))
