@@ -9,7 +9,7 @@ import { findAccount } from '../accounts/accounts.ts'
 import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
 import { loginPace, type Pace } from './pace.ts'
 import { continuePage, loginPage, messagePage, pageHeaders, welcomePage } from './pages.ts'
-import { federatedAccount, type UpstreamClient, type UpstreamState } from './upstream.ts'
+import { federatedAccount, loginOfState, type UpstreamClient, type UpstreamState } from './upstream.ts'
 
 /** What the routes need. */
 export type RoutePorts = {
@@ -119,11 +119,19 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     const details = await provider.interactionDetails(request.raw, reply.raw)
     const chosen = upstreams.find(({ upstream }) => upstream.name === request.params.name)
     if (chosen === undefined) throw new CountersignError('account_missing', 'there is no such provider to log in with')
-    const { url, state } = await chosen.begin(`${issuer}/login/${details.uid}/return/${chosen.upstream.name}`)
+    const { url, state } = await chosen.begin(`${issuer}/return/${chosen.upstream.name}`, details.uid)
     // Kept at the server, under the login that the cookie names.
     details.result = { ...details.result, upstream: { ...state, name: chosen.upstream.name } }
     await details.persist()
     await reply.redirect(url, 303)
+  })
+  // The one address that a provider knows. The cookie of a login is sent only below the login's own path.
+  app.get<{ Params: { readonly name: string }; Querystring: { readonly state?: string } }>('/return/:name', async (request, reply) => {
+    const { state } = request.query
+    const uid = typeof state === 'string' ? loginOfState(state) : undefined
+    if (uid === undefined || !upstreams.some(({ upstream }) => upstream.name === request.params.name))
+      throw new CountersignError('login_refused', 'this login did not begin here')
+    await reply.redirect(`${prefix}/login/${uid}/return/${request.params.name}${new URL(request.url, issuer).search}`, 303)
   })
   app.get<LoginParameters>('/login/:uid/return/:name', async (request, reply) => {
     const details = await provider.interactionDetails(request.raw, reply.raw)
@@ -132,7 +140,8 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     // Hostile: a mix-up (RFC 9207 §1), where one provider sends the person back as if another had been asked.
     if (chosen === undefined || state?.name !== chosen.upstream.name)
       throw new CountersignError('login_refused', 'this login did not begin here')
-    const callback = new URL(`${issuer}${request.url.slice(prefix.length)}`)
+    // As the provider was told and sent the person to: what it is compared with.
+    const callback = new URL(`${issuer}/return/${chosen.upstream.name}${new URL(request.url, issuer).search}`)
     const account = await orProblem(
       chosen.finish(callback, state).then(async (identity) => federatedAccount(login, chosen.upstream, identity, request.ip)),
     )

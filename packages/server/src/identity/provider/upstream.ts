@@ -25,8 +25,8 @@ export type UpstreamState = { readonly state: string; readonly nonce: string; re
 /** A provider, discovered when it is first needed. */
 export type UpstreamClient = {
   readonly upstream: Upstream
-  /** Where to send the browser. */
-  readonly begin: (redirectUrl: string) => Promise<{ readonly url: string; readonly state: UpstreamState }>
+  /** Where to send the browser. `login` names the login that it is for: providers know one address to come back to, which must find it again. */
+  readonly begin: (redirectUrl: string, login: string) => Promise<{ readonly url: string; readonly state: UpstreamState }>
   /** Who came back. Throws `login_refused` for whatever does not hold. */
   readonly finish: (callback: URL, state: UpstreamState) => Promise<UpstreamIdentity>
 }
@@ -51,8 +51,8 @@ export function upstreamClient(upstream: Upstream): UpstreamClient {
   }
   return {
     upstream,
-    begin: async (redirectUrl) => {
-      const state = { state: client.randomState(), nonce: client.randomNonce(), verifier: client.randomPKCECodeVerifier() }
+    begin: async (redirectUrl, login) => {
+      const state = { state: `${login}.${client.randomState()}`, nonce: client.randomNonce(), verifier: client.randomPKCECodeVerifier() }
       const url = client.buildAuthorizationUrl(await discover(), {
         redirect_uri: redirectUrl,
         scope: 'openid email',
@@ -71,6 +71,11 @@ export function upstreamClient(upstream: Upstream): UpstreamClient {
       return identityIn(upstream, tokens.claims() ?? {})
     },
   }
+}
+
+/** The login that a state is of; `undefined` for what is none of ours. It names a login and proves nothing: the state is compared there. */
+export function loginOfState(state: string): string | undefined {
+  return /^([A-Za-z0-9_-]{1,64})\.[A-Za-z0-9_-]{1,128}$/.exec(state)?.[1]
 }
 
 async function discoverUpstream({ issuer, clientId, clientSecret }: Upstream): Promise<client.Configuration> {
