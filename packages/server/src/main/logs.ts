@@ -135,7 +135,7 @@ export async function composeLogs(
   }
   const endIndexing = indexInBackground({
     index,
-    // Where another process sequences, that one reads.
+    // Where another process sequences, that one reads most of it.
     busy: () => rekor2.active().log.outstanding() > 0 || !rekor2.active().log.sequencing(),
     failed: (err) => platform.log.warn({ err }, 'search index'),
   })

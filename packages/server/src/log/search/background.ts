@@ -5,10 +5,10 @@ import type { SearchIndex } from './index-logs.ts'
 /** What is read, and when. */
 export type BackgroundOptions = {
   readonly index: Pick<SearchIndex, 'step'>
-  /** True while entries wait: they come first. */
+  /** True while entries wait: they come first, and one bundle a look is read beside them. */
   readonly busy: () => boolean
   readonly failed: (failure: unknown) => void
-  /** Between two looks; default 5 s. */
+  /** Between two looks; default 2 s. */
   readonly everyMs?: number
 }
 
@@ -16,13 +16,13 @@ export type BackgroundOptions = {
 const pauseMs = 20
 
 /** Begins to read; gives what ends it, which resolves after the bundle at hand. */
-export function indexInBackground({ index, busy, failed, everyMs = 5_000 }: BackgroundOptions): () => Promise<void> {
+export function indexInBackground({ index, busy, failed, everyMs = 2_000 }: BackgroundOptions): () => Promise<void> {
   const stopped = new AbortController()
   const { signal } = stopped
   const run = async (): Promise<void> => {
     while (await slept(everyMs, signal)) {
       try {
-        while (!signal.aborted && !busy() && (await index.step())) await slept(pauseMs, signal)
+        while (!signal.aborted && (await index.step()) && !busy()) await slept(pauseMs, signal)
       } catch (failure) {
         failed(failure)
       }
