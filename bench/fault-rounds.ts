@@ -18,6 +18,7 @@ import { hexToBytes } from '@countersign/core/bytes'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import { startPostgres } from '@countersign/testkit/postgres'
 import { serverPrimitives } from '@countersign/server/base/crypto/primitives'
+import { stepPlaces } from '@countersign/server/log/engine/integrate'
 import { administer } from '@countersign/server/main/administer'
 import { fsckInstallation } from '@countersign/server/main/fsck'
 import { currentNote, type LoadPorts, type Memory, mixedLoad, readFileOf, settleOpen } from './mixed-load.ts'
@@ -38,19 +39,9 @@ const logNames: readonly LogName[] = ['rekor1', 'rekor2', 'ct']
 const takeoverMs = 10_000
 const readyMs = 20_000
 
-const logSteps = [
-  'before stage',
-  'after stage',
-  'before tiles',
-  'after tiles',
-  'before sign',
-  'before publish',
-  'after publish',
-  'before answer',
-]
 const blobSteps = ['write', 'sync', 'name', 'sync-folder'].map((step) => `blob ${step}`)
 /** Every numbered step of an entry and of the files that it becomes. */
-const steps = [...['rekor2-1', 'rekor1-1', 'ct-1'].flatMap((log) => logSteps.map((step) => `${log} ${step}`)), ...blobSteps]
+const steps = [...['rekor2-1', 'rekor1-1', 'ct-1'].flatMap((log) => stepPlaces.map((step) => `${log} ${step}`)), ...blobSteps]
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-faults-'))
 const postgres = values.postgres ? await startPostgres({ durable: false }) : undefined

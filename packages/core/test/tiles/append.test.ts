@@ -1,6 +1,7 @@
-import { createHash, hash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { naiveRoot } from '@countersign/testkit/naive-root'
 import { rootFromInclusionProof, verifyConsistency } from '../../src/merkle/proof.ts'
 import {
   consistencyNodes,
@@ -17,21 +18,6 @@ import { tilePath, tileWidth, widthInTree } from '../../src/tiles/path.ts'
 import { hashInTile, readTile, tileBytes, type Tile } from '../../src/tiles/tile.ts'
 
 const primitives: SyncHash = { hash: (algorithm, data) => new Uint8Array(hash(algorithm, data, 'buffer')) }
-
-/** MTH of RFC 6962 §2.1, as it is written there. */
-function naiveRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  if (leaves.length === 0) return new Uint8Array(createHash('sha256').digest())
-  if (leaves.length === 1) return leaves[0] as Uint8Array
-  let k = 1
-  while (k * 2 < leaves.length) k *= 2
-  const node = createHash('sha256').update(Uint8Array.of(1))
-  return new Uint8Array(
-    node
-      .update(naiveRoot(leaves.slice(0, k)))
-      .update(naiveRoot(leaves.slice(k)))
-      .digest(),
-  )
-}
 
 function leavesFrom(start: number, count: number): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => hashLeaf(primitives, new TextEncoder().encode(`entry ${start + i}`)))

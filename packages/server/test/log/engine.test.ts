@@ -1,10 +1,11 @@
 import * as fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { parseSignedNote } from '@countersign/core/note/signed-note'
+import { naiveRoot } from '@countersign/testkit/naive-root'
 import { startPostgres, type TestPostgres } from '@countersign/testkit/postgres'
 import { openPostgres } from '../../src/base/database/postgres.ts'
 import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
-import { audit, entryOf, extendsTree, naiveRoot, newLogPlace, proves, type LogPlace } from './logs.ts'
+import { audit, entryOf, extendsTree, newLogPlace, proves, type LogPlace } from './logs.ts'
 
 const opened: (() => Promise<void>)[] = []
 afterEach(async () => {

@@ -7,22 +7,13 @@ import { base64ToBytes } from '@countersign/core/base64'
 import { openPostgres } from '../../src/base/database/postgres.ts'
 import { startPostgres, type TestPostgres } from '@countersign/testkit/postgres'
 import { soleLeases } from '../../src/base/leases/sole-leases.ts'
+import { stepPlaces } from '../../src/log/engine/integrate.ts'
 import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
 import { audit, entryOf, extendsTree, newLogPlace, type LogPlace } from './logs.ts'
 
 /** As many as a bench wants; a dozen otherwise. */
 const rounds = Number(process.env.LOG_KILL_ROUNDS ?? '12')
 const program = fileURLToPath(new URL('child.ts', import.meta.url))
-const fatalSteps = [
-  'before stage',
-  'after stage',
-  'before tiles',
-  'after tiles',
-  'before sign',
-  'before publish',
-  'after publish',
-  'before answer',
-]
 
 type Acknowledged = { readonly text: string; readonly index: number; readonly size: number; readonly root: string }
 
@@ -68,7 +59,7 @@ describe('kill -9 of the process that keeps a log', () => {
     await createTreeLog(place.options())
     const all: Acknowledged[] = []
     for (let round = 0; round < rounds; round++) {
-      const step = fatalSteps[round % (fatalSteps.length + 1)]
+      const step = stepPlaces[round % (stepPlaces.length + 1)]
       const env = { LOG_FOLDER: place.folder, LOG_ROUND: String(round) }
       const passes = String(1 + (round % 5))
       all.push(

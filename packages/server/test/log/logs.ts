@@ -1,5 +1,5 @@
 /** Logs for tests: on a database and a folder of their own, with a key of their own. */
-import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -11,6 +11,7 @@ import { hashLeaf } from '@countersign/core/merkle/tree'
 import { parseCheckpoint } from '@countersign/core/note/checkpoint'
 import { logNoteSigner, signCheckpoint, type NoteSigner } from '@countersign/core/note/sign'
 import { parseSignedNote } from '@countersign/core/note/signed-note'
+import { naiveRoot } from '@countersign/testkit/naive-root'
 import { fileBlobs } from '../../src/base/blobs/file-blobs.ts'
 import type { BlobStore } from '../../src/base/blobs/blob-store.ts'
 import { hashBytes, serverPrimitives } from '../../src/base/crypto/primitives.ts'
@@ -109,20 +110,6 @@ export async function audit(log: TreeLog): Promise<readonly string[]> {
   const root = naiveRoot(leaves)
   if (bytesToBase64(root) !== bytesToBase64(checkpoint.rootHash)) throw new RangeError('the root is not that of the entries')
   return texts
-}
-
-/** MTH of RFC 6962 §2.1, as it is written there. */
-export function naiveRoot(leaves: readonly Uint8Array[]): Uint8Array {
-  if (leaves.length < 2) return leaves[0] ?? new Uint8Array(createHash('sha256').digest())
-  let k = 1
-  while (k * 2 < leaves.length) k *= 2
-  const node = createHash('sha256').update(Uint8Array.of(1))
-  return new Uint8Array(
-    node
-      .update(naiveRoot(leaves.slice(0, k)))
-      .update(naiveRoot(leaves.slice(k)))
-      .digest(),
-  )
 }
 
 /** Whether a log still contains the tree of a checkpoint that it gave before. */
