@@ -47,7 +47,8 @@ export async function loadInstallation(
 ): Promise<{ readonly configuration: Configuration; readonly data: string; readonly access: PassphraseAccess }> {
   const { data: named, config: file, access, workingFolder } = request
   const { configuration, data } = await loadConfiguration({ file, data: named, environment: access.environment, workingFolder })
-  const keys = request.passphrase === undefined ? configuration.keys : { passphrase: typedSource(request.passphrase) }
+  const keys =
+    request.passphrase === undefined ? configuration.keys : { ...configuration.keys, passphrase: typedSource(request.passphrase) }
   return { configuration: { ...configuration, keys }, data, access: askingOnce(access) }
 }
 

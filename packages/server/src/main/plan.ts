@@ -77,7 +77,7 @@ function withTyped(configuration: Configuration, request: ServeRequest): Configu
     publicUrl: publicUrl === undefined ? configuration.publicUrl : parsePublicUrl(publicUrl),
     firstStart: configuration.firstStart && request.firstStart !== false,
     roles: request.roles === undefined ? configuration.roles : typedRoles(request.roles),
-    keys: passphrase === undefined ? configuration.keys : { passphrase: typedPassphrase(passphrase) },
+    keys: passphrase === undefined ? configuration.keys : { ...configuration.keys, passphrase: typedPassphrase(passphrase) },
   }
 }
 

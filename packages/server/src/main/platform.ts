@@ -9,6 +9,7 @@ import { fileBlobs } from '../base/blobs/file-blobs.ts'
 import { s3Blobs } from '../base/blobs/s3-blobs.ts'
 import type { Clock } from '../base/clock.ts'
 import { type PassphraseAccess, readPassphrase } from '../base/config/passphrase.ts'
+import type { TokenChoice } from '../base/config/process.ts'
 import { resolveSecret, type SecretReference } from '../base/config/reference.ts'
 import { makeFolder } from '../base/data-folder/durable-file.ts'
 import { beginInstallation, completeInstallation, demandParts, inspectFolder, type Installation } from '../base/data-folder/installation.ts'
@@ -153,7 +154,9 @@ async function openParts(
     await createVault(keyFolder, passphrase)
   }
   const opened = await fileKeyStore(keyFolder, passphrase, (text) => log.warn({}, text))
-  const keys = firstStart ? repeatable(opened.keys) : opened.keys
+  const token = configuration.keys.pkcs11 === undefined ? undefined : await openToken(configuration.keys.pkcs11, options)
+  const wherever = token === undefined ? opened.keys : token.split(opened.keys)
+  const keys = firstStart ? repeatable(wherever) : wherever
   if (firstStart) await step('first-start-4-blobs')
   const blobs = await openBlobs(options, firstStart)
   if (firstStart) await step('first-start-5-database')
@@ -170,6 +173,7 @@ async function openParts(
   const leases = database.kind === 'sqlite' ? soleLeases(clock) : databaseLeases(database, clock, randomUUID())
   const close = async (): Promise<void> => {
     await database.close()
+    await token?.close()
     lock?.release()
   }
   const secretOf = (reference: SecretReference): Promise<Uint8Array> => resolveSecret(reference, access)
@@ -177,6 +181,22 @@ async function openParts(
   const state = { environment, database, blobs, keys, secrets: opened.secrets, leases, audit }
   const told = options.step === undefined ? {} : { step: options.step }
   return { data, configuration, installation, ...state, clock, log, secretOf, ...told, firstStart, close }
+}
+
+/** The module is loaded where there is a token alone, and by a process of its own. */
+async function openToken(
+  { module, token, pin, sessions, roles }: TokenChoice,
+  { access, log }: PlatformOptions,
+): Promise<{ readonly split: (files: KeyStore) => KeyStore; readonly close: () => Promise<void> }> {
+  const { pkcs11KeyStore, splitKeyStore } = await import('../base/keys/pkcs11-keys.ts')
+  const { keys, close } = pkcs11KeyStore({
+    module,
+    token,
+    sessions,
+    pin: async () => fromUtf8(await resolveSecret(pin, access)).trim(),
+    failed: (failure) => log.error({ err: failure }, 'signer process ended'),
+  })
+  return { split: (files) => splitKeyStore(files, keys, roles), close }
 }
 
 /** A first start that was interrupted after it made a key goes on with that key. */

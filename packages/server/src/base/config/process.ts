@@ -55,6 +55,29 @@ export type BlobsChoice =
 /** The certificate of the port. */
 export type TlsChoice = { readonly certificate: string; readonly key: string; readonly lookEveryMs: number }
 
+/** Roles whose keys may be on a token: those on P-256 and P-384. */
+export const tokenRoles = [
+  'ca-root',
+  'ca-intermediate',
+  'ct',
+  'rekor1',
+  'tsa-root',
+  'tsa',
+  'tuf-root',
+  'tuf-targets',
+  'tuf-snapshot',
+  'tuf-timestamp',
+] as const
+
+/** A PKCS #11 token, and the roles whose keys are made there. */
+export type TokenChoice = {
+  readonly module: string
+  readonly token: string
+  readonly pin: SecretReference
+  readonly sessions: number
+  readonly roles: readonly (typeof tokenRoles)[number][]
+}
+
 /** What every process has. */
 export type ProcessConfiguration = {
   readonly data: string | undefined
@@ -67,7 +90,7 @@ export type ProcessConfiguration = {
   readonly hosts: readonly string[]
   readonly database: DatabaseChoice
   readonly blobs: BlobsChoice
-  readonly keys: { readonly passphrase: PassphraseSource }
+  readonly keys: { readonly passphrase: PassphraseSource; readonly pkcs11?: TokenChoice | undefined }
   readonly limits: {
     readonly bodyBytes: number
     readonly headersMs: number
@@ -103,6 +126,22 @@ const s3: Field<Omit<Extract<BlobsChoice, { kind: 's3' }>, 'kind'>> = group(
     secretAccessKey: member('Secret of the access key', secretField, { kind: 'env', name: '' }, 'env:NAME'),
   },
   ['endpoint', 'accessKeyId', 'secretAccessKey'],
+)
+
+const tokenField = group<TokenChoice>(
+  {
+    module: member('Path of the PKCS #11 module', pathField, ''),
+    token: member('Label of the token', textField(32), ''),
+    pin: member<SecretReference>('PIN of the user: file:PATH, env:NAME or credential:NAME', secretField, { kind: 'env', name: '' }),
+    sessions: member('Signatures at a time', integerField(1, 64), 4),
+    roles: member<TokenChoice['roles']>(
+      'Roles whose keys are made on the token',
+      listField(choiceField(tokenRoles), 16),
+      ['ca-intermediate', 'ct', 'rekor1', 'tsa'],
+      ['ca-intermediate', 'ct', 'rekor1', 'tsa'],
+    ),
+  },
+  ['module', 'token', 'pin'],
 )
 
 const limits: Field<ProcessConfiguration['limits']> = renamed(
@@ -184,8 +223,13 @@ export const processMembers: { readonly [Name in keyof ProcessConfiguration]: Me
         passphraseField(secretField),
         { kind: 'generated' },
       ),
+      pkcs11: member<TokenChoice | undefined>(
+        'A token for keys of some roles; what is in files already goes on until it is rotated',
+        tokenField,
+        undefined,
+      ),
     }),
-    { passphrase: { kind: 'generated' } },
+    { passphrase: { kind: 'generated' }, pkcs11: undefined },
   ),
   limits: member('Bounds on what callers can take', limits, limitDefaults),
   logging: member(
