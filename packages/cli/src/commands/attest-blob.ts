@@ -40,7 +40,7 @@ export const attestBlobCommand: Command = {
       kind: 'text',
       hidden: true,
       help: 'write the certificate',
-      idle: 'a signature by a key has no certificate',
+      idle: 'the certificate of a signature without --key is in its bundle',
     },
     { name: 'rfc3161-timestamp', kind: 'text', hidden: true, help: 'write the timestamp', idle: 'no timestamp service is used' },
   ],

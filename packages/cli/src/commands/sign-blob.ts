@@ -26,7 +26,7 @@ export const signBlobCommand: Command = {
       kind: 'text',
       hidden: true,
       help: 'write the certificate',
-      idle: 'a signature by a key has no certificate',
+      idle: 'the certificate of a signature without --key is in its bundle',
     },
     {
       name: 'b64',

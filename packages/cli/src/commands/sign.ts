@@ -56,7 +56,7 @@ export const signCommand: Command = {
       kind: 'text',
       hidden: true,
       help: 'write the certificate',
-      idle: 'a signature by a key has no certificate',
+      idle: 'the certificate of a signature without --key is in its bundle',
     },
     { name: 'sign-container-identity', kind: 'text', value: 'NAME', hidden: true, help: 'name to sign in the legacy layout' },
     {

@@ -43,7 +43,7 @@ async function readAndOpen(invocation: Invocation): BegunSigner {
 }
 
 /** With a key of one's own the registry alone is contacted, unless a service is asked for by name. */
-function asksServices(flags: FlagValues): boolean {
+export function asksServices(flags: FlagValues): boolean {
   const named = ['signing-config', 'rekor-url', 'timestamp-server-url'].some((name) => flags.text(name) !== undefined)
   return named || flags.boolean('use-signing-config', false) || flags.boolean('tlog-upload', false)
 }

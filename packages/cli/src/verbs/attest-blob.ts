@@ -8,6 +8,7 @@ import type { Signer } from '@countersign/sdk/sign/signer'
 import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
 import { blobSource, isFolder } from '../signing/blob-source.ts'
+import { demandBundle } from '../signing/kept.ts'
 import { signerFromFlags } from '../signing/signer.ts'
 import { asMistake, statementSource } from '../signing/statement-source.ts'
 import { writeWhole } from '../terminal/output-file.ts'
@@ -17,8 +18,10 @@ export async function attestBlobVerb(invocation: Invocation): Promise<Conclusion
   const { flags, subjects } = invocation
   const [file] = subjects
   const hash = flags.text('hash')
+  demandBundle(invocation, false)
   const source = await statementSource(invocation)
   const signer = await signerFromFlags(invocation)
+  demandBundle(invocation, false, signer)
   const attested = await attestOne(invocation, source, signer).catch((thrown: unknown) => {
     throw asMistake(thrown, source)
   })

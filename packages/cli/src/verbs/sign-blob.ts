@@ -10,13 +10,15 @@ import type { Conclusion } from '../report/conclusion.ts'
 import { failedSubject } from '../report/failed-subject.ts'
 import type { SubjectReport } from '../report/schema.ts'
 import { blobSource, isFolder } from '../signing/blob-source.ts'
-import { signerFromFlags } from '../signing/signer.ts'
+import { demandBundle } from '../signing/kept.ts'
+import { asksServices, signerFromFlags } from '../signing/signer.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 
 /** Signs files, each read once. */
 export async function signBlobs(invocation: Invocation): Promise<Conclusion> {
   const { flags, subjects } = invocation
   const bundle = flags.text('bundle')
+  demandBundle(invocation, subjects.length > 1)
   const folder = await firstFolder(subjects)
   if (bundle !== undefined && (subjects.length > 1 || folder !== undefined))
     return (await import('./sign-blob-together.ts')).signTogether(invocation, bundle)
@@ -63,6 +65,8 @@ function checkFiles({ flags, subjects }: Invocation): void {
 
 async function signOne(invocation: Invocation, subject: string, signer: Promise<Signer>): Promise<SubjectReport> {
   const { flags, subjects, terminal } = invocation
+  // Else the file is hashed while the key is being opened.
+  if (asksServices(flags)) demandBundle(invocation, subjects.length > 1, await signer)
   const { source, end } = await blobSource(terminal, subject, 'signing')
   const signed = await signBlob(source, signer).finally(end)
   const legacy = flags.text('new-bundle-format') === 'false'
