@@ -25,7 +25,7 @@ export function trustingIssuer(folder: string, more: object = {}): Pick<ServeReq
 }
 
 /** What became of a request: `acknowledged` when it was answered with success, which was judged. */
-export type Outcome = { readonly status: number; readonly retryAfter: string | null; readonly acknowledged?: Acknowledged | undefined }
+type Outcome = { readonly status: number; readonly retryAfter: string | null; readonly acknowledged?: Acknowledged | undefined }
 
 export type Client = {
   readonly rekor2: () => Promise<Outcome>
