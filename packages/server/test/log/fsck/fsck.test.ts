@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { CountersignError } from '@countersign/core/failure'
 import { signCheckpoint } from '@countersign/core/note/sign'
+import { startPostgres } from '@countersign/testkit/postgres'
+import { openPostgres } from '../../../src/base/database/postgres.ts'
 import { soleLeases } from '../../../src/base/leases/sole-leases.ts'
 import type { StepHook } from '../../../src/log/engine/integrate.ts'
 import { createTreeLog, openTreeLog } from '../../../src/log/engine/open-log.ts'
@@ -198,4 +200,20 @@ describe('damage of rows', () => {
     await place.database.raw.run('delete from log_trees')
     expect(await prove(place)).toEqual(damage('log_trees', 'missing'))
   })
+})
+
+describe('a log on PostgreSQL', () => {
+  it('is proven and judged as on SQLite', async () => {
+    const postgres = await startPostgres()
+    opened.push(() => postgres.stop())
+    const place = await newLogPlace({ database: await openPostgres({ url: await postgres.database() }) })
+    opened.push(place.remove)
+    await createTreeLog(place.options())
+    await add(place, 0, 300)
+    expect(await prove(place)).toMatchObject({ ok: true, log: { size: 300, entries: 300 } })
+    await place.database.raw.run('update log_identities set idx = 7 where idx = 8')
+    expect(await prove(place)).toEqual(damage('log_identities', 'names another entry'))
+    flip(place, 'tile/0/000', 5 * 32)
+    expect(await prove(place)).toEqual(damage('tile/0/000, hash 5', 'not that of entry 5'))
+  }, 60_000)
 })
