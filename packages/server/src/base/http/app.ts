@@ -1,6 +1,6 @@
 /** The Fastify instance that all services share: what holds for every request, whoever answers it. */
 import { randomUUID } from 'node:crypto'
-import { createServer, type Server } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { fastify, type FastifyInstance, LogController } from 'fastify'
 import { addHealth } from './health.ts'
@@ -10,7 +10,7 @@ import { loggerOptions, type LogTarget } from './log.ts'
 import { addMetrics } from './metrics.ts'
 import { problemOf, sendProblem } from './problem.ts'
 import { wellFormedRequestId } from './request.ts'
-import type { Service } from './service.ts'
+import type { EarlyRefusal, Service } from './service.ts'
 import type { TlsContext } from './tls.ts'
 
 /** Bounds on what one caller can take. */
@@ -43,11 +43,16 @@ export type AppOptions = {
 }
 
 /** An instance without routes. `servers` are its sockets, once it listens. */
-export type App = { readonly fastify: FastifyInstance; readonly servers: readonly Server[] }
+export type App = { readonly fastify: FastifyInstance; readonly servers: readonly Server[]; readonly door: Door }
+
+/** What stands before the instance: refusals that must cost nothing. */
+export type Door = { refuse: NonNullable<Service['refuseAtOnce']> }
 
 /** Makes the instance: limits, request ids, logs, bodies as bytes. */
 export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App {
   const servers: Server[] = []
+  const door: Door = { refuse: () => undefined }
+  const refuseSlowly = slowRefusals()
   const app = fastify({
     logger: loggerOptions(log),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
@@ -61,7 +66,12 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
     // The longest names in paths are those of consistent TUF targets and of log entries.
     routerOptions: { maxParamLength: 1024 },
     frameworkErrors: (failure, request, reply) => void sendProblem(request, reply, problemOf(failure)),
-    serverFactory: (handler) => {
+    serverFactory: (instance) => {
+      const handler: RequestListener = (request, response) => {
+        const refusal = door.refuse(request.method ?? '', request.url ?? '')
+        if (refusal === undefined) return instance(request, response)
+        refuseSlowly(response, refusal)
+      }
       // How often Node looks for requests that take too long.
       const looking = { connectionsCheckingInterval: Math.min(5000, limits.headersMs) }
       const server = tls === undefined ? createServer(looking, handler) : (createTlsServer({ ...tls, ...looking }, handler) as Server)
@@ -77,7 +87,7 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  return { fastify: app, servers }
+  return { fastify: app, servers, door }
 }
 
 /** Adds what holds for every route, then the services under their prefixes. `meantForUs` judges the header `Host`. To be called once. */
@@ -141,4 +151,36 @@ function loggedPath(url: string, secretPaths: readonly string[]): string {
 function pathOf(url: string): string {
   const end = url.indexOf('?')
   return (end < 0 ? url : url.slice(0, end)).slice(0, 1024)
+}
+
+const [heldMs, mostHeld] = [1000, 16_384]
+
+/**
+ * Hostile: clients that come back at once would leave no time for those who were let in. Their answer takes the second that it tells them to wait;
+ * beyond so many that memory would be the next thing to run out, it leaves at once.
+ */
+function slowRefusals(): (response: ServerResponse, refusal: EarlyRefusal) => void {
+  let held = 0
+  return (response, { status, headers, body }) => {
+    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
+    held++
+    const answer = (): void => {
+      held--
+      response.end(body)
+    }
+    if (held > mostHeld) answer()
+    else setTimeout(answer, heldMs)
+  }
+}
+
+/** The refusals of all services, each for its own paths. */
+export function refusalsOf(services: readonly Service[]): Door['refuse'] {
+  const asked = services.flatMap(({ refuseAtOnce }) => (refuseAtOnce === undefined ? [] : [refuseAtOnce]))
+  return (method, url) => {
+    for (const refuse of asked) {
+      const refusal = refuse(method, url)
+      if (refusal !== undefined) return refusal
+    }
+    return undefined
+  }
 }

@@ -4,7 +4,7 @@ import type { Server as TlsServer } from 'node:https'
 import { CountersignError } from '@countersign/core/failure'
 import { codeOf } from '../data-folder/durable-file.ts'
 import { formatListenAddress, isLoopback, type ListenAddress } from './address.ts'
-import { type App, createApp, type HttpLimits, mountServices } from './app.ts'
+import { type App, createApp, type HttpLimits, mountServices, refusalsOf } from './app.ts'
 import { hostGuard } from './host-guard.ts'
 import type { Log, LogTarget } from './log.ts'
 import type { Service } from './service.ts'
@@ -57,6 +57,7 @@ export async function httpPort(options: HttpOptions): Promise<HttpPort> {
     open: async (services) => {
       mounted = services
       const guard = isLoopback(listen.host) ? hostGuard(options.hosts ?? []) : undefined
+      app.door.refuse = refusalsOf(services)
       await mountServices(app.fastify, services, () => drained !== undefined, guard)
       const port = await listenOn(app, listen)
       if (tls !== undefined) watch = watchTls(tls, (context) => setContext(app, context), log, tls.lookEveryMs)

@@ -2,6 +2,9 @@
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 
+/** An answer that is ready before its request is read. */
+export type EarlyRefusal = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
+
 /** One service on the one port. */
 export type Service = {
   /** Its name in logs, metrics and `/readyz`: `fulcio`, `rekor`, `rekor2`, `tsa`, `tuf`, `oidc`, `kit`. */
@@ -10,6 +13,11 @@ export type Service = {
   readonly prefix: string
   /** Paths below the prefix behind which a secret stands, as `/welcome/`: logs have nothing of what follows. */
   readonly secretPaths?: readonly string[]
+  /**
+   * Asked with method and URL before anything else is done with a request: gives the answer to one that cannot be taken now. Under a flood this is all
+   * that happens, so that it must cost nothing.
+   */
+  readonly refuseAtOnce?: (method: string, url: string) => EarlyRefusal | undefined
   /** Adds the routes to an encapsulated Fastify instance: hooks, parsers and error handlers set there stay there. Bodies come as bytes (`bodyOf`). */
   readonly routes: (app: FastifyInstance) => void | Promise<void>
   /** Ready to serve, or why not (text without secrets). */

@@ -10,7 +10,7 @@ import { Counter, Gauge } from 'prom-client'
 import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import { immutable, sendBytes } from '../../base/http/reply.ts'
 import { bodyOf, takeBodies } from '../../base/http/request.ts'
-import type { Service } from '../../base/http/service.ts'
+import type { EarlyRefusal, Service } from '../../base/http/service.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
 import { overloaded } from '../engine/pending.ts'
 import type { Admission } from '../admission.ts'
@@ -38,6 +38,7 @@ export type Rekor2Options = {
 }
 
 const defaultInFlight = 4096
+const entriesPath = '/api/v2/log/entries'
 
 /** `POST /rekor2/api/v2/log/entries`, `GET /rekor2/api/v2/{checkpoint,tile/…}`. */
 export function rekor2Service(options: Rekor2Options): Service {
@@ -48,7 +49,7 @@ export function rekor2Service(options: Rekor2Options): Service {
     labelNames: ['status'],
     registers: [],
   })
-  const limited = inFlightLimit(options.maxInFlight ?? defaultInFlight)
+  const limit = inFlightLimit(options.maxInFlight ?? defaultInFlight)
   const refuse = (reply: FastifyReply, refusal: Rekor2Refusal): FastifyReply => {
     counts.inc({ status: String(refusal.status) })
     const { status, code, message, headers } = refusal
@@ -61,6 +62,11 @@ export function rekor2Service(options: Rekor2Options): Service {
   return {
     name: 'rekor2',
     prefix: '/rekor2',
+    refuseAtOnce: (method, url) => {
+      if (!limit.full() || method !== 'POST' || url !== `/rekor2${entriesPath}`) return undefined
+      counts.inc({ status: '503' })
+      return limit.refusal
+    },
     routes: (app) => {
       takeBodies(app, maxRequestBytes)
       app.setErrorHandler((failure, _, reply) => {
@@ -68,8 +74,8 @@ export function rekor2Service(options: Rekor2Options): Service {
         if (refusal === undefined) throw failure
         return refuse(reply, refusal)
       })
-      app.post('/api/v2/log/entries', async (request, reply) => {
-        const answer = await limited(() => record(options, bodyOf(request)))
+      app.post(entriesPath, async (request, reply) => {
+        const answer = await limit.run(() => record(options, bodyOf(request)))
         if (typeof answer !== 'string') return refuse(reply, answer)
         counts.inc({ status: '201' })
         return reply.code(201).type('application/json').send(answer)
@@ -96,17 +102,32 @@ export function rekor2Service(options: Rekor2Options): Service {
 }
 
 /** Under more load than the log can bear, the latency of what it accepts stays bounded by refusing the rest while that costs nothing. */
-function inFlightLimit(most: number): <T>(work: () => Promise<T>) => Promise<T> {
+function inFlightLimit(most: number): InFlightLimit {
   let inFlight = 0
-  return async (work) => {
-    if (inFlight >= most) throw overloaded(most)
-    inFlight++
-    try {
-      return await work()
-    } finally {
-      inFlight--
-    }
+  const { status, code, message, headers } = rekor2RefusalOf(overloaded(most)) as Rekor2Refusal
+  return {
+    full: () => inFlight >= most,
+    refusal: {
+      status,
+      headers: { ...headers, 'cache-control': 'no-store', 'content-type': 'application/json' },
+      body: JSON.stringify({ code, message, details: [] }),
+    },
+    run: async (work) => {
+      if (inFlight >= most) throw overloaded(most)
+      inFlight++
+      try {
+        return await work()
+      } finally {
+        inFlight--
+      }
+    },
   }
+}
+
+type InFlightLimit = {
+  readonly full: () => boolean
+  readonly refusal: EarlyRefusal
+  readonly run: <T>(work: () => Promise<T>) => Promise<T>
 }
 
 /** Step 1 of an entry: read, admit, verify, canonicalise; then the engine's. Gives the answer, or the refusal of a duplicate. */

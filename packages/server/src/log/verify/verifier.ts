@@ -22,8 +22,11 @@ export type DigestVerifierOptions = {
   readonly program?: URL
 }
 
-/** So many go to a thread at once: enough that the message costs little, few enough that no thread is idle while another has a heap. */
-const jobsPerMessage = 32
+/**
+ * So many go to a thread at once: enough that the message costs little, few enough that no thread is idle while another has a heap. More when much
+ * waits: under a flood of requests the event loop turns once a second, and a thread gets its next message at a turn.
+ */
+const [fewestJobs, mostJobs] = [32, 512]
 /** Messages on the way to one thread: the next is there when the one before is done. */
 const messagesPerThread = 2
 const maxRestarts = 16
@@ -81,7 +84,8 @@ export function digestVerifier(options: DigestVerifierOptions = {}): DigestVerif
         if (threads.size === 0) failAll(lost())
         return
       }
-      const batch = queue.slice(0, jobsPerMessage)
+      const share = Math.ceil(queue.length / (2 * count))
+      const batch = queue.slice(0, Math.min(mostJobs, Math.max(fewestJobs, share)))
       queue = queue.slice(batch.length)
       for (const one of batch) idle.jobs.set(one.job.id, one)
       idle.messages++
