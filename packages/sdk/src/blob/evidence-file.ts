@@ -1,5 +1,6 @@
 /** Reads what came beside a file: a Sigstore bundle, cosign's legacy bundle, a DSSE envelope, or a detached signature. Content decides. */
 import { base64ToBytes } from '@countersign/core/base64'
+import { fromUtf8 } from '@countersign/core/bytes'
 import { isLegacyBundle, parseLegacyBundle } from '@countersign/core/bundle/legacy'
 import type { SignedEntity, VerificationMaterial } from '@countersign/core/bundle/model'
 import { parseBundle } from '@countersign/core/bundle/parse'
@@ -15,7 +16,7 @@ export type DetachedParts = { readonly certificates?: readonly Uint8Array[]; rea
 
 /** The signed entity in a file. Throws the parsers' codes; nothing is verified. */
 export function readBlobEntity(bytes: Uint8Array, parts: DetachedParts = {}): SignedEntity {
-  if (firstCharacter(bytes) !== '{') return detachedEntity(bytes, parts)
+  if (firstCharacter(bytes) !== '{' || isRawSignature(bytes)) return detachedEntity(bytes, parts)
   if (isLegacyBundle(bytes)) return withParts(parseLegacyBundle(bytes), parts)
   if (isEnvelope(bytes))
     return withParts(
@@ -23,6 +24,18 @@ export function readBlobEntity(bytes: Uint8Array, parts: DetachedParts = {}): Si
       parts,
     )
   return parseBundle(bytes)
+}
+
+/** One raw signature in 256 begins with a brace: of those lengths (Ed25519, RSA), what is no UTF-8 is no document. */
+function isRawSignature(bytes: Uint8Array): boolean {
+  if (bytes.length !== 64 && (bytes.length < 256 || bytes.length > 512)) return false
+  try {
+    fromUtf8(bytes)
+    return false
+  } catch (failure) {
+    if (failure instanceof CountersignError) return true
+    throw failure
+  }
 }
 
 function isEnvelope(bytes: Uint8Array): boolean {

@@ -28,6 +28,18 @@ describe('a bundle made of', () => {
     },
   )
 
+  it('a raw signature that begins with a brace, as one in 256 does, is read as a signature', async () => {
+    const signer = testSigner('ed25519')
+    for (let tried = 0; ; tried++) {
+      const source = bytesBlobSource('app', utf8(`artifact ${tried}`))
+      const { signature } = await signBlob(source, signer)
+      if (signature[0] !== 0x7b) continue
+      const { verification } = await makeBundle({ evidence: signature, artifact: source, key: signer.publicKey, nowMs })
+      expect(verification?.ok).toBe(true)
+      return
+    }
+  })
+
   it.each([1, 63, 72, 100, 255, 513, 1024])('%d bytes at random is refused: they have the form of no signature', async (length) => {
     const evidence = new Uint8Array(length).fill(0x9c)
     await expect(makeBundle({ evidence, artifact, nowMs })).rejects.toMatchObject({ code: 'bundle_malformed' })
