@@ -61,7 +61,7 @@ type Server = { readonly url: URL; readonly child: ChildProcess }
 async function measureLog(start: () => Promise<Server>, clients: number): Promise<Measured> {
   const { url, child } = await start()
   try {
-    return await loadLog(url, signEntries(url, clients + Math.ceil(seconds * 4000)), clients, seconds)
+    return await loadLog(url, signEntries(url, clients + Math.ceil(seconds * 12_000)), clients, seconds)
   } finally {
     const ended = new Promise((done) => child.once('exit', done))
     child.kill('SIGTERM')

@@ -71,9 +71,12 @@ export async function httpPort(options: HttpOptions): Promise<HttpPort> {
   }
 }
 
+/** Connections that may wait to be taken: with Node's 511, a crowd that comes at once would try again a second later, and then three. */
+const backlog = 4096
+
 async function listenOn({ fastify }: App, listen: ListenAddress): Promise<number> {
   try {
-    await fastify.listen({ host: listen.host, port: listen.port, listenTextResolver: () => 'listening' })
+    await fastify.listen({ host: listen.host, port: listen.port, backlog, listenTextResolver: () => 'listening' })
   } catch (cause) {
     const code = codeOf(cause)
     if (!/^E[A-Z]+$/.test(code)) throw cause
