@@ -2,9 +2,10 @@
 import { hashLength, type HashAlgorithm } from './digest.ts'
 import { CountersignError, unreachable } from './failure.ts'
 import type { PublicKey, SignatureAlgorithm } from './keys/model.ts'
-import { verifyEcdsaDigest, verifyEd25519phDigest } from './keys/digest-signature.ts'
+import { verifyEd25519phDigest } from './keys/digest-signature.ts'
 import { readEcdsaSignature } from './keys/ecdsa-signature.ts'
-import { isEncodedDigest, rsaPublicOperation } from './keys/rsa-signature.ts'
+import { rsaPublicOperation } from './keys/rsa-signature.ts'
+import { verifyDigestWith } from './keys/verify-digest.ts'
 import type { Hasher, Primitives } from './primitives.ts'
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -42,24 +43,7 @@ export function webPrimitives(subtle: WebCryptoSubtle): Primitives {
       if (fixed === undefined || imported === undefined) return false
       return subtle.verify(parameters, imported, fixed as Bytes, message as Bytes)
     },
-    verifyDigest: async (algorithm, key, digest, signature) => {
-      if (algorithm.key !== key.type || digest.length !== hashLength[algorithm.hash]) return false
-      switch (algorithm.scheme) {
-        case 'ecdsa':
-          return verifyEcdsaDigest(algorithm, key, digest, signature)
-        case 'ed25519ph':
-          return verifyEd25519phDigest(key, digest, signature)
-        case 'ed25519':
-          return false
-        case 'rsa-pkcs1v15':
-        case 'rsa-pss': {
-          const encoded = rsaPublicOperation(key, signature)
-          return encoded !== undefined && isEncodedDigest(algorithm, key, digest, encoded, hash)
-        }
-        default:
-          return unreachable(algorithm.scheme)
-      }
-    },
+    verifyDigest: (...signed) => verifyDigestWith({ rsaPublic: rsaPublicOperation, hash }, ...signed),
   }
 }
 

@@ -3,17 +3,22 @@ import { constants, createHash, createPublicKey, hash, type KeyObject, publicDec
 import { type HashAlgorithm, hashLength } from '@countersign/core/digest'
 import { unreachable } from '@countersign/core/failure'
 import type { SignatureAlgorithm } from '@countersign/core/keys/algorithm'
-import { verifyEcdsaDigest, verifyEd25519phDigest } from '@countersign/core/keys/digest-signature'
+import { verifyEd25519phDigest } from '@countersign/core/keys/digest-signature'
 import { readEcdsaSignature } from '@countersign/core/keys/ecdsa-signature'
 import type { PublicKey } from '@countersign/core/keys/public-key'
-import { isEncodedDigest } from '@countersign/core/keys/rsa-signature'
+import { verifyDigestWith } from '@countersign/core/keys/verify-digest'
 import type { Awaitable, Hasher, Primitives } from '@countersign/core/primitives'
 
 /** OpenSSL takes 15 to 40 µs to read a key; `null` remembers that it refuses this one. */
 const keyObjects = new WeakMap<PublicKey, KeyObject | null>()
 
 /** Primitives over OpenSSL: an answer at once for messages and hashes, a promise only for ECDSA, Ed25519ph and RSA over a digest. */
-export const nodePrimitives: Primitives = { hash: hashBytes, hasher: newHasher, verify: verifyMessage, verifyDigest }
+export const nodePrimitives: Primitives = {
+  hash: hashBytes,
+  hasher: newHasher,
+  verify: verifyMessage,
+  verifyDigest: (...signed) => verifyDigestWith({ rsaPublic: rsaPublicOperation, hash: hashBytes }, ...signed),
+}
 
 /** As a text of one character for each byte: a Buffer for the answer would take longer than the hash of a node of a tree. */
 function hashBytes(algorithm: HashAlgorithm, data: Uint8Array): Uint8Array {
@@ -57,25 +62,6 @@ function verifyMessage(algorithm: SignatureAlgorithm, key: PublicKey, message: U
       return check(null, message, key, signature)
     case 'ed25519ph':
       return verifyEd25519phDigest(key, hashBytes('sha512', message), signature)
-    default:
-      return unreachable(algorithm.scheme)
-  }
-}
-
-function verifyDigest(algorithm: SignatureAlgorithm, key: PublicKey, digest: Uint8Array, signature: Uint8Array): Awaitable<boolean> {
-  if (algorithm.key !== key.type || digest.length !== hashLength[algorithm.hash]) return false
-  switch (algorithm.scheme) {
-    case 'ecdsa':
-      return verifyEcdsaDigest(algorithm, key, digest, signature)
-    case 'rsa-pkcs1v15':
-    case 'rsa-pss': {
-      const encoded = rsaPublicOperation(key, signature)
-      return encoded !== undefined && isEncodedDigest(algorithm, key, digest, encoded, hashBytes)
-    }
-    case 'ed25519ph':
-      return verifyEd25519phDigest(key, digest, signature)
-    case 'ed25519':
-      return false
     default:
       return unreachable(algorithm.scheme)
   }

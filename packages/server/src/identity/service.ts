@@ -6,7 +6,7 @@ import type { Service } from '../base/http/service.ts'
 import type { KeyStore } from '../base/keys/role-key.ts'
 import { createAttempts } from './accounts/attempts.ts'
 import type { AccountPorts } from './accounts/accounts.ts'
-import type { LoginPorts } from './accounts/login.ts'
+import { type LoginPorts, sweepLoginLinks } from './accounts/login.ts'
 import { findAccount } from './accounts/accounts.ts'
 import { sweepProvider } from './provider/adapter.ts'
 import { providerConfiguration } from './provider/configuration.ts'
@@ -60,7 +60,11 @@ export async function identityService(options: IdentityOptions): Promise<Service
     ctx.body = { access_token: token, id_token: token, token_type: 'Bearer', expires_in: tokenSeconds }
   })
   const login = { database, audit, clock, secrets, attempts: createAttempts(clock) }
-  const sweeping = setInterval(() => void sweepProvider(database.raw, clock).catch(() => 0), sweepMs)
+  const sweep = async (): Promise<void> => {
+    await sweepProvider(database.raw, clock)
+    await sweepLoginLinks(database.raw, clock)
+  }
+  const sweeping = setInterval(() => void sweep().catch((failure: unknown) => options.failed?.(failure)), sweepMs)
   sweeping.unref()
   return {
     name: 'oidc',

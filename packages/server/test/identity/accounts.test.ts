@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createAttempts } from '@countersign/server/identity/accounts/attempts'
 import { createAccount, disableAccount, findFederated, listAccounts, usableAccount } from '@countersign/server/identity/accounts/accounts'
-import { createLoginLink, loginByLink, loginByPassword, setPassword } from '@countersign/server/identity/accounts/login'
+import { createLoginLink, loginByLink, loginByPassword, setPassword, sweepLoginLinks } from '@countersign/server/identity/accounts/login'
 import { codeOfStep, stepOfCode } from '@countersign/server/identity/accounts/one-time-password'
 import { hashPassword, isPassword } from '@countersign/server/identity/accounts/password'
 import { renewServiceSecret } from '@countersign/server/identity/accounts/service-secret'
@@ -140,6 +140,28 @@ describe('a login link', () => {
     store.advance(15 * 60_000 + 1)
     await expect(loginByLink(store, late, 'x')).rejects.toMatchObject({ code: 'login_link_spent' })
     await expect(loginByLink(store, 'guessed', 'x')).rejects.toMatchObject({ code: 'login_link_spent' })
+  })
+})
+
+describe('login links', () => {
+  it('of an account end when its password is set: a second link is worth nothing to whoever found it', async () => {
+    const store = await identityStore()
+    const account = await createAccount(store, person, by)
+    const [used, found] = [await createLoginLink(store, account, by), await createLoginLink(store, account, by)]
+    await loginByLink(store, used, 'x')
+    await setPassword(store, account, 'correct horse battery', by)
+    await expect(loginByLink(store, found, 'x')).rejects.toMatchObject({ code: 'login_link_spent' })
+  })
+
+  it('that have ended are swept, and no other', async () => {
+    const store = await identityStore()
+    const account = await createAccount(store, person, by)
+    await createLoginLink(store, account, by)
+    store.advance(14 * 60_000)
+    const open = await createLoginLink(store, account, by)
+    store.advance(2 * 60_000)
+    expect(await sweepLoginLinks(store.database.raw, store.clock)).toBe(1)
+    expect(await loginByLink(store, open, 'x')).toMatchObject({ name: 'ada' })
   })
 })
 

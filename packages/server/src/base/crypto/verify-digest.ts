@@ -1,12 +1,9 @@
 /** Signatures over a digest, which OpenSSL's synchronous door does not verify: composed of what it does offer. */
 import { constants, createECDH, type ECDH, publicDecrypt } from 'node:crypto'
-import { unreachable } from '@countersign/core/failure'
-import { hashLength } from '@countersign/core/digest'
 import { verifyEcdsaDigestWith, type CurveOperations } from '@countersign/core/keys/composed-ecdsa'
-import { verifyEd25519phDigest } from '@countersign/core/keys/digest-signature'
 import type { EcKeyType } from '@countersign/core/keys/ecdsa-signature'
 import type { PublicKey, SignatureAlgorithm } from '@countersign/core/keys/model'
-import { isEncodedDigest } from '@countersign/core/keys/rsa-signature'
+import { type DigestOperations, verifyDigestWith } from '@countersign/core/keys/verify-digest'
 import type { Awaitable } from '@countersign/core/primitives'
 import { hashBytes, plain, publicKeyObject } from './primitives.ts'
 
@@ -26,27 +23,18 @@ const operations: CurveOperations = {
   },
 }
 
+const composed: DigestOperations = {
+  ecdsa: (...signed) => verifyEcdsaDigestWith(operations, ...signed),
+  rsaPublic: rsaPublicOperation,
+  hash: hashBytes,
+}
+
 /**
  * Whether a signature over a digest of `algorithm.hash` holds. ECDSA takes a quarter of a millisecond, RSA less, Ed25519ph several (noble): for
  * worker threads where many come. Everything malformed is `false`, as is pure Ed25519, which signs no digest.
  */
 export function verifyDigest(algorithm: SignatureAlgorithm, key: PublicKey, digest: Uint8Array, signature: Uint8Array): Awaitable<boolean> {
-  if (algorithm.key !== key.type || digest.length !== hashLength[algorithm.hash]) return false
-  switch (algorithm.scheme) {
-    case 'ecdsa':
-      return verifyEcdsaDigestWith(operations, algorithm, key, digest, signature)
-    case 'rsa-pkcs1v15':
-    case 'rsa-pss': {
-      const encoded = rsaPublicOperation(key, signature)
-      return encoded !== undefined && isEncodedDigest(algorithm, key, digest, encoded, hashBytes)
-    }
-    case 'ed25519ph':
-      return verifyEd25519phDigest(key, digest, signature)
-    case 'ed25519':
-      return false
-    default:
-      return unreachable(algorithm.scheme)
-  }
+  return verifyDigestWith(composed, algorithm, key, digest, signature)
 }
 
 /** RSAVP1 (RFC 8017 §5.2.2). OpenSSL throws for a signature of another length, or not below the modulus: that is a wrong signature. */

@@ -1,6 +1,8 @@
 /** Lets people in: password and one-time password, or a link that works once. Attempts are bounded per account and per address. */
 import { createHash, randomBytes } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
+import type { Clock } from '../../base/clock.ts'
+import type { Statements } from '../../base/database/database.ts'
 import type { SecretBox } from '../../base/keys/role-key.ts'
 import type { Account } from './account.ts'
 import { type AccountPorts, type Actor, findAccount } from './accounts.ts'
@@ -76,9 +78,11 @@ async function refusal(
   return (await ports.database.raw.run(text, [step, account.id, step])) === 1 ? undefined : 'one-time password used'
 }
 
-/** Sets a password. Throws `account_malformed` for one that is too short. */
+/** Sets a password, which ends the links of the account that are open. Throws `account_malformed` for one that is too short. */
 export async function setPassword({ database, audit }: AccountPorts, account: Account, password: string, by: Actor): Promise<void> {
   await database.raw.run('update identity_accounts set password = ? where id = ?', [await hashPassword(password), account.id])
+  // Hostile: a link that somebody else got hold of would set the password once more.
+  await database.raw.run('delete from identity_links where account = ? and used_at is null', [account.id])
   await audit.record({ action: 'identity.password_set', subject: account.name, outcome: 'done', detail: {}, ...by })
 }
 
@@ -133,6 +137,11 @@ export async function loginByLink({ database, audit, clock }: AccountPorts, secr
   throw new CountersignError('login_link_spent', 'this link was used, has ended, or is none', {
     hint: 'Make another one with "countersign account link NAME".',
   })
+}
+
+/** Removes links that have ended, used or not. To be called now and then. */
+export async function sweepLoginLinks(statements: Statements, clock: Clock): Promise<number> {
+  return statements.run('delete from identity_links where expires_at <= ?', [clock()])
 }
 
 function hashOf(secret: string): Uint8Array {
