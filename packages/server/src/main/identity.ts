@@ -3,7 +3,7 @@ import { createPublicKey } from 'node:crypto'
 import { fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { Service } from '../base/http/service.ts'
-import { type Account, demandAddress } from '../identity/accounts/account.ts'
+import { type Account, demandAccountName, demandAddress } from '../identity/accounts/account.ts'
 import { type AccountPorts, createAccount, listAccounts } from '../identity/accounts/accounts.ts'
 import { createLoginLink } from '../identity/accounts/login.ts'
 import type { Upstream } from '../identity/provider/upstream.ts'
@@ -21,7 +21,8 @@ export function accountPorts({ database, audit, clock }: ServerPlatform): Accoun
 
 /** The address of an account for which none was given: its name at the host of the installation. */
 export function defaultAddress(name: string, { host }: ServiceAddresses): string {
-  return demandAddress(`${name}@${host.startsWith('[') ? 'localhost' : host}`)
+  // What is wrong with the name is said of the name.
+  return demandAddress(`${demandAccountName(name)}@${host.startsWith('[') ? 'localhost' : host}`)
 }
 
 /** First start: somebody must be able to log in. What is there already stays. */
