@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { Lease, Leases } from '../../src/base/leases/lease.ts'
-import { holdLease, leaseMs } from '../../src/log/engine/lease-holder.ts'
+import { holdLease, leaseMs, renewMs } from '../../src/log/engine/lease-holder.ts'
 
 afterEach(() => void vi.useRealTimers())
 
@@ -37,7 +37,7 @@ describe('a lease that a sequencer holds', () => {
     vi.useFakeTimers()
     const held = await holdLease(answering(Date.now, 'taken', 'taken', 'unreachable', 'taken', 'refused'), 'log/test-1', Date.now)
     for (const expected of [true, true, true, false]) {
-      await vi.advanceTimersByTimeAsync(1_500)
+      await vi.advanceTimersByTimeAsync(renewMs)
       expect(held?.held()).toBe(expected)
     }
     await held?.end()

@@ -3,8 +3,9 @@ import type { Clock } from '../../base/clock.ts'
 import type { Lease, Leases } from '../../base/leases/lease.ts'
 
 /** How long a lease lasts that nobody renews: what a takeover waits for after a crash. */
-export const leaseMs = 5_000
-const renewMs = 1_500
+export const leaseMs = 4_000
+/** How often it is renewed: four times, so that three may fail. */
+export const renewMs = 1_000
 
 /** A lease that is being renewed. */
 export type HeldLease = {
