@@ -1,6 +1,8 @@
 /** Writes CMS SignedData with one signer (RFC 5652 §5), in DER; `signed-data.ts` reads it. */
 import { compareBytes, concatBytes } from '../bytes.ts'
-import { derElement, derExplicit, derInteger, derOctetString, derOid, derSequence, derSet } from '../der/writer.ts'
+import { type DerBackward, putBytes, putHead } from '../der/backward.ts'
+import { derTag } from '../der/element.ts'
+import { derElement, derInteger, derOctetString, derOid, derSequence, derSet } from '../der/writer.ts'
 import { cmsOid } from './oids.ts'
 
 /** One attribute (RFC 5652 §5.3): its OID and values, each DER. */
@@ -8,9 +10,21 @@ export function encodeAttribute(oid: string, ...values: readonly Uint8Array[]): 
   return derSequence(derOid(oid), derSet(...values))
 }
 
-/** Signed attributes as what the signature is over: SET OF, sorted (RFC 5652 §5.4). */
-export function encodeSignedAttributes(attributes: readonly Uint8Array[]): Uint8Array {
-  return derSet(...attributes)
+/**
+ * Signed attributes as what the signature is over: SET OF, sorted (RFC 5652 §5.4). `others` are all but the message digest; gives what puts a digest
+ * of that many bytes among them.
+ */
+export function signedAttributes(others: readonly Uint8Array[], digestBytes: number): (digest: Uint8Array) => Uint8Array {
+  const digest = encodeAttribute(cmsOid.messageDigest, derOctetString(new Uint8Array(digestBytes)))
+  const sorted = [digest, ...others].toSorted(compareBytes)
+  const behind = sorted.slice(sorted.indexOf(digest) + 1).reduce((sum, attribute) => sum + attribute.length, 0)
+  const frame = derSet(...sorted)
+  const at = frame.length - behind - digestBytes
+  return (value) => {
+    const bytes = frame.slice()
+    bytes.set(value, at)
+    return bytes
+  }
 }
 
 /** IssuerAndSerialNumber from a certificate's issuer, DER, and the content of its serial number. */
@@ -18,43 +32,82 @@ export function encodeIssuerAndSerial(issuer: Uint8Array, serial: Uint8Array): U
   return derSequence(issuer, derElement(0x02, serial))
 }
 
-/** What SignedData is made of; each part DER. */
-export type SignedDataParts = {
-  /** RFC 5652 §5.1: 3 unless the content is plain data and nothing newer than version 1 is inside. */
-  readonly version: 1 | 3
+/** What all SignedData of one signer has in common; each part DER. */
+export type SignerParts = {
   /** AlgorithmIdentifier of the hash. */
   readonly digestAlgorithm: Uint8Array
-  /** EncapsulatedContentInfo, by `encodeContent`. */
-  readonly content: Uint8Array
-  /** Certificates to embed. */
-  readonly certificates: readonly Uint8Array[]
+  /** What kind of content it is (RFC 5652 §5.2), dotted. */
+  readonly contentType: string
   /** IssuerAndSerialNumber of the signer. */
   readonly signer: Uint8Array
-  /** By `encodeSignedAttributes`; travels under [0] in place of its own tag. */
-  readonly signedAttributes: Uint8Array
   /** AlgorithmIdentifier of the signature. */
   readonly signatureAlgorithm: Uint8Array
-  /** The signature itself. */
+  /** The certificates of those answers that embed some. */
+  readonly certificates: readonly Uint8Array[]
+}
+
+/** What one SignedData is about. */
+export type SignedParts = {
+  readonly content: Uint8Array
+  readonly embedCertificates: boolean
+  /** By `signedAttributes`; travels under [0] in place of its own tag. */
+  readonly attributes: Uint8Array
   readonly signature: Uint8Array
 }
 
-/** EncapsulatedContentInfo; without content for a detached signature. */
-export function encodeContent(contentType: Uint8Array, content?: Uint8Array): Uint8Array {
-  return content === undefined ? derSequence(contentType) : derSequence(contentType, derExplicit(0, derOctetString(content)))
+/** Writes SignedData of one signer. */
+export type SignedDataWriter = {
+  /** Writes ContentInfo with SignedData of version 3 (RFC 5652 §5.1: the content is not plain data) before what is there. */
+  readonly put: (to: DerBackward, parts: SignedParts) => void
+  /** Bytes that it takes at most. */
+  readonly size: (parts: SignedParts) => number
 }
 
-/** A ContentInfo that holds SignedData with one signer, DER. */
-export function encodeSignedData(parts: SignedDataParts): Uint8Array {
-  const { certificates, signedAttributes } = parts
-  const signerInfo = derSequence(
-    derInteger(1),
-    parts.signer,
-    parts.digestAlgorithm,
-    concatBytes(Uint8Array.of(0xa0), signedAttributes.subarray(1)),
-    parts.signatureAlgorithm,
-    derOctetString(parts.signature),
+/** Prepares what is the same in all of them. */
+export function signedDataWriter({
+  digestAlgorithm,
+  contentType,
+  signer,
+  signatureAlgorithm,
+  certificates,
+}: SignerParts): SignedDataWriter {
+  const kind = derOid(cmsOid.signedData)
+  const beforeContent = concatBytes(derInteger(3), derSet(digestAlgorithm))
+  const contentKind = derOid(contentType)
+  const embedded = derElement(0xa0, concatBytes(...certificates.toSorted(compareBytes)))
+  const beforeAttributes = concatBytes(derInteger(1), signer, digestAlgorithm)
+  const fixed = [kind, beforeContent, contentKind, embedded, beforeAttributes, signatureAlgorithm].reduce(
+    (sum, part) => sum + part.length,
+    0,
   )
-  const embedded = certificates.length === 0 ? [] : [derElement(0xa0, concatBytes(...certificates.toSorted(compareBytes)))]
-  const signedData = derSequence(derInteger(parts.version), derSet(parts.digestAlgorithm), parts.content, ...embedded, derSet(signerInfo))
-  return derSequence(derOid(cmsOid.signedData), derExplicit(0, signedData))
+  return {
+    size: ({ content, attributes, signature }) => fixed + content.length + attributes.length + signature.length + heads * longestHead,
+    put: (to, { content, embedCertificates, attributes, signature }) => {
+      const end = to.from
+      putBytes(to, signature)
+      putHead(to, derTag.octetString, end)
+      putBytes(to, signatureAlgorithm)
+      putBytes(to, attributes)
+      to.space[to.from] = 0xa0
+      putBytes(to, beforeAttributes)
+      putHead(to, sequence, end)
+      putHead(to, set, end)
+      if (embedCertificates) putBytes(to, embedded)
+      const contentEnd = to.from
+      putBytes(to, content)
+      putHead(to, derTag.octetString, contentEnd)
+      putHead(to, 0xa0, contentEnd)
+      putBytes(to, contentKind)
+      putHead(to, sequence, contentEnd)
+      putBytes(to, beforeContent)
+      putHead(to, sequence, end)
+      putHead(to, 0xa0, end)
+      putBytes(to, kind)
+      putHead(to, sequence, end)
+    },
+  }
 }
+
+/** Elements that `put` makes, and the longest head of one. */
+const [heads, longestHead] = [9, 6]
+const [sequence, set] = [0x20 | derTag.sequence, 0x20 | derTag.set]

@@ -11,10 +11,10 @@ export function derElement(identifier: number, content: Uint8Array): Uint8Array 
 export function derElementOf(identifier: number, parts: readonly Uint8Array[]): Uint8Array {
   let length = 0
   for (const part of parts) length += part.length
-  const head = headLength(length)
+  const head = derHeadLength(length)
   const element = new Uint8Array(head + length)
   element[0] = identifier
-  writeLength(element, length, head)
+  writeDerLength(element, 0, length, head)
   let at = head
   for (const part of parts) {
     element.set(part, at)
@@ -143,21 +143,22 @@ function asciiBytes(text: string): Uint8Array {
   return bytes
 }
 
-/** Bytes of the tag and of the shortest form of the length (X.690 §10.1). */
-function headLength(length: number): number {
+/** Bytes of the first byte and of the shortest form of the length (X.690 §10.1). */
+export function derHeadLength(length: number): number {
   if (length < 0x80) return 2
   return length < 0x100 ? 3 : length < 0x1_0000 ? 4 : length < 0x100_0000 ? 5 : 6
 }
 
-function writeLength(into: Uint8Array, length: number, head: number): void {
+/** Writes the length of an element that begins at `at` and has a head of `head` bytes, by `derHeadLength`. */
+export function writeDerLength(into: Uint8Array, at: number, length: number, head: number): void {
   if (head === 2) {
-    into[1] = length
+    into[at + 1] = length
     return
   }
-  into[1] = 0x80 | (head - 2)
+  into[at + 1] = 0x80 | (head - 2)
   let rest = length
-  for (let at = head - 1; at > 1; at--) {
-    into[at] = rest % 256
+  for (let i = at + head - 1; i > at + 1; i--) {
+    into[i] = rest % 256
     rest = Math.floor(rest / 256)
   }
 }

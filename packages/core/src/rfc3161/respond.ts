@@ -4,8 +4,11 @@
  * The authority hashes and signs in between: `info`, SHA-256 of it, `attributes`, a signature over those, `response`. All that is the same in
  * every answer is encoded once.
  */
-import { encodeAttribute, encodeContent, encodeIssuerAndSerial, encodeSignedAttributes, encodeSignedData } from '../cms/write.ts'
+import { concatBytes } from '../bytes.ts'
+import { encodeAttribute, encodeIssuerAndSerial, signedAttributes, signedDataWriter } from '../cms/write.ts'
 import { cmsOid } from '../cms/oids.ts'
+import { derBackward, putBytes, putHead, writtenBytes } from '../der/backward.ts'
+import { derTag } from '../der/element.ts'
 import {
   derElement,
   derExplicit,
@@ -15,10 +18,10 @@ import {
   derOctetString,
   derOid,
   derSequence,
-  derSet,
   derTime,
   derUtf8String,
 } from '../der/writer.ts'
+import { hashLength } from '../digest.ts'
 import { CountersignError } from '../failure.ts'
 import type { SignatureAlgorithm } from '../keys/algorithm.ts'
 import { encodeAlgorithmIdentifier } from '../x509/algorithm-identifier.ts'
@@ -58,73 +61,69 @@ export function createStamper(options: StamperOptions): Stamper {
   if (algorithm.hash !== 'sha256') {
     throw new CountersignError('algorithm_unsupported', 'a timestamp authority signs with SHA-256 here', { found: algorithm.name })
   }
-  const version = derInteger(1)
-  const policy = derOid(options.policy)
+  const before = concatBytes(derInteger(1), derOid(options.policy))
   const accuracy = derSequence(derInteger(options.accuracySeconds))
+  const timeAndAccuracy = oncePerSecond((timeMs) => concatBytes(derGeneralizedTime(timeMs), accuracy))
   // RFC 3161 §2.4.2: tsa [0] GeneralName; directoryName [4] is explicit, as a CHOICE inside it is.
   const tsa = derExplicit(0, derExplicit(4, certificate.subject.raw))
+  const infoBytes = before.length + timeAndAccuracy(0).length + tsa.length + spareBytes
   const contentType = encodeAttribute(cmsOid.contentType, derOid(cmsOid.tstInfo))
-  const messageDigest = derOid(cmsOid.messageDigest)
-  const signer = encodeIssuerAndSerial(certificate.issuer.raw, certificate.serial)
   // RFC 5035 §4: without a hash algorithm, SHA-256 is meant. With issuer and serial number of the certificate, as RFC 5816 recommends.
   const issuerSerial = derSequence(derSequence(derExplicit(4, certificate.issuer.raw)), derElement(0x02, certificate.serial))
   const signingCertificate = encodeAttribute(
     cmsOid.signingCertificateV2,
     derSequence(derSequence(derSequence(derOctetString(certificateHash), issuerSerial))),
   )
-  const digestAlgorithm = derSequence(derOid(algorithmOid.sha256))
-  const signatureAlgorithm = encodeAlgorithmIdentifier(algorithm)
-  const tstInfo = derOid(cmsOid.tstInfo)
+  const attributes = oncePerSecond((timeMs) =>
+    signedAttributes([contentType, encodeAttribute(cmsOid.signingTime, derTime(timeMs)), signingCertificate], hashLength.sha256),
+  )
+  const signedData = signedDataWriter({
+    digestAlgorithm: derSequence(derOid(algorithmOid.sha256)),
+    contentType: cmsOid.tstInfo,
+    signer: encodeIssuerAndSerial(certificate.issuer.raw, certificate.serial),
+    signatureAlgorithm: encodeAlgorithmIdentifier(algorithm),
+    certificates: chain,
+  })
   const granted = derSequence(derInteger(0))
-  const generalizedTime = oncePerSecond(derGeneralizedTime)
-  const signingTime = oncePerSecond((timeMs) => encodeAttribute(cmsOid.signingTime, derTime(timeMs)))
   return {
-    info: (request, serial, timeMs) =>
-      derSequence(
-        version,
-        policy,
-        request.imprint,
-        derElement(0x02, serial),
-        generalizedTime(timeMs),
-        accuracy,
-        ...(request.nonce === undefined ? [] : [request.nonce]),
-        tsa,
-      ),
-    attributes: (infoDigest, timeMs) =>
-      encodeSignedAttributes([
-        contentType,
-        signingTime(timeMs),
-        derSequence(messageDigest, derSet(derOctetString(infoDigest))),
-        signingCertificate,
-      ]),
-    response: (info, signedAttributes, signature, certReq) =>
-      derSequence(
-        granted,
-        encodeSignedData({
-          version: 3,
-          digestAlgorithm,
-          content: encodeContent(tstInfo, info),
-          certificates: certReq ? chain : [],
-          signer,
-          signedAttributes,
-          signatureAlgorithm,
-          signature,
-        }),
-      ),
+    info: ({ imprint, nonce }, serial, timeMs) => {
+      const to = derBackward(infoBytes + imprint.length + serial.length + (nonce?.length ?? 0))
+      const end = to.from
+      putBytes(to, tsa)
+      if (nonce !== undefined) putBytes(to, nonce)
+      putBytes(to, timeAndAccuracy(timeMs))
+      const serialEnd = to.from
+      putBytes(to, serial)
+      putHead(to, derTag.integer, serialEnd)
+      putBytes(to, imprint)
+      putBytes(to, before)
+      putHead(to, sequence, end)
+      return writtenBytes(to)
+    },
+    attributes: (infoDigest, timeMs) => attributes(timeMs)(infoDigest),
+    response: (content, signed, signature, embedCertificates) => {
+      const parts = { content, attributes: signed, signature, embedCertificates }
+      const to = derBackward(signedData.size(parts) + granted.length + spareBytes)
+      const end = to.from
+      signedData.put(to, parts)
+      putBytes(to, granted)
+      putHead(to, sequence, end)
+      return writtenBytes(to)
+    },
   }
 }
 
+const sequence = 0x20 | derTag.sequence
+/** More than the heads of two elements. */
+const spareBytes = 12
+
 /** Thousands of timestamps share a second. */
-function oncePerSecond(encode: (timeMs: number) => Uint8Array): (timeMs: number) => Uint8Array {
-  let second = Number.NaN
-  let encoded = new Uint8Array()
+function oncePerSecond<T>(encode: (timeMs: number) => T): (timeMs: number) => T {
+  let held: { readonly second: number; readonly encoded: T } | undefined
   return (timeMs) => {
-    const now = Math.floor(timeMs / 1000)
-    if (now !== second) {
-      encoded = new Uint8Array(encode(now * 1000))
-      second = now
-    }
-    return encoded
+    const second = Math.floor(timeMs / 1000)
+    if (held?.second !== second) held = { second, encoded: encode(second * 1000) }
+    return held.encoded
   }
 }
 
