@@ -10,22 +10,51 @@ const fresh: readonly (readonly [RegExp, string])[] = [
   [/… \(\d+ bytes\)/g, '… (its length)'],
 ]
 
-/** Any value as indented lines, bytes by their number; a member that is there without a value is told, since absent ones shall be absent. */
+/** So long may a line be before what is in it gets lines of its own. */
+const lineLength = 140
+
+/** Any value as text, bytes by their number; a member that is there without a value is told, since absent ones shall be absent. */
 export function told(value: unknown): string {
-  const text = JSON.stringify(value, (_name, inner: unknown) => shown(inner), 1)
-  const named = fresh.reduce((rest, [pattern, name]) => rest.replaceAll(pattern, name), text)
-  return named.replaceAll(/^\s*[{}[\]],?\n/gm, '').replaceAll(/\\?"/g, '')
+  return linesOf(value, lineLength).join('\n')
 }
 
-function shown(value: unknown): unknown {
+/** A value on one line where it fits, else its parts on as few lines as hold them. */
+function linesOf(value: unknown, length: number): readonly string[] {
+  const flat = onOneLine(value)
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array || flat.length <= length) return [flat]
+  const lines: string[] = []
+  for (const [name, part] of Object.entries(value)) {
+    const label = Array.isArray(value) ? '' : `${name}: `
+    const text = `${label}${onOneLine(part)}`
+    const last = lines.at(-1)
+    if (text.length > length && typeof part === 'object')
+      lines.push(label === '' ? '-' : label.trim(), ...linesOf(part, length - 1).map((line) => ` ${line}`))
+    else if (last === undefined || last.startsWith(' ') || last.length + text.length > length) lines.push(text)
+    else lines.splice(-1, 1, `${last}, ${text}`)
+  }
+  return lines
+}
+
+function onOneLine(value: unknown): string {
   if (value === undefined) return '<undefined>'
-  return value instanceof Uint8Array ? `<${value.length} bytes>` : value
+  if (value instanceof Uint8Array) return `<${value.length} bytes>`
+  if (Array.isArray(value)) return `[${value.map(onOneLine).join(', ')}]`
+  if (typeof value !== 'object' || value === null)
+    return fresh.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), String(value))
+  return `{${Object.entries(value)
+    .map(([name, member]) => `${onOneLine(name)}: ${onOneLine(member)}`)
+    .join(', ')}}`
 }
 
-/** What a verification says: all of a refusal, and of evidence all but the payload. */
+/** What a verification says: all of a refusal, and of evidence all that is not empty, but the payload. */
 export function toldOf(result: Verification): string {
-  if (!result.ok) return told(result)
+  if (!result.ok) return told({ ...result, checks: result.checks.map(checkTold) })
   const { content, ...rest } = result.evidence
-  const { kind } = content
-  return told({ ...rest, content: { ...content, ...(kind === 'message' ? {} : { payload: '<payload>' }) } })
+  const shown = { ...content, ...(content.kind === 'message' ? {} : { payload: '<payload>' }) }
+  const members = Object.entries({ ...rest, checks: rest.checks.map(checkTold), content: shown })
+  return told(Object.fromEntries(members.filter(([, member]) => onOneLine(member) !== '[]' && onOneLine(member) !== '{}')))
+}
+
+function checkTold({ check, detail }: { readonly check: string; readonly detail: string }): string {
+  return `${check}: ${detail}`
 }

@@ -132,8 +132,13 @@ export function recorded(...parameters: Parameters<typeof judge>): Verdict {
 
 /** A verdict with each thing that was looked at on one line, in an order that fresh keys do not change. */
 function verdictTold({ rules, ...head }: Verdict): string {
-  const lines = rules.map(({ looked, ...rule }) => [line(rule), ...looked.map((item) => `  ${line(item)}`).sort()].join('\n'))
+  const lines = rules.map(({ looked, ...rule }) => [line(rule), ...counted(looked.map((item) => `  ${line(item)}`).sort())].join('\n'))
   return [line(head), ...lines].join('\n')
+}
+
+/** Equal lines, which follow each other, as one with their number. */
+function counted(lines: readonly string[]): readonly string[] {
+  return [...Map.groupBy(lines, (text) => text)].map(([text, { length }]) => (length === 1 ? text : `${text} (${length} times)`))
 }
 
 function line(value: object): string {
