@@ -40,7 +40,7 @@ function onOneLine(value: unknown): string {
   if (value instanceof Uint8Array) return `<${value.length} bytes>`
   if (Array.isArray(value)) return `[${value.map(onOneLine).join(', ')}]`
   if (typeof value !== 'object' || value === null)
-    return fresh.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), String(value))
+    return fresh.reduce((text, [pattern, name]) => text.replaceAll(pattern, name), String(value as string | number | boolean | null))
   return `{${Object.entries(value)
     .map(([name, member]) => `${onOneLine(name)}: ${onOneLine(member)}`)
     .join(', ')}}`
