@@ -23,6 +23,11 @@ export function httpPost(url: URL, type: string, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(head), body])
 }
 
+/** An HTTP/1.1 request without one. */
+export function httpGet(url: URL): Buffer {
+  return Buffer.from(`GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n\r\n`)
+}
+
 /** Runs the load. Throws `io_failed` when a connection breaks or an answer is not accepted. */
 export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
   const times: number[] = []
