@@ -170,7 +170,8 @@ async function takenOver({ ports: { memory }, takeovers, running }: World): Prom
     await sleep(10)
   }
   const state = logNames.map((log) => `${log} ${Math.round(memory.last[log] - start)}`).join(', ')
-  throw broken(`not taken over within ${takeoverMs} ms: ${state}`)
+  const said = running.map((server) => server?.said() ?? '').join('\n')
+  throw broken(`not taken over within ${takeoverMs} ms: ${state}\n${said}`)
 }
 
 async function revive(world: World, round: number): Promise<void> {
