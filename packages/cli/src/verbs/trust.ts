@@ -26,7 +26,10 @@ export function trustStatus(invocation: Invocation): Promise<Conclusion> {
     }
     for (const { role, version, signatures, threshold } of proposals)
       terminal.out(`proposed   ${role} version ${version} has ${signatures} of ${threshold} signatures\n`)
-    for (const { id, start, end } of instances) terminal.out(`${id.padEnd(20)} from ${start}${end === undefined ? '' : ` until ${end}`}\n`)
+    for (const { id, start, end, signsFrom } of instances) {
+      const planned = signsFrom === undefined ? '' : `, signs from ${signsFrom}`
+      terminal.out(`${id.padEnd(20)} from ${start}${end === undefined ? '' : ` until ${end}`}${planned}\n`)
+    }
     const content = { roles: [...roles], proposals: [...proposals], instances: [...instances] }
     return { subjects: [{ subject: 'trust', ok: true, content }] }
   })

@@ -23,6 +23,7 @@ import { sntpSource } from '../tsa/clock/sntp.ts'
 import { timestampService } from '../tsa/service.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { ServiceAddresses } from './addresses.ts'
+import { activatePlanned } from './intermediates.ts'
 import type { ServerPlatform } from './platform.ts'
 import { liveInstances } from './shards.ts'
 
@@ -84,8 +85,11 @@ export async function composeFulcio(
   const look = async (): Promise<void> => {
     const keys = await ownKeys()
     if (isOurs && known.get(addresses.oidc)?.staticKeys !== keys) known.set(...own(keys))
+    const activated = await activatePlanned(platform)
+    if (activated !== undefined) platform.log.info({ instance: activated }, 'issues from now on, as planned')
   }
-  const failed = (failure: unknown): void => platform.log.error({ err: failure }, 'keys of the identity provider not read')
+  const failed = (failure: unknown): void =>
+    platform.log.error({ err: failure }, 'keys of the provider, or planned intermediates, not read')
   const timer = setInterval(() => void look().catch(failed), keyPollMs)
   timer.unref()
   const issuers = { exact: known, meta }

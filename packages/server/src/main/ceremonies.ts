@@ -34,7 +34,14 @@ export type ProposalStatus = {
 }
 
 /** An instance that clients trust, or trusted. */
-export type InstanceStatus = { readonly id: string; readonly role: string; readonly start: string; readonly end?: string }
+export type InstanceStatus = {
+  readonly id: string
+  readonly role: string
+  readonly start: string
+  readonly end?: string
+  /** From when it signs, when that is planned. */
+  readonly signsFrom?: string
+}
 
 /** Everything of it. */
 export type TrustStatus = {
@@ -72,11 +79,12 @@ export async function trustStatus({ platform }: OpenInstallation): Promise<Trust
     const { length } = await validTufSignatures(proposal.metadata, counting, serverPrimitives)
     proposals.push({ role, version: proposal.metadata.version, signatures: length, threshold: counting.threshold })
   }
-  const instances = (await openTrust({ database, keys, clock }).instances()).map(({ id, role, validFor: { start, end } }) => ({
+  const instances = (await openTrust({ database, keys, clock }).instances()).map(({ id, role, validFor: { start, end }, signsFromMs }) => ({
     id,
     role,
     start: new Date(start).toISOString(),
     ...(end === undefined ? {} : { end: new Date(end).toISOString() }),
+    ...(signsFromMs === undefined || signsFromMs <= clock() ? {} : { signsFrom: new Date(signsFromMs).toISOString() }),
   }))
   return { roles, proposals, instances }
 }

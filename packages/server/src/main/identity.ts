@@ -9,6 +9,8 @@ import { createLoginLink } from '../identity/accounts/login.ts'
 import type { Upstream } from '../identity/provider/upstream.ts'
 import { identityService } from '../identity/service.ts'
 import type { ServiceAddresses } from './addresses.ts'
+import { mayHaveSigned, type TrustInstance } from '../trust/instances.ts'
+import { openTrust } from '../trust/trust.ts'
 import type { ServerPlatform } from './platform.ts'
 
 const administrator = 'admin'
@@ -35,14 +37,25 @@ export async function createFirstAdministrator(platform: ServerPlatform, address
   }
 }
 
-/** Names of the provider's keys, the active one first. */
-export async function providerKeyNames({ keys }: Pick<ServerPlatform, 'keys'>): Promise<readonly [string, ...string[]]> {
-  const numbered = (await keys.names()).flatMap((name) => (/^oidc-[0-9]{1,6}$/.test(name) ? [Number(name.slice(5))] : []))
-  const [active, ...older] = numbered.toSorted((a, b) => b - a).map((number) => `oidc-${number}`)
+/** Names of the provider's keys: the one that signs first, then those that its tokens are verified with too, the next one among them. */
+export async function providerKeyNames({
+  database,
+  keys,
+  clock,
+}: Pick<ServerPlatform, 'database' | 'keys' | 'clock'>): Promise<readonly [string, ...string[]]> {
+  const now = clock()
+  const all = (await openTrust({ database, keys, clock }).instances()).filter(({ role }) => role === 'oidc')
+  const active = all.findLast((each) => mayHaveSigned(each, now))
   if (active === undefined) {
-    throw new CountersignError('key_missing', 'the identity provider has no key', { hint: 'Restore the data folder from a backup.' })
+    throw new CountersignError('trust_damaged', 'the identity provider is not on record', { hint: 'Restore the database from a backup.' })
   }
-  return [active, ...older]
+  const others = all.filter((each) => each !== active && (each.validFor.end === undefined || each.validFor.end > now))
+  return [keyOfProvider(active), ...others.map(keyOfProvider)]
+}
+
+/** The first instance is the provider itself, with its first key. */
+function keyOfProvider({ id }: TrustInstance): string {
+  return id === 'oidc' ? 'oidc-1' : id
 }
 
 /** `/oidc`. */
@@ -52,7 +65,7 @@ export async function composeIdentity(platform: ServerPlatform, addresses: Servi
     ...accountPorts(platform),
     secrets,
     keys,
-    keyNames: await providerKeyNames(platform),
+    keyNames: () => providerKeyNames(platform),
     issuer: addresses.oidc,
     prefix: '/oidc',
     upstreams: await upstreamsOf(platform),

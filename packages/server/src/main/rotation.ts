@@ -25,40 +25,61 @@ export const rotatableRoles = ['ca', 'ct', 'rekor1', 'rekor2', 'tsa', 'oidc', 'r
 /** One of them. */
 export type RotatableRole = (typeof rotatableRoles)[number]
 
-/** The key that was made, and what became of the trust in it: `proposed` waits for the signatures of keys that are elsewhere. */
-export type Rotated = { readonly name: string; readonly change: TrustChange }
+/** The key that was made, from when it signs if that is planned, and what became of the trust in it: `proposed` waits for keys that are elsewhere. */
+export type Rotated = { readonly name: string; readonly change: TrustChange; readonly signsFromMs?: number }
 
 /** How. */
 export type RotationOptions = {
   /** For so long the one before stays valid. Default one hour: servers change over within seconds, and clocks of clients differ. */
   readonly overlapMs?: number
+  /** Clients are told of the next now; it signs from this moment to come, when those who look seldom know it too. */
+  readonly signsFromMs?: number
 }
 
 const logTypes = { ct: 'ec-p256', rekor1: 'ec-p256', rekor2: 'ed25519' } as const satisfies Record<string, RoleKeyType>
 
-/** Rotates. Throws `key_missing` when a key that must sign is elsewhere, and what the rooms throw. */
+/** Rotates. Throws `key_missing` when a key that must sign is elsewhere, `usage` for what cannot be planned, and what the rooms throw. */
 export async function rotateKey(
   installation: OpenInstallation,
   role: RotatableRole,
   operator: Operator,
   options: RotationOptions = {},
 ): Promise<Rotated> {
-  const rotated = await rotate(installation, role, operator, options)
+  const planned = options.signsFromMs === undefined ? {} : { signsFromMs: options.signsFromMs }
+  if (options.signsFromMs !== undefined) await demandPlannable(installation, role)
+  const rotated = { ...(await rotate(installation, role, operator, options)), ...planned }
   await installation.platform.audit.record({
     action: 'main.key_rotated',
     actor: `operator ${operator.name}`,
     from: 'local',
     subject: role,
     outcome: 'done',
-    detail: { name: rotated.name, change: rotated.change },
+    detail: { ...rotated },
   })
   return rotated
+}
+
+/** A plan is not changed by another: what clients know of the end of the key in use never moves later. */
+async function demandPlannable(installation: OpenInstallation, role: RotatableRole): Promise<void> {
+  if (role === 'root' || role === 'targets' || role === 'snapshot' || role === 'timestamp') {
+    throw new CountersignError('usage', `a rotation of the role ${role} of the TUF repository is not planned ahead`, {
+      hint: 'Clients learn of its new key with the root that names it, before they need it: rotate without --after.',
+    })
+  }
+  const now = installation.platform.clock()
+  const planned = (await trustOf(installation).instances()).find(
+    (each) => each.role === role && each.signsFromMs !== undefined && each.signsFromMs > now && each.validFor.end === undefined,
+  )
+  if (planned?.signsFromMs === undefined) return
+  throw new CountersignError('usage', `${planned.id} is planned already, from ${new Date(planned.signsFromMs).toISOString()}`, {
+    hint: 'Wait until then, or rotate without --after: that gives the plan up.',
+  })
 }
 
 function rotate(installation: OpenInstallation, role: RotatableRole, operator: Operator, options: RotationOptions): Promise<Rotated> {
   switch (role) {
     case 'ca':
-      return rotateIntermediate(installation, operator)
+      return rotateIntermediate(installation, operator, options)
     case 'ct':
     case 'rekor1':
     case 'rekor2':
@@ -66,7 +87,7 @@ function rotate(installation: OpenInstallation, role: RotatableRole, operator: O
     case 'tsa':
       return nextTimestamps(installation, options)
     case 'oidc':
-      return nextTokenKey(installation)
+      return nextTokenKey(installation, options)
     case 'root':
     case 'targets':
     case 'snapshot':
@@ -77,9 +98,12 @@ function rotate(installation: OpenInstallation, role: RotatableRole, operator: O
   }
 }
 
-async function rotateIntermediate(installation: OpenInstallation, operator: Operator): Promise<Rotated> {
-  const made = await addIntermediate(installation, operator)
-  if (made.change === 'proposed') return made
+async function rotateIntermediate(installation: OpenInstallation, operator: Operator, options: RotationOptions): Promise<Rotated> {
+  const planned = options.signsFromMs !== undefined
+  const leaveOpen = !planned || !(await targetsKeysHere(installation))
+  const made = await addIntermediate(installation, operator, { rotation: { ...options, leaveOpen } })
+  // What is planned the server activates.
+  if (planned || made.change === 'proposed') return made
   const change = await activateIntermediate(installation, made.name, operator)
   return { name: made.name, change: change === 'unchanged' ? made.change : change }
 }
@@ -108,10 +132,18 @@ async function nextTimestamps(installation: OpenInstallation, options: RotationO
   return { name: key.name, change: await succeed(installation, 'tsa', key.name, addresses.tsa, anchor, options) }
 }
 
+/** Every process has read the next key by then: what it signs, none refuses. */
+const tokenKeyNoticedMs = 5_000
+
 /** Tokens are verified with the keys that the provider and the authority of this installation know: no client trusts them. */
-async function nextTokenKey(installation: OpenInstallation): Promise<Rotated> {
-  const { name } = await nextKey(installation, 'oidc', 'rsa-2048')
-  return { name, change: 'published' }
+async function nextTokenKey(installation: OpenInstallation, { overlapMs, signsFromMs }: RotationOptions): Promise<Rotated> {
+  const { platform, addresses } = installation
+  const { name: id } = await nextKey(installation, 'oidc', 'rsa-2048')
+  const when = { signsFromMs: signsFromMs ?? platform.clock() + tokenKeyNoticedMs }
+  const next = { id, role: 'oidc', url: addresses.oidc, operator: addresses.host, anchor: { kind: 'none' }, ...when } as const
+  // What is told of a provider is its URL, which stays.
+  await trustOf(installation).rotate({ next, ...(overlapMs === undefined ? {} : { overlapMs }) })
+  return { name: id, change: 'published' }
 }
 
 /** Adds the next to the registry. What it replaces is closed with it where that can be published now; else by the server when it changes over. */
@@ -121,14 +153,13 @@ async function succeed(
   id: string,
   url: string,
   anchor: TrustAnchor,
-  { overlapMs }: RotationOptions,
+  { overlapMs, signsFromMs }: RotationOptions,
 ): Promise<TrustChange> {
-  const trust = trustOf(installation)
-  const next = { id, role, url, operator: installation.addresses.host, anchor }
-  const { clock } = installation.platform
+  const planned = signsFromMs === undefined ? {} : { signsFromMs }
+  const next = { id, role, url, operator: installation.addresses.host, anchor, ...planned }
   // Closed before clients are told of the next, what the old one signs until then would be refused by all of them.
-  if (!(await targetsKeysHere(installation))) return trust.add({ ...next, validFor: { start: Math.floor(clock() / 1000) * 1000 } })
-  return trust.rotate({ next, ...(overlapMs === undefined ? {} : { overlapMs }) })
+  const leaveOpen = !(await targetsKeysHere(installation))
+  return trustOf(installation).rotate({ next, leaveOpen, ...(overlapMs === undefined ? {} : { overlapMs }) })
 }
 
 async function targetsKeysHere({ platform: { database, keys } }: OpenInstallation): Promise<boolean> {

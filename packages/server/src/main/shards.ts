@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
-import type { InstanceRole, TrustInstance } from '../trust/instances.ts'
+import { type InstanceRole, mayHaveSigned, type TrustInstance } from '../trust/instances.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { ServerPlatform } from './platform.ts'
 
@@ -77,11 +77,11 @@ export async function liveInstances<T>(options: LiveOptions<T>): Promise<Live<T>
   }
 }
 
-/** Instances that are not open yet and may be: clients are told of them. The first of all is told of with the installation. */
-async function usable<T>({ trust, role }: LiveOptions<T>, known: ReadonlySet<string>): Promise<readonly TrustInstance[]> {
+/** Instances that are not open yet and may be: it is time, and clients are told of them. The first of all is told of with the installation. */
+async function usable<T>({ trust, role, clock }: LiveOptions<T>, known: ReadonlySet<string>): Promise<readonly TrustInstance[]> {
   const found: TrustInstance[] = []
   for (const instance of await trust.instances()) {
-    if (instance.role !== role || known.has(instance.id)) continue
+    if (instance.role !== role || known.has(instance.id) || !mayHaveSigned(instance, clock())) continue
     if ((found.length === 0 && known.size === 0) || (await trust.inForce(instance.id))) found.push(instance)
   }
   return found

@@ -32,6 +32,13 @@ export type TrustInstance = {
   readonly anchor: TrustAnchor
   /** Both ends are inside. */
   readonly validFor: TimeRange
+  /** Planned: the service signs with it from then on, and with the one before until then. One that ended before never signs. */
+  readonly signsFromMs?: number
+}
+
+/** Whether its service signs, or signed, with it. Not yet: it is planned. Never: the plan was given up. */
+export function mayHaveSigned({ signsFromMs, validFor }: Pick<TrustInstance, 'signsFromMs' | 'validFor'>, nowMs: number): boolean {
+  return signsFromMs === undefined || (signsFromMs <= nowMs && (validFor.end === undefined || validFor.end >= signsFromMs))
 }
 
 /** Throws `trust_instance_malformed` for an instance that no client could use, or that would say something else to different clients. */
@@ -91,7 +98,7 @@ function malformed({ id }: TrustInstance, detail: string): CountersignError {
 
 /** An instance as it is kept. */
 export function instanceRow(instance: TrustInstance): InstanceRow {
-  const { id, role, url, operator, anchor, validFor } = instance
+  const { id, role, url, operator, anchor, validFor, signsFromMs } = instance
   return {
     id,
     role,
@@ -101,6 +108,7 @@ export function instanceRow(instance: TrustInstance): InstanceRow {
     chain: anchor.kind === 'chain' ? anchor.certificates.map((der) => encodePem('CERTIFICATE', der)).join('') : null,
     starts_at: validFor.start,
     ends_at: validFor.end ?? null,
+    signs_at: signsFromMs ?? null,
   }
 }
 
@@ -108,8 +116,9 @@ export function instanceRow(instance: TrustInstance): InstanceRow {
 export function instanceOfRow(row: InstanceRow): TrustInstance {
   const role = trustRoles.find((known) => known === row.role)
   if (role === undefined) throw damaged(row)
-  const { id, url, operator, starts_at: start, ends_at: end } = row
-  return { id, role, url, operator, anchor: anchorOf(row), validFor: end === null ? { start } : { start, end } }
+  const { id, url, operator, starts_at: start, ends_at: end, signs_at: signsFromMs } = row
+  const validFor = end === null ? { start } : { start, end }
+  return { id, role, url, operator, anchor: anchorOf(row), validFor, ...(signsFromMs === null ? {} : { signsFromMs }) }
 }
 
 function anchorOf(row: InstanceRow): TrustAnchor {

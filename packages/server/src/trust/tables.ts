@@ -13,6 +13,8 @@ export type InstanceRow = {
   readonly chain: string | null
   readonly starts_at: number
   readonly ends_at: number | null
+  /** From when it signs; null: as soon as clients are told of it. */
+  readonly signs_at: number | null
 }
 
 /** Rows of `trust_metadata`: what was published. The primary key is the compare-and-swap: of two processes, one writes a version. */
@@ -85,6 +87,12 @@ export const trustMigrations: readonly Migration[] = [
         .addColumn('files', types.text, (column) => column.notNull())
         .addColumn('created_at', types.integer, (column) => column.notNull())
         .execute()
+    },
+  },
+  {
+    name: 'trust-0002-planned',
+    up: async (sql, types) => {
+      await sql.schema.alterTable('trust_instances').addColumn('signs_at', types.integer).execute()
     },
   },
 ]

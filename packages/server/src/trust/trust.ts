@@ -25,8 +25,10 @@ export type TrustChange = 'published' | 'unchanged' | 'proposed'
 export type Rotation = {
   /** The new instance; its validity begins now, whatever it says. */
   readonly next: Omit<TrustInstance, 'validFor'>
-  /** For so long the old instance of this role and URL stays valid beside it: until the service has changed over. Default one hour. */
+  /** For so long the old instance of this role and URL stays valid after the next signs: until the service has changed over. Default one hour. */
   readonly overlapMs?: number
+  /** Whoever closes the old instance does it later: what it signs until clients are told of the next must not be refused. */
+  readonly leaveOpen?: boolean
 }
 
 /** Trust, as the rest of the process and the command line use it. */
@@ -37,7 +39,7 @@ export type Trust = {
   readonly instances: () => Promise<readonly TrustInstance[]>
   /** Adds an instance beside the others: a new shard, a further service. Throws `trust_instance_exists`, `trust_instance_malformed`. */
   readonly add: (instance: TrustInstance) => Promise<TrustChange>
-  /** Adds the next and closes those of its role and URL that are open. What they signed stays valid. */
+  /** Adds the next and closes those of its role and URL that are open; what was planned for them is given up. What they signed stays valid. */
   readonly rotate: (rotation: Rotation) => Promise<TrustChange>
   /** Ends an instance, as a log that was frozen. Its end never moves later. Throws `trust_instance_missing`. */
   readonly close: (id: string, endMs: number) => Promise<TrustChange>
@@ -95,17 +97,14 @@ export function openTrust(options: RepositoryOptions): Trust {
       checkInstance(instance)
       return change((sql) => insert(sql, instance))
     },
-    rotate: async ({ next, overlapMs = hourMs }) => {
+    rotate: async ({ next, overlapMs = hourMs, leaveOpen = false }) => {
       const nowMs = clock()
       // Whole seconds: what is written into certificates and timestamps is cut to them, and must not lie before.
       const instance: TrustInstance = { ...next, validFor: { start: Math.floor(nowMs / 1000) * 1000 } }
       checkInstance(instance)
       return change(async (sql) => {
-        const open = sql
-          .updateTable('trust_instances')
-          .set({ ends_at: nowMs + overlapMs })
-          .where('ends_at', 'is', null)
-        await open.where('role', '=', instance.role).where('url', '=', instance.url).execute()
+        await giveUpPlanned(sql, instance, nowMs)
+        if (!leaveOpen) await closeOpen(sql, instance, (instance.signsFromMs ?? nowMs) + overlapMs)
         await insert(sql, instance)
       })
     },
@@ -128,6 +127,20 @@ async function insert(sql: Transaction<TrustTables>, instance: TrustInstance): P
     })
   }
   await sql.insertInto('trust_instances').values(instanceRow(instance)).execute()
+}
+
+type Place = Pick<TrustInstance, 'role' | 'url'>
+
+/** An end that lies further ahead moves forward: a rotation that could not wait for the planned one. */
+async function closeOpen(sql: Transaction<TrustTables>, { role, url }: Place, endMs: number): Promise<void> {
+  const those = sql.updateTable('trust_instances').set({ ends_at: endMs }).where('role', '=', role).where('url', '=', url)
+  await those.where((either) => either.or([either('ends_at', 'is', null), either('ends_at', '>', endMs)])).execute()
+}
+
+/** What has signed nothing yet ends before it would. */
+async function giveUpPlanned(sql: Transaction<TrustTables>, { role, url }: Place, nowMs: number): Promise<void> {
+  const those = sql.updateTable('trust_instances').set({ ends_at: nowMs }).where('role', '=', role).where('url', '=', url)
+  await those.where('signs_at', '>', nowMs).execute()
 }
 
 async function end(sql: Transaction<TrustTables>, id: string, endMs: number): Promise<void> {

@@ -49,7 +49,7 @@ export async function identityWorld(upstreams: readonly Upstream[] = []): Promis
   await store.keys.create('oidc-1', 'rsa-2048')
   const port = await freePort()
   const issuer = `http://127.0.0.1:${port}/oidc`
-  const service = await identityService({ ...store, keyNames: ['oidc-1'], issuer, prefix: '/oidc', upstreams })
+  const service = await identityService({ ...store, keyNames: async () => ['oidc-1'], issuer, prefix: '/oidc', upstreams })
   const lines: string[] = []
   const http = await httpPort({
     listen: { host: '127.0.0.1', port },

@@ -4,6 +4,7 @@ import { startPostgres, type TestPostgres } from '@countersign/testkit/postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { administer } from '@countersign/server/main/administer'
 import { confirmClock } from '@countersign/server/main/clock'
+import { rotateKey } from '@countersign/server/main/rotation'
 import { serve, type Serving } from '@countersign/server/main/serve'
 import { digestOf, logged, newKey } from './logging.ts'
 import { requestFor, serveIn, testFolder } from './starting.ts'
@@ -84,6 +85,23 @@ describe('an installation on PostgreSQL', { timeout: 60_000 }, () => {
     expect(await administer({ ...request, log: () => undefined }, 'none', async (at) => confirmClock(at, { name: 'ada' }))).toEqual({
       sources: 0,
     })
+  })
+
+  it('has the new key of the identity provider in every process before one of them signs with it', async () => {
+    const { data, more } = await newPlace()
+    const servers = [await serveIn(data, more), await serveIn(data, { ...more, listen: 'localhost:0' })]
+    const published = () =>
+      Promise.all(
+        servers.map(async ({ listening }) => {
+          const { keys } = (await (await fetch(`${listening}/oidc/jwks`)).json()) as { readonly keys: readonly { readonly kid: string }[] }
+          return keys.map(({ kid }) => kid).join()
+        }),
+      )
+    const { listen: _, ...request } = requestFor(data, more)
+    const rotated = await administer({ ...request, log: () => undefined }, 'none', async (at) => rotateKey(at, 'oidc', { name: 'ada' }))
+    expect(rotated.name).toBe('oidc-2')
+    await expect.poll(published, { timeout: 4_500, interval: 100 }).toEqual(['oidc-1,oidc-2', 'oidc-1,oidc-2'])
+    await expect.poll(published, { timeout: 10_000, interval: 100 }).toEqual(['oidc-2,oidc-1', 'oidc-2,oidc-1'])
   })
 
   it('never shows the password of its database', async () => {

@@ -2,18 +2,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CountersignError } from '@countersign/core/failure'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type Provider from 'oidc-provider'
 import { bodyOf } from '../../base/http/request.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
+import type { LiveProvider } from './live.ts'
 import { loginPace, type Pace } from './pace.ts'
 import { continuePage, loginPage, messagePage, pageHeaders, welcomePage } from './pages.ts'
 import { federatedAccount, loginOfState, type UpstreamClient, type UpstreamState } from './upstream.ts'
 
 /** What the routes need. */
 export type RoutePorts = {
-  readonly provider: Provider
+  readonly live: Pick<LiveProvider, 'provider' | 'handle'>
   readonly login: LoginPorts
   readonly upstreams: readonly UpstreamClient[]
   /** `URL/oidc`. */
@@ -30,12 +30,11 @@ export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void
     // The library reads bodies itself.
     raw.removeAllContentTypeParsers()
     raw.addContentTypeParser('*', (_request, _payload, done) => done(null))
-    const handle = ports.provider.callback()
     const pace = loginPace(ports.login.clock)
     raw.all('/*', async (request, reply) => {
       if (await isFlood(request, reply, pace, ports.prefix)) return
       const native = forProvider(request, reply, ports)
-      await handle(native.request, native.response)
+      await ports.live.handle()(native.request, native.response)
     })
   })
 }
@@ -80,9 +79,9 @@ function forProvider(
 type LoginParameters = { readonly Params: { readonly uid: string; readonly name: string } }
 
 function addLogin(app: FastifyInstance, ports: RoutePorts): void {
-  const { provider, login, upstreams, prefix, issuer } = ports
+  const { live, login, upstreams, prefix, issuer } = ports
   const show = async (request: FastifyRequest, reply: FastifyReply, problem?: string): Promise<void> => {
-    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const details = await live.provider().interactionDetails(request.raw, reply.raw)
     const action = `${prefix}/login/${details.uid}`
     const known =
       details.prompt.name === 'consent' ? await findAccount(login.database.raw, 'id', details.session?.accountId ?? '') : undefined
@@ -97,15 +96,15 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
   }
   const finish = async (request: FastifyRequest, reply: FastifyReply, account: Account): Promise<void> => {
     // Whoever just logged in for this client has agreed to it too.
-    const to = await provider.interactionResult(request.raw, reply.raw, { login: { accountId: account.id }, consent: {} })
+    const to = await live.provider().interactionResult(request.raw, reply.raw, { login: { accountId: account.id }, consent: {} })
     await reply.redirect(to, 303)
   }
   app.get('/login/:uid', async (request, reply) => show(request, reply))
   app.post('/login/:uid', async (request, reply) => {
     // Throws without the cookie of this login: nobody else's form gets here.
-    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const details = await live.provider().interactionDetails(request.raw, reply.raw)
     if (details.prompt.name === 'consent') {
-      const to = await provider.interactionResult(request.raw, reply.raw, { consent: {} })
+      const to = await live.provider().interactionResult(request.raw, reply.raw, { consent: {} })
       return reply.redirect(to, 303)
     }
     const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
@@ -116,7 +115,7 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     return finish(request, reply, account)
   })
   app.get<LoginParameters>('/login/:uid/upstream/:name', async (request, reply) => {
-    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const details = await live.provider().interactionDetails(request.raw, reply.raw)
     const chosen = upstreams.find(({ upstream }) => upstream.name === request.params.name)
     if (chosen === undefined) throw new CountersignError('account_missing', 'there is no such provider to log in with')
     const { url, state } = await chosen.begin(`${issuer}/return/${chosen.upstream.name}`, details.uid)
@@ -134,7 +133,7 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     await reply.redirect(`${prefix}/login/${uid}/return/${request.params.name}${new URL(request.url, issuer).search}`, 303)
   })
   app.get<LoginParameters>('/login/:uid/return/:name', async (request, reply) => {
-    const details = await provider.interactionDetails(request.raw, reply.raw)
+    const details = await live.provider().interactionDetails(request.raw, reply.raw)
     const chosen = upstreams.find(({ upstream }) => upstream.name === request.params.name)
     const state = details.result?.['upstream'] as (UpstreamState & { readonly name: string }) | undefined
     // Hostile: a mix-up (RFC 9207 §1), where one provider sends the person back as if another had been asked.
