@@ -7,10 +7,10 @@ import type { EntryFormat } from '@countersign/core/tiles/entry-bundle'
 import { tilePath, tileWidth, widthInTree, type TileName } from '@countersign/core/tiles/path'
 import { emptyTile, hashInTile, readTile, type Tile } from '@countersign/core/tiles/tile'
 import type { BlobStore } from '../../base/blobs/blob-store.ts'
-import { sharedReads } from './bundle-reads.ts'
+import { sharedReads } from './shared-reads.ts'
 import { sharedBytes } from './shared-bytes.ts'
 import type { TreeState } from './plan.ts'
-import { tileKey, tileMemory, type TileMemory } from './tile-memory.ts'
+import { tileKey, tileMemory } from './tile-memory.ts'
 
 /** The files of a tree. */
 export type TreeFiles = {
@@ -71,7 +71,11 @@ export function treeFiles(primitives: SyncHash, blobs: BlobStore, folder: string
       for (const { level, index, tile: one } of tiles) memory.add(level, index, one)
     },
     // Past those who wait for bundles: nobody's requests keep the log from going on.
-    load: (size) => loadState(primitives, size, tile, entries, memory),
+    load: (size) => {
+      // From the disk and not from memory: this is how damage is found.
+      memory.clear()
+      return loadState(primitives, size, tile, entries)
+    },
     entries: (index, size) => asked(`${index} ${widthInTree(size, 0, index)}`, () => entries(index, size)),
     read: readAny,
     readWhole: async (name) => {
@@ -174,15 +178,7 @@ async function readSoundly<T>(name: TileName, read: () => Promise<T | undefined>
   throw new CountersignError('log_damaged', `${tilePath(name)} ${what}`, cause === undefined ? parts : { ...parts, cause })
 }
 
-async function loadState(
-  primitives: SyncHash,
-  size: number,
-  tile: TileReader,
-  entries: TreeFiles['entries'],
-  memory: TileMemory,
-): Promise<TreeState> {
-  // From the disk and not from memory: this is how damage is found.
-  memory.clear()
+async function loadState(primitives: SyncHash, size: number, tile: TileReader, entries: TreeFiles['entries']): Promise<TreeState> {
   const found = await Promise.all(edgeTiles(size).map(async ({ level, index, width }) => [level, await tile(level, index, width)] as const))
   const highest = Math.max(-1, ...found.map(([level]) => level))
   const tiles = Array.from({ length: highest + 1 }, (_, level) => found.find(([at]) => at === level)?.[1] ?? emptyTile)

@@ -87,12 +87,10 @@ export async function integrateBatch(workshop: Workshop, tree: Sequenced, batch:
   const committed = await commitBatch(workshop.database, tree.id, {
     from: { size: first, rootHash: tree.state.rootHash },
     to: { size: plan.next.edge.size, rootHash: plan.next.rootHash },
-    first,
     leaves: plan.leaves,
     integratedAt,
     identities: fresh.map(({ identity }) => identity),
     leafIndex: workshop.leafIndex === 'own',
-    settledSize: first,
     answered,
   })
   if (!committed) throw await whyNot(workshop)

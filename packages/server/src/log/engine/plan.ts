@@ -3,7 +3,7 @@ import { concatBytes, joinBytes } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import { treeHashBytes } from '@countersign/core/merkle/proof'
 import { hashLeaf, type SyncHash } from '@countersign/core/merkle/tree'
-import { appendLeaves, edgeRoot, emptyEdge, type PlacedTile, type TreeEdge } from '@countersign/core/tiles/append'
+import { appendLeaves, edgeRoot, type PlacedTile, type TreeEdge } from '@countersign/core/tiles/append'
 import { joinEntries, splitEntries, type EntryFormat } from '@countersign/core/tiles/entry-bundle'
 import { tilePath, tileWidth } from '@countersign/core/tiles/path'
 import { tileBytes } from '@countersign/core/tiles/tile'
@@ -22,18 +22,11 @@ export type Leaves = { readonly data: readonly Uint8Array[]; readonly hashes: re
 
 /** A batch on top of a tree. */
 export type Plan = {
-  /** Index of its first entry: the size of the tree before. */
-  readonly first: number
   readonly leaves: Leaves
   readonly next: TreeState
   readonly tiles: readonly PlacedTile[]
   /** What is to be written, by path below the log's own. */
   readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[]
-}
-
-/** The tree without entries. */
-export function emptyTree(primitives: SyncHash): TreeState {
-  return { edge: emptyEdge, rootHash: edgeRoot(primitives, emptyEdge), bundle: [] }
 }
 
 /** Data and hashes of new entries; those that name their own index get it here. `first` is the index of the first. */
@@ -63,7 +56,6 @@ export function planBatch(primitives: SyncHash, format: EntryFormat, state: Tree
     bytes: tileBytes(tile),
   }))
   return {
-    first: state.edge.size,
     leaves,
     next: { edge, rootHash: edgeRoot(primitives, edge), bundle: bundles.rest },
     tiles,

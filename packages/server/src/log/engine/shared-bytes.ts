@@ -2,7 +2,7 @@
  * Bundles as bytes, one copy for all who are being answered with it. Hostile: readers who ask for a bundle of 16 MiB and take nothing of the
  * answer would each have the server keep one.
  */
-import { sharedReads } from './bundle-reads.ts'
+import { sharedReads } from './shared-reads.ts'
 
 /** Gives what `read` gives, or what somebody still has of an earlier read of the same path. */
 export type SharedBytes = (path: string, read: () => Promise<Uint8Array | undefined>) => Promise<Uint8Array | undefined>

@@ -25,6 +25,8 @@ export type SharedQueue = {
 
 const pollMs = 20
 const abandonedMs = 5 * 60 * 1000
+/** Answers that one query asks for. */
+const lookedUpAtOnce = 256
 
 /** The queue of one tree. */
 export function sharedQueue(database: Database, tree: number, clock: Clock, maxOutstanding: number): SharedQueue {
@@ -35,7 +37,7 @@ export function sharedQueue(database: Database, tree: number, clock: Clock, maxO
       if (outstanding >= maxOutstanding) throw overloaded(maxOutstanding)
       outstanding++
       try {
-        return await submit(database, tree, clock(), answers, entry, timeoutMs)
+        return await submit({ database, tree, answers, timeoutMs }, entry, clock())
       } finally {
         outstanding--
       }
@@ -56,14 +58,14 @@ export function sharedQueue(database: Database, tree: number, clock: Clock, maxO
   }
 }
 
-async function submit(
-  database: Database,
-  tree: number,
-  queuedAt: number,
-  answers: ReturnType<typeof answerPoll>,
-  entry: NewEntry,
-  timeoutMs: number,
-): Promise<Sequencing> {
+type Submission = {
+  readonly database: Database
+  readonly tree: number
+  readonly answers: ReturnType<typeof answerPoll>
+  readonly timeoutMs: number
+}
+
+async function submit({ database, tree, answers, timeoutMs }: Submission, entry: NewEntry, queuedAt: number): Promise<Sequencing> {
   const id = randomUUID()
   const { numbered } = entry
   const columns = ['id', 'tree', 'queued_at', 'data', 'leaf', 'identity', 'number_offset', 'number_prefix', 'number_bytes']
@@ -105,9 +107,10 @@ function answerPoll(database: Database): (id: string, timeoutMs: number) => Prom
   const waiters = new Map<string, Waiter>()
   let polling = false
   const look = async (): Promise<void> => {
-    const ids = [...waiters.keys()].slice(0, 256)
-    const marks = Array.from({ length: 256 }, () => '?').join(', ')
-    const filled = Array.from({ length: 256 }, (_, i) => ids[i] ?? '')
+    const ids = [...waiters.keys()].slice(0, lookedUpAtOnce)
+    // One text for the statement, however many wait: no row has the identifier that it is filled up with.
+    const marks = Array.from({ length: lookedUpAtOnce }, () => '?').join(', ')
+    const filled = Array.from({ length: lookedUpAtOnce }, (_, i) => ids[i] ?? '')
     const rows = await database.raw.query<{ id: string; idx: number; duplicate: number }>(
       `select id, idx, duplicate from log_queue where idx is not null and id in (${marks})`,
       filled,
@@ -128,20 +131,19 @@ function answerPoll(database: Database): (id: string, timeoutMs: number) => Prom
     waiters.get(id)?.resolve(answer)
     waiters.delete(id)
   }
+  const failLate = (failure: unknown): void => {
+    for (const [id, waiter] of waiters) {
+      if (waiter.deadline >= performance.now()) continue
+      waiter.reject(failure)
+      waiters.delete(id)
+    }
+  }
   const poll = async (): Promise<void> => {
     polling = true
     while (waiters.size > 0) {
       await sleep(pollMs)
-      try {
-        await look()
-      } catch (failure) {
-        // The database may be back in a moment; who has waited too long is told.
-        for (const [id, waiter] of waiters) {
-          if (waiter.deadline >= performance.now()) continue
-          waiter.reject(failure)
-          waiters.delete(id)
-        }
-      }
+      // The database may be back in a moment; who has waited too long is told.
+      await look().catch(failLate)
     }
     polling = false
   }

@@ -1,6 +1,6 @@
 /** The rows of one tree: reads, and the two compare-and-swaps on which everything rests. */
 import { CountersignError } from '@countersign/core/failure'
-import type { Database, SqlValue, Statements } from '../../base/database/database.ts'
+import type { Database, SqlValue } from '../../base/database/database.ts'
 import type { PublishedCheckpoint } from '../tree-log.ts'
 import { decodeLeaves, encodeLeaves, type Leaves } from './plan.ts'
 
@@ -21,16 +21,14 @@ export type StagedBatch = { readonly first: number; readonly leaves: Leaves }
 
 /** What one transaction commits. */
 export type Commit = {
+  /** The head that it is on top of: its size is the index of the first entry, and staged batches before it are in durable tiles. */
   readonly from: TreeRow['head']
   readonly to: TreeRow['head']
-  readonly first: number
   readonly leaves: Leaves
   readonly integratedAt: number
   readonly identities: readonly Uint8Array[]
   /** Whether leaf hashes are something else than identities and are looked up. */
   readonly leafIndex: boolean
-  /** Staged batches before this size are in durable tiles. */
-  readonly settledSize: number
   /** Rows of the shared queue that are answered by this. */
   readonly answered: readonly { readonly id: string; readonly index: number; readonly duplicate: boolean }[]
 }
@@ -100,7 +98,8 @@ export async function stagedBatches(database: Database, tree: number): Promise<r
 
 /** Commits a batch: head, staged entries and indices together. `false` when the head is another one, or the log is frozen: nothing was written then. */
 export async function commitBatch(database: Database, tree: number, commit: Commit): Promise<boolean> {
-  const { from, to, first, leaves } = commit
+  const { from, to, leaves } = commit
+  const first = from.size
   const count = leaves.data.length
   return database.transaction(async (_, raw) => {
     const swapped = await raw.run(
@@ -110,11 +109,13 @@ export async function commitBatch(database: Database, tree: number, commit: Comm
     if (swapped !== 1) return false
     if (count > 0) {
       const staged = encodeLeaves(leaves)
-      await raw.run('delete from log_staged where tree = ? and first + count <= ?', [tree, commit.settledSize])
+      await raw.run('delete from log_staged where tree = ? and first + count <= ?', [tree, first])
       await raw.insert('log_staged', ['tree', 'first', 'count', 'leaves', 'entries'], [[tree, first, count, staged.leaves, staged.entries]])
       await raw.insert('log_batches', ['tree', 'first', 'count', 'integrated_at'], [[tree, first, count, commit.integratedAt]])
-      await indexHashes(raw, 'log_identities', 'identity', tree, first, commit.identities)
-      if (commit.leafIndex) await indexHashes(raw, 'log_leaves', 'leaf', tree, first, leaves.hashes)
+      const rowsOf = (hashes: readonly Uint8Array[]): IndexRow[] => hashes.map((hash, i) => [tree, hash, first + i])
+      await raw.insert('log_identities', ['tree', 'identity', 'idx'], rowsOf(commit.identities))
+      // Equal leaves of different identities exist where the identity is narrower than the leaf: the first one is found.
+      if (commit.leafIndex) await raw.insert('log_leaves', ['tree', 'leaf', 'idx'], rowsOf(leaves.hashes), 'ignore')
     }
     for (const { id, index, duplicate } of commit.answered) {
       await raw.run('update log_queue set idx = ?, duplicate = ? where id = ?', [index, duplicate ? 1 : 0, id])
@@ -123,18 +124,7 @@ export async function commitBatch(database: Database, tree: number, commit: Comm
   })
 }
 
-async function indexHashes(
-  raw: Statements,
-  table: string,
-  column: string,
-  tree: number,
-  first: number,
-  hashes: readonly Uint8Array[],
-): Promise<void> {
-  const rows = hashes.map((hash, i) => [tree, hash, first + i] as const)
-  // Equal leaves of different identities exist where the identity is narrower than the leaf: the first one is found.
-  await raw.insert(table, ['tree', column, 'idx'], rows, column === 'leaf' ? 'ignore' : 'fail')
-}
+type IndexRow = readonly [tree: number, hash: Uint8Array, index: number]
 
 /** Publishes a checkpoint in the place of the one before. `false` when another one is published: nothing was written then. */
 export async function publishCheckpoint(
@@ -150,6 +140,7 @@ export async function publishCheckpoint(
   return swapped === 1
 }
 
+/** Identities that one statement asks for. */
 const chunk = 64
 
 /** Which of these identities have an index already, by {@link identityKey}. */

@@ -38,7 +38,9 @@ export type WitnessPolicy = {
 const firstPauseMs = 1_000
 const maxPauseMs = 60_000
 
-type Consistency = Parameters<Cosign>[1]
+/** The tree that is to be cosigned, and what proves that it grew from a smaller one. */
+type Wanted = { readonly checkpoint: PublishedCheckpoint; readonly consistency: Parameters<Cosign>[1] }
+type Post = (url: string, body: string) => Promise<WitnessReply>
 type Memory = { size: number; pauseMs: number; notBefore: number }
 
 /**
@@ -47,11 +49,11 @@ type Memory = { size: number; pauseMs: number; notBefore: number }
  */
 export function witnessClient(policy: WitnessPolicy): Cosign {
   const memories = new Map<Witness, Memory>(policy.witnesses.map((witness) => [witness, { size: 0, pauseMs: firstPauseMs, notBefore: 0 }]))
-  const ask = async (witness: Witness, checkpoint: PublishedCheckpoint, consistency: Consistency, signal: AbortSignal): Promise<string> => {
+  const ask = async (witness: Witness, wanted: Wanted, post: Post): Promise<string> => {
     const memory = memories.get(witness) as Memory
     if (performance.now() < memory.notBefore) return ''
     try {
-      const line = await cosignature(policy.post, witness, memory, checkpoint, consistency, signal)
+      const line = await cosignature(witness, memory, wanted, post)
       memory.pauseMs = firstPauseMs
       return line
     } catch (failure) {
@@ -63,7 +65,8 @@ export function witnessClient(policy: WitnessPolicy): Cosign {
   }
   return async (checkpoint, consistency) => {
     const signal = AbortSignal.timeout(policy.deadlineMs)
-    const lines = await Promise.all(policy.witnesses.map(async (witness) => ask(witness, checkpoint, consistency, signal)))
+    const post: Post = (url, body) => policy.post(url, body, signal)
+    const lines = await Promise.all(policy.witnesses.map(async (witness) => ask(witness, { checkpoint, consistency }, post)))
     if (policy.whenFewer === 'closed') {
       const held = policy.witnesses.filter((_, at) => lines[at] !== '')
       const enough = typeof policy.quorum === 'number' ? held.length >= policy.quorum : policy.quorum(held)
@@ -75,19 +78,12 @@ export function witnessClient(policy: WitnessPolicy): Cosign {
 }
 
 /** One cosignature; the second try is for a witness that saw another tree of ours last, and says which. */
-async function cosignature(
-  post: PostText,
-  witness: Witness,
-  memory: Memory,
-  checkpoint: PublishedCheckpoint,
-  consistency: Consistency,
-  signal: AbortSignal,
-): Promise<string> {
+async function cosignature(witness: Witness, memory: Memory, { checkpoint, consistency }: Wanted, post: Post): Promise<string> {
   for (let attempt = 0; ; attempt++) {
     const oldSize = memory.size
     const proof = oldSize === 0 || oldSize === checkpoint.size ? [] : await consistency(oldSize, checkpoint.size)
     const body = formatAddCheckpoint({ oldSize, proof, note: checkpoint.note })
-    const reply = await post(`${witness.url.replace(/\/$/, '')}/add-checkpoint`, body, signal)
+    const reply = await post(`${witness.url.replace(/\/$/, '')}/add-checkpoint`, body)
     if (reply.status === 200) {
       const line = await verifiedLine(witness, checkpoint, reply.body)
       memory.size = checkpoint.size
