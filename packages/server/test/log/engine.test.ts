@@ -167,6 +167,25 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('a log on %s', (name) => {
     expect(await log.indexOfLeaf(leafHash)).toBe(1)
   })
 
+  it('dates no entry and no checkpoint before those before it, whatever the clock says', async () => {
+    let offset = 0
+    const log = await open(await newPlace(), { clock: () => Date.now() + offset })
+    const times: number[] = []
+    for (const [i, behind] of [0, 3_600_000, 7_200_000].entries()) {
+      offset = -behind
+      const { integratedAt, checkpoint } = await log.add(entryOf(`${i}`))
+      times.push(integratedAt, checkpoint.signedAt)
+    }
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+  })
+
+  it('takes entries of at most 65,535 bytes, as the bundles of tlog-tiles have them', async () => {
+    const log = await open(await newPlace())
+    expect((await log.add(entryOf('x'.repeat(65_535)))).index).toBe(0)
+    await expect(log.add(entryOf('x'.repeat(65_536)))).rejects.toEqual(refusal('log_entry_malformed'))
+    await expect(log.add({ ...entryOf('y'), identity: new Uint8Array(31) })).rejects.toEqual(refusal('internal'))
+  })
+
   it('is made once and never by accident', async () => {
     const place = await newPlace()
     await expect(createTreeLog(place.options())).rejects.toEqual(refusal('log_exists'))

@@ -155,6 +155,29 @@ describe('a log with faults', () => {
     expect((await again.checkpoint()).size).toBe(1)
   })
 
+  it.each([
+    ['its head was set back behind what it published', 'log_inconsistent', 'head_size = 1, head_root = ?', (leaf: Uint8Array) => [leaf]],
+    [
+      'entries between what it published and its head are gone',
+      'log_inconsistent',
+      'published_size = 1, published_root = ?',
+      (leaf: Uint8Array) => [leaf],
+    ],
+    ['it published another root than that of its tiles', 'log_damaged', 'published_root = ?', () => [new Uint8Array(32)]],
+  ])('signs nothing when %s', async (_, code, set, values) => {
+    const place = await newPlace()
+    const log = await open(place)
+    for (const text of ['a', 'b', 'c']) await log.add(entryOf(text))
+    await log.close()
+    const { raw } = place.database
+    await raw.run('delete from log_staged')
+    await raw.run(`update log_trees set ${set} where name = 'test-1'`, values(entryOf('a').leafHash))
+    const before = await raw.query('select * from log_trees')
+    const again = await open(place)
+    await expect.poll(() => again.failure()).toMatchObject({ code })
+    expect(await raw.query('select * from log_trees')).toEqual(before)
+  })
+
   it('keeps partial tiles only as long as they are needed', async () => {
     const log = await open(await newPlace().then((place) => ((folder = place.folder), place)))
     for (let i = 0; i < 20; i++) await Promise.all(Array.from({ length: 60 }, (_, j) => log.add(entryOf(`${i}.${j}`))))
