@@ -229,6 +229,13 @@ describe('identity tokens', () => {
       expect(await rejection(verify('x'.repeat(1_000_000)))).toBe('identity_token_malformed')
     })
 
+    it('tokens of more than 16,384 characters, and of no fewer', async () => {
+      const padded = Array.from({ length: 20 }, (_, i) => signed({ x: 'y'.repeat(11_990 + i) }))
+      const [longest, longer] = [padded.findLast(({ length }) => length <= 16_384), padded.find(({ length }) => length > 16_384)]
+      expect((await verify(longest ?? '')).claims['sub']).toBe('s')
+      expect(await rejection(verify(longer ?? ''))).toBe('identity_token_malformed')
+    })
+
     it('a changed token does not hold, and an ECDSA signature in DER is none here', async () => {
       const [header, payload, signature = ''] = signed({}).split('.')
       expect(await rejection(verify(`${header}.${segment(claims({ sub: 'admin' }))}.${signature}`))).toBe('identity_signature_invalid')
@@ -274,6 +281,27 @@ describe('identity tokens', () => {
       'identity_key_unknown',
     )
     now += 1000
+  })
+
+  /** Verifies with keys that are configured: these. */
+  function offlineWith(keys: readonly JsonValue[]): { readonly url: string; readonly verify: TokenVerifier } {
+    const url = 'https://offline.example.com'
+    return { url, verify: verifierOf({ 'oidc-issuers': { [url]: { 'client-id': 'sigstore', type: 'email', jwks: { keys: [...keys] } } } }) }
+  }
+
+  it('are tried under eight keys of one name, and no more: what follows would be work for nothing', async () => {
+    const namesakes = Array.from({ length: 9 }, () => newProviderKey('one'))
+    const { url, verify: verifyOffline } = offlineWith(namesakes.map((each) => jwkOf(each) as JsonValue))
+    const tokenBy = (at: number): string => signedToken(namesakes[at] ?? key(), { alg: 'ES256', kid: 'one' }, claims({ iss: url }))
+    expect((await verifyOffline(tokenBy(7))).issuer.url).toBe(url)
+    expect(await rejection(verifyOffline(tokenBy(8)))).toBe('identity_signature_invalid')
+  })
+
+  it('are not tried under a key that is for another algorithm', async () => {
+    const pss = newProviderKey('one', 'RS256')
+    const { url, verify: verifyOffline } = offlineWith([{ ...(jwkOf(pss) as { readonly [name: string]: JsonValue }), alg: 'PS256' }])
+    const token = signedToken(pss, { alg: 'RS256', kid: 'one' }, claims({ iss: url }))
+    expect(await rejection(verifyOffline(token))).toBe('identity_key_unknown')
   })
 
   it('that name a key are not tried under a key without a name', async () => {
