@@ -360,6 +360,12 @@ export const verbs: readonly Verb[] = [
     load: async () => (await import('../commands/log.ts')).logFsckCommand,
   },
   {
+    name: 'log search',
+    group: 'trust',
+    summary: 'Find what was logged, by digest, key or who signed',
+    load: async () => (await import('../commands/log-search.ts')).logSearchCommand,
+  },
+  {
     name: 'tsa confirm-clock',
     group: 'trust',
     summary: 'Say that the clock of this machine is right',

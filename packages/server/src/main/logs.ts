@@ -22,6 +22,7 @@ import type { Shards } from '../log/rekor1/lookup.ts'
 import { type Rekor2Shard, rekor2Service } from '../log/rekor2/service.ts'
 import { rekor2LogId, rekor2TreeOptions } from '../log/rekor2/tree.ts'
 import { indexInBackground } from '../log/search/background.ts'
+import type { ReadLog } from '../log/search/find.ts'
 import { type SearchedLog, searchIndex } from '../log/search/index-logs.ts'
 import { searchService } from '../log/search/service.ts'
 import { shardService } from '../log/shard-service.ts'
@@ -124,9 +125,9 @@ export async function composeLogs(
   const admit = await admission(platform, chains)
   const rekor2 = await openRekor2Logs(platform, trust, addresses)
   const rekor1 = await openRekor1Logs(platform, trust, addresses)
-  const searched = (): readonly (SearchedLog & { readonly log: OpenTreeLog })[] => [
-    ...rekor1.all.map(({ treeId, log }) => ({ name: treeId, log })),
-    ...rekor2.all.map(({ name, log }) => ({ name, log })),
+  const searched = (): readonly (SearchedLog & ReadLog)[] => [
+    ...rekor1.all.map(({ treeId, firstIndex, log }) => ({ name: treeId, log, entry: log.entry, shard: { treeId, firstIndex } })),
+    ...rekor2.all.map(({ name, log }) => ({ name, log, entry: log.entry })),
   ]
   const index = searchIndex(platform.database, searched)
   const search: EntrySearch = {
@@ -148,7 +149,7 @@ export async function composeLogs(
     // The list grows by the shards of rotations while the service runs.
     closing(rekor1Service({ shards: rekor1.all as OpenShards, verifier, admit, search }), async () => closeAll(rekor1, ({ log }) => log)),
     shardService('/rekor2', () => rekor2.all),
-    closing(searchService({ index, log: (name) => searched().find((one) => one.name === name)?.log }), endIndexing),
+    closing(searchService({ index, log: (name) => searched().find((one) => one.name === name) }), endIndexing),
   ]
 }
 

@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { administer } from '@countersign/server/main/administer'
+import { searchLogs } from '@countersign/server/main/log-search'
 import type { Serving } from '@countersign/server/main/serve'
-import type { FoundJson } from '@countersign/server/log/search/service'
+import type { FoundJson } from '@countersign/server/log/search/find'
 import { digestOf, logged, newKey } from './logging.ts'
-import { serveIn, testFolder } from './starting.ts'
+import { requestFor, serveIn, testFolder } from './starting.ts'
 
 type Answer = { readonly status: number; readonly entries: readonly FoundJson[]; readonly complete: boolean; readonly message?: string }
 
@@ -33,12 +35,34 @@ describe('search over the logs', { timeout: 60_000 }, () => {
       identity: [],
       integratedAt: expect.stringMatching(/^20[0-9]{2}-.*Z$/) as string,
     })
-    expect(entries.find((entry) => entry !== v2)).toMatchObject({ kind: 'hashedrekord 0.0.1', index: 0, key: [key] })
+    const v1 = entries.find((entry) => entry !== v2)
+    expect(v1).toMatchObject({ kind: 'hashedrekord 0.0.1', index: 0, key: [key] })
+    // What stock clients ask for.
+    expect(Object.keys((await (await fetch(`${serving.publicUrl}/rekor/api/v1/log/entries/${v1?.uuid}`)).json()) as object)).toEqual([
+      v1?.uuid,
+    ])
     for (const wanted of [{ key }, { key: one.pem }, { key, digest: `sha256:${digestOf('a').toUpperCase()}` }])
       expect((await search(serving, wanted)).entries).toHaveLength(2)
     expect((await search(serving, { key: digestOf(two.pem) })).entries).toMatchObject([{ index: 1 }])
     for (const nothing of [{ key: digestOf(two.pem), digest: digestOf('a') }, { digest: digestOf('c') }, { email: 'ada@example.org' }])
       expect(await search(serving, nothing)).toMatchObject({ status: 200, entries: [], complete: true })
+  })
+
+  it('finds the same by what is stored, beside the server and without it', async () => {
+    const data = join(testFolder(), 'data')
+    const serving = await serveIn(data)
+    const key = newKey()
+    await logged(serving, key, 'a', 1)
+    await logged(serving, key, 'b', 2)
+    const { entries } = await search(serving, { key: key.pem })
+    const { access, workingFolder, clock } = requestFor(data)
+    const stored = (query: Record<string, string>) =>
+      administer({ data, access, workingFolder, clock, log: () => undefined }, 'none', (at) => searchLogs(at, query))
+    expect(await stored({ key: key.pem })).toEqual({ entries, complete: true })
+    await serving.stop()
+    expect(await stored({ key: key.pem })).toEqual({ entries, complete: true })
+    expect(await stored({ digest: digestOf('c') })).toEqual({ entries: [], complete: true })
+    await expect(stored({ name: 'x' })).rejects.toMatchObject({ code: 'usage' })
   })
 
   it('gives a hundred at most, and says when there are more', async () => {

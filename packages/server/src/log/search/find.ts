@@ -1,0 +1,110 @@
+/** What a search over all logs gives: entries by what was signed, by which key, by whom, as the entries themselves say it. */
+import { CountersignError } from '@countersign/core/failure'
+import { hashLeaf } from '@countersign/core/merkle/tree'
+import { entryKeys, signerKey } from '@countersign/core/rekor/search-keys'
+import { parseJson, type JsonValue } from '@countersign/core/json/parse'
+import { serverPrimitives } from '../../base/crypto/primitives.ts'
+import type { OpenTreeLog } from '../engine/open-log.ts'
+import { formatEntryId } from '../rekor1/entry-id.ts'
+import type { SearchIndex } from './index-logs.ts'
+
+/** A log as a search reads it. `shard`: it is one of Rekor v1, where clients name entries by ID and by an index over all shards. */
+export type ReadLog = {
+  readonly entry: (
+    index: number,
+  ) => Promise<Pick<NonNullable<Awaited<ReturnType<OpenTreeLog['entry']>>>, 'data' | 'integratedAt'> | undefined>
+  readonly shard?: { readonly treeId: string; readonly firstIndex: number }
+}
+
+/** Where a search looks. */
+export type SearchSource = {
+  readonly index: Pick<SearchIndex, 'places'>
+  /** The logs by the names that the index has for them. */
+  readonly log: (name: string) => ReadLog | undefined
+}
+
+/**
+ * An entry as it is told. `index` is what clients of the log ask for, `uuid` the ID of an entry of Rekor v1. `digest`, `key` (SHA-256 of the signer's PEM, as in Rekor v1) and `identity` (names in the certificate) are read from the
+ * entry.
+ */
+export type FoundJson = {
+  readonly log: string
+  readonly index: number
+  readonly uuid?: string
+  readonly kind: string
+  readonly digest: readonly string[]
+  readonly key: readonly string[]
+  readonly identity: readonly string[]
+  readonly integratedAt: string
+}
+
+const maxFound = 100
+const maxValueLength = 8192
+
+/** The entries of all logs that have all of the keys, a hundred at most. `complete` is false when there are more. */
+export async function findEntries(
+  { index, log: logOf }: SearchSource,
+  keys: readonly string[],
+): Promise<{ readonly entries: readonly FoundJson[]; readonly complete: boolean }> {
+  const places = await index.places(keys, maxFound + 1)
+  const entries: FoundJson[] = []
+  for (const { log, index: at } of places.slice(0, maxFound)) {
+    const { entry, shard } = logOf(log) ?? {}
+    const found = await entry?.(at)
+    if (found === undefined) continue
+    const { data, integratedAt } = found
+    const named =
+      shard === undefined
+        ? { index: at }
+        : { index: shard.firstIndex + at, uuid: formatEntryId(shard.treeId, hashLeaf(serverPrimitives, data)) }
+    entries.push({ log, ...named, ...describe(data), integratedAt: new Date(integratedAt).toISOString() })
+  }
+  return { entries, complete: places.length <= maxFound }
+}
+
+/** The keys of the index that a query (`digest`, `key`, `identity`, `email`) asks for, or what is wrong with it. */
+export function readSearch(query: Readonly<Record<string, unknown>>): readonly string[] | string {
+  const keys: string[] = []
+  for (const [name, value] of Object.entries(query)) {
+    if (typeof value !== 'string' || value === '' || value.length > maxValueLength) return `${name.slice(0, 20)} is not one text`
+    if (name === 'digest') {
+      const digest = /^(?:(sha1|sha256|sha384|sha512):)?([0-9a-fA-F]{40,128})$/.exec(value)
+      const algorithm = digest?.[1] ?? hashLengths[digest?.[2]?.length ?? 0]
+      if (digest === null || algorithm === undefined) return 'digest is not in hexadecimal, perhaps with the name of its hash before it'
+      keys.push(`${algorithm}:${digest[2] as string}`)
+    } else if (name === 'key') {
+      const pem = value.startsWith('-----BEGIN ') ? signerKey(serverPrimitives, new TextEncoder().encode(`${value.trim()}\n`)) : value
+      if (!/^[0-9a-fA-F]{64}$/.test(pem)) return 'key is neither PEM nor the SHA-256 of it in hexadecimal'
+      keys.push(pem)
+    } else if (name === 'identity' || name === 'email') keys.push(value)
+    else return 'only digest, key, identity and email are searched for'
+  }
+  return keys.length === 0 ? 'say what to search for: digest, key, identity or email' : keys
+}
+
+const hashLengths: Readonly<Record<number, string>> = { 40: 'sha1', 64: 'sha256', 96: 'sha384', 128: 'sha512' }
+
+function describe(data: Uint8Array): Pick<FoundJson, 'kind' | 'digest' | 'key' | 'identity'> {
+  const digest: string[] = []
+  const key: string[] = []
+  const identity: string[] = []
+  for (const each of entryKeys(serverPrimitives, data)) {
+    if (/^sha[0-9]+:[0-9a-f]+$/i.test(each)) digest.push(each)
+    else if (/^[0-9a-f]{64}$/.test(each)) key.push(each)
+    else identity.push(each)
+  }
+  return { kind: kindOf(data), digest, key, identity }
+}
+
+function kindOf(data: Uint8Array): string {
+  let body: JsonValue
+  try {
+    body = parseJson(data)
+  } catch (failure) {
+    if (failure instanceof CountersignError) return ''
+    throw failure
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return ''
+  const { kind, apiVersion } = body as { readonly [name: string]: JsonValue }
+  return typeof kind === 'string' && typeof apiVersion === 'string' ? `${kind} ${apiVersion}` : ''
+}
