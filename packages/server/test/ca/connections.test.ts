@@ -107,6 +107,14 @@ describe('the issuer of the own cluster', () => {
     })
   })
 
+  it('learns no token of this pod where the operator names other authorities for it', async () => {
+    const caCertificates = readFileSync(join(folder, 'ca.crt'), 'utf8')
+    await withFetcher({ environment: { HTTPS_PROXY: proxyUrl() }, serviceAccount: folder }, async (fetch) => {
+      await issuerKeys({ fetch, now: () => 0 }).current({ ...issuer(), caCertificates })
+    })
+    expect(seen.map(({ authorization }) => authorization)).toEqual([undefined, undefined])
+  })
+
   it('is not trusted, and learns nothing, without a service account', async () => {
     await withFetcher({ environment: { HTTPS_PROXY: proxyUrl() } }, async (fetch) => {
       await expect(issuerKeys({ fetch, now: () => 0 }).current(issuer())).rejects.toMatchObject({ code: 'identity_issuer_unavailable' })

@@ -61,6 +61,7 @@ describe('the configuration of issuers', () => {
     ['a provider without mapping', exact({ type: 'ci-provider', 'ci-provider': 'unknown' })],
     ['a challenge claim that is none', exact({ type: 'email', 'challenge-claim': 'name' })],
     ['a CA certificate that is none', exact({ type: 'email', 'ca-cert': 'x' })],
+    ['a URL of more than 1,024 characters', exact({ type: 'email' }, `${url}/${'x'.repeat(1024)}`)],
   ])('refuses %s', (_, value) => {
     expect(['config_malformed', 'pem_malformed']).toContain(refusal(() => readIssuers(value)))
   })
@@ -74,6 +75,7 @@ describe('the configuration of issuers', () => {
     'https://**.example.com',
     'https://e.com/*?x',
     'https://example.com',
+    `https://issuer.example.com${'/*'.repeat(8)}`,
   ])('refuses the pattern %s, which others could match or nobody needs', (text) => {
     expect(refusal(() => readIssuers(pattern(text))) ?? (isSoundPattern(text) ? 'sound' : 'unsound')).toBe('config_malformed')
   })
@@ -114,7 +116,7 @@ describe('which issuer a token is of', () => {
     'https://evil.org/?https://oidc.eks.us.amazonaws.com/id/X',
     'https://oidc.eks.us.amazonaws.com/id/X?y',
     'https://oidc.eks.us.amazonaws.com/id/X\n',
-    `https://${'a'.repeat(2000)}`,
+    `https://oidc.eks.us.amazonaws.com/id/${'X'.repeat(1024)}`,
   ])('is nobody for %s', (attack) => {
     expect(findIssuer(configuration, attack)).toBeUndefined()
   })

@@ -134,6 +134,7 @@ describe('SPIFFE, Kubernetes, URI and user name issuers', () => {
     'spiffe://example.com/',
     'spiffe://example.com/a//b',
     'spiffe://example.com/a/../b',
+    'spiffe://example.com/a/./b',
     'spiffe://EXAMPLE.com/a',
     'https://example.com/a',
     'spiffe://example.com/a?b',
@@ -161,6 +162,8 @@ describe('SPIFFE, Kubernetes, URI and user name issuers', () => {
       'http://users.example.com/ann',
       'https://users.example.com.evil.org/',
       'https://users.example.com@evil.org/',
+      'https://ann@users.example.com/',
+      'https://ann:secret@users.example.com/',
       'https://evil.org/users.example.com',
       'ann@example.com',
       'https://users.example.com/ä',
@@ -174,7 +177,7 @@ describe('SPIFFE, Kubernetes, URI and user name issuers', () => {
     expect(principal(type, { sub: 'ann' }).name).toEqual({ kind: 'username', value: 'ann!example.com' })
     expect(refused(type, { sub: 'ann!example.org' })).toBe('identity_claim_malformed')
     expect(refused(type, { sub: 'ann@example.org' })).toBe('identity_claim_malformed')
-    expect(refused(type, { sub: 'an\0n' })).toBe('identity_claim_malformed')
+    for (const sub of ['an\0n', 'an\u2028n', 'an\ud800n']) expect(refused(type, { sub })).toBe('identity_claim_malformed')
     expect(refused(type, {})).toBe('identity_claim_missing')
   })
 

@@ -99,6 +99,33 @@ describe.each(['SQLite', 'PostgreSQL'] as const)('a log on %s', (name) => {
     expect((await log.checkpoint()).size).toBe(2)
   })
 
+  it('answers hundreds that it has, sent all at once, each with its own', async () => {
+    const log = await open(await newPlace())
+    const entries = Array.from({ length: 300 }, (_, i) => entryOf(`${i}`))
+    const before = await Promise.all(entries.map((entry) => log.add(entry)))
+    const again = await Promise.all(entries.map((entry) => log.add(entry)))
+    expect(again.map(({ index, duplicate }) => [index, duplicate])).toEqual(before.map(({ index }) => [index, true]))
+  })
+
+  it('finds nothing that is decided and not published: its proof would be impossible', async () => {
+    const place = await newPlace()
+    const reached = Promise.withResolvers<void>()
+    const gate = Promise.withResolvers<void>()
+    const step = async (where: string): Promise<void> => {
+      if (where !== 'after stage') return
+      reached.resolve()
+      await gate.promise
+    }
+    const log = await open(place, { step })
+    const added = log.add(entryOf('decided'))
+    await reached.promise
+    expect(await log.indexOfLeaf(entryOf('decided').leafHash)).toBeUndefined()
+    expect(await log.entry(0)).toBeUndefined()
+    gate.resolve()
+    await added
+    expect(await log.indexOfLeaf(entryOf('decided').leafHash)).toBe(0)
+  })
+
   it('finds entries by index and by leaf, and nothing outside the tree', async () => {
     const log = await open(await newPlace())
     await Promise.all(Array.from({ length: 5 }, (_, i) => log.add(entryOf(`e${i}`))))

@@ -11,27 +11,32 @@ export type WrittenMapping = {
   readonly extensions: Readonly<Record<string, string>>
 }
 
+/** What workflows of GitHub say, and of those that speak its claims. */
+const workflow: WrittenMapping['extensions'] = {
+  'github-workflow-trigger': 'event_name',
+  'github-workflow-sha': 'sha',
+  'github-workflow-name': 'workflow',
+  'github-workflow-repository': 'repository',
+  'github-workflow-ref': 'ref',
+  'source-repository-uri': '{{ .url }}/{{ .repository }}',
+  'source-repository-digest': 'sha',
+  'source-repository-ref': 'ref',
+  'source-repository-owner-uri': '{{ .url }}/{{ .repository_owner }}',
+  'build-config-uri': '{{ .url }}/{{ .workflow_ref }}',
+  'build-trigger': 'event_name',
+}
+
 const github: WrittenMapping = {
   defaults: { url: 'https://github.com', environment: '' },
   subjectAlternativeName: '{{ .url }}/{{ .job_workflow_ref }}',
   extensions: {
-    'github-workflow-trigger': 'event_name',
-    'github-workflow-sha': 'sha',
-    'github-workflow-name': 'workflow',
-    'github-workflow-repository': 'repository',
-    'github-workflow-ref': 'ref',
+    ...workflow,
     'build-signer-uri': '{{ .url }}/{{ .job_workflow_ref }}',
     'build-signer-digest': 'job_workflow_sha',
     'runner-environment': 'runner_environment',
-    'source-repository-uri': '{{ .url }}/{{ .repository }}',
-    'source-repository-digest': 'sha',
-    'source-repository-ref': 'ref',
     'source-repository-identifier': 'repository_id',
-    'source-repository-owner-uri': '{{ .url }}/{{ .repository_owner }}',
     'source-repository-owner-identifier': 'repository_owner_id',
-    'build-config-uri': '{{ .url }}/{{ .workflow_ref }}',
     'build-config-digest': 'workflow_sha',
-    'build-trigger': 'event_name',
     'run-invocation-uri': '{{ .url }}/{{ .repository }}/actions/runs/{{ .run_id }}/attempts/{{ .run_attempt }}',
     'source-repository-visibility-at-signing': 'repository_visibility',
     'deployment-environment': 'environment',
@@ -118,18 +123,8 @@ const gitea: WrittenMapping = {
   defaults: {},
   subjectAlternativeName: '{{ .url }}/{{ .workflow_ref }}',
   extensions: {
-    'github-workflow-trigger': 'event_name',
-    'github-workflow-sha': 'sha',
-    'github-workflow-name': 'workflow',
-    'github-workflow-repository': 'repository',
-    'github-workflow-ref': 'ref',
+    ...workflow,
     'build-signer-uri': '{{ .url }}/{{ .workflow_ref }}',
-    'source-repository-uri': '{{ .url }}/{{ .repository }}',
-    'source-repository-digest': 'sha',
-    'source-repository-ref': 'ref',
-    'source-repository-owner-uri': '{{ .url }}/{{ .repository_owner }}',
-    'build-config-uri': '{{ .url }}/{{ .workflow_ref }}',
-    'build-trigger': 'event_name',
     'run-invocation-uri': '{{ .url }}/{{ .repository }}/actions/runs/{{ .run_id }}',
     'token-subject': 'sub',
   },

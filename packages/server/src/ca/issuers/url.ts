@@ -13,9 +13,8 @@ export function parseHttpUrl(text: string): URL | undefined {
 
 /** Whether two host names are the same, or agree in their last two labels, as the reference has it (fulcio, validateAllowedDomain). */
 export function sameDomain(a: string, b: string): boolean {
-  if (a === b) return true
-  const [ends, others] = [a.split('.').slice(-2), b.split('.').slice(-2)]
-  return ends.length === 2 && others.length === 2 && ends.join('.') === others.join('.')
+  const [end, other] = [a, b].map((host) => host.split('.').slice(-2).join('.'))
+  return end === other
 }
 
 const uriCharacter = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=%]$/
