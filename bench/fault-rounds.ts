@@ -24,7 +24,8 @@ import { fsckInstallation } from '@countersign/server/main/fsck'
 import { currentNote, type LoadPorts, type Memory, mixedLoad, readFileOf, settleOpen } from './mixed-load.ts'
 import { seeded } from './mutate.ts'
 import type { Fatal } from './served-program.ts'
-import { freePort, type ServerPlace, type ServerProcess, startServer, untilReady } from './server-process.ts'
+import { freePort } from '@countersign/server/base/http/free-port'
+import { type ServerPlace, type ServerProcess, startServer, untilReady } from './server-process.ts'
 import { judgeOf, type LogName } from './service-answers.ts'
 import { benchIssuer } from './service-requests.ts'
 import { broken, logCopy, treesSeen } from './trees-seen.ts'
@@ -91,14 +92,14 @@ async function run(): Promise<void> {
 
 async function openWorld(): Promise<World> {
   const issuer = benchIssuer()
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const publicUrl = `http://localhost:${port}`
   const config = join(folder, 'server.json')
   writeFileSync(config, issuer.configuration(postgres === undefined ? {} : { database: { kind: 'postgres', url: 'env:DATABASE_URL' } }))
   const environment = postgres === undefined ? {} : { DATABASE_URL: await postgres.database() }
   const data = join(folder, 'data')
   const place: ServerPlace = { data, config, port, publicUrl, environment }
-  const places = postgres === undefined ? [place] : [place, { ...place, port: await freePort() }]
+  const places = postgres === undefined ? [place] : [place, { ...place, port: await freePort('127.0.0.1') }]
   const running: (ServerProcess | undefined)[] = []
   for (const one of places) running.push(await startServer(one, true))
   const memory: Memory = {

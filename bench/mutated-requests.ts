@@ -20,7 +20,8 @@ import { type Endpoint, endpoints, readPaths, witnessedLog } from './endpoints.t
 import { requestMutant, type RequestMutant } from './mutate-request.ts'
 import { seeded } from './mutate.ts'
 import { keptLine, type Line, sendOnce } from './raw-request.ts'
-import { freePort, type ServerProcess, startServer, untilReady } from './server-process.ts'
+import { freePort } from '@countersign/server/base/http/free-port'
+import { type ServerProcess, startServer, untilReady } from './server-process.ts'
 import { benchIssuer, certificateWish, rekor1Wish, rekor2Wish, type ServiceRequest } from './service-requests.ts'
 
 const { values } = parseArgs({
@@ -48,7 +49,7 @@ try {
 async function run(): Promise<number> {
   const config = join(folder, 'server.json')
   writeFileSync(config, issuer.configuration({ log: { witnessFor: [witnessed.verifierKey] } }))
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)
   if (server === undefined) throw new CountersignError('internal', 'the server was killed')
   await untilReady(server, 20_000)

@@ -14,7 +14,8 @@ import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { CountersignError } from '@countersign/core/failure'
 import { signEntries } from './log-load.ts'
-import { freePort, type ServerProcess, startServer, untilReady } from './server-process.ts'
+import { freePort } from '@countersign/server/base/http/free-port'
+import { type ServerProcess, startServer, untilReady } from './server-process.ts'
 
 const { values } = parseArgs({
   options: {
@@ -37,7 +38,7 @@ try {
 }
 
 async function run(): Promise<boolean> {
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const config = join(folder, 'server.json')
   writeFileSync(config, JSON.stringify({ logging: { level: 'error' } }))
   const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)

@@ -12,8 +12,9 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { CountersignError } from '@countersign/core/failure'
 import { tilePath, tileWidth } from '@countersign/core/tiles/path'
+import { freePort } from '@countersign/server/base/http/free-port'
 import { httpGet, httpPost, runLoad } from './load.ts'
-import { freePort, startServer, untilReady } from './server-process.ts'
+import { startServer, untilReady } from './server-process.ts'
 import { rekor1Wish, rekor2Wish, type ServiceRequest } from './service-requests.ts'
 
 const { values } = parseArgs({
@@ -35,7 +36,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const config = join(folder, 'server.json')
   writeFileSync(config, JSON.stringify({ logging: { level: 'error' } }))
   const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)

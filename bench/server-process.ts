@@ -1,6 +1,5 @@
 /** Servers of the whole platform as processes of their own, for benches that kill them, starve them and look at their memory. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createServer, type AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
@@ -106,14 +105,4 @@ export async function untilReady({ url, said, child }: ServerProcess, withinMs: 
   }
   if (over()) return undefined
   throw new CountersignError('deadline_exceeded', `not ready within ${withinMs} ms: ${state}\n${said()}`)
-}
-
-/** A port that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
 }

@@ -1,8 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { dirname, join, relative, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { freePort } from '@countersign/server/base/http/free-port'
 import { findPeer } from '@countersign/testkit/peers'
 import { startTestRegistry, type TestRegistry } from '@countersign/testkit/registry/server'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -26,13 +25,13 @@ beforeAll(() => {
 afterAll(() => stage.remove())
 
 describe.concurrent('the commands of a guide do what it says', () => {
-  it.for(played)('docs/guides/%s', { timeout: 240_000 }, async (name) => {
+  it.for(played)('docs/guides/%s', { timeout: 600_000 }, async (name) => {
     const place = join(stage.root, name.replace(/\.md$/, ''))
     mkdirSync(join(place, 'home'), { recursive: true })
     symlinkSync(resolve(folder, '../../node_modules'), join(place, 'node_modules'))
     // Two kinds of registries exist: one with everything of OCI 1.1, and one that knows no referrers and cannot compare and swap.
     const registries = [await startTestRegistry(), await startTestRegistry({ referrers: false, conditionalWrites: false })] as const
-    const world: World = { registries, port: await freePort() }
+    const world: World = { registries, port: await freePort('127.0.0.1') }
     const ci = join(folder, 'ci')
     for (const file of readdirSync(ci)) keep(join(place, 'ci', file), onLoopback(readFileSync(join(ci, file), 'utf8'), world))
     try {
@@ -137,16 +136,7 @@ function onLoopback(text: string, { registries: [full, old], port }: World): str
   return text
     .replaceAll(/\bregistry\.example(?:\.com)?\b/g, full.host)
     .replaceAll(/\bmirror\.example(?:\.com)?\b/g, old.host)
-    .replaceAll(/\b(localhost|127\.0\.0\.1):8460\b/g, `$1:${port}`)
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
+    .replaceAll(/\b(localhost|127\.0\.0\.1):84[67]0\b/g, `$1:${port}`)
 }
 
 /** Whether a program is at hand; a peer that is elsewhere becomes a command. */

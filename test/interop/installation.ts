@@ -1,11 +1,10 @@
 /** A private installation as a process of its own, as a user starts it, and what stock clients need of it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { freePort } from '@countersign/server/base/http/free-port'
 import { type RecordingProxy, startRecordingProxy } from '@countersign/testkit/recording-proxy'
 import { expectExit, homeFor, run, type Outcome, type RunOptions } from './command.ts'
 import { peer, type PeerName } from './peers.ts'
@@ -41,7 +40,7 @@ export async function startInstallation(): Promise<Installation> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-installation-'))
   const data = join(folder, 'data')
   const env = homeFor(join(folder, 'home'))
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const proxy = await startRecordingProxy(`http://127.0.0.1:${port}`)
   const { url } = proxy
   const child = await startServer(['--data', data, '--listen', `127.0.0.1:${port}`, '--public-url', url], folder, env)
@@ -107,15 +106,5 @@ function stopServer(child: ChildProcess): Promise<number | null> {
     if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode)
     child.once('exit', (code) => done(code))
     child.kill('SIGTERM')
-  })
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, failed) => {
-    const probe = createServer().once('error', failed)
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => done(port))
-    })
   })
 }

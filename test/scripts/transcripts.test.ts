@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => stage.remove())
 
 describe.concurrent('the command line, as typed', () => {
-  it.for(scripts)('%s', { timeout: 120_000 }, async (name) => {
+  it.for(scripts)('%s', { timeout: 600_000 }, async (name) => {
     const place = join(stage.root, name.replace(/\.txt$/, ''))
     mkdirSync(join(place, 'home'), { recursive: true })
     const text = readFileSync(join(folder, name), 'utf8')

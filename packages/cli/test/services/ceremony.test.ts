@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { countersign, startServer, testFolder } from './serving.ts'
+import { countersign, type Outcome, startServer, testFolder } from './serving.ts'
 
 type Status = {
   readonly subjects: readonly {
@@ -16,50 +16,54 @@ describe('a ceremony of the trust root', { timeout: 300_000 }, () => {
   it('gives root and targets to offline keys by threshold; a rotation after it waits for them, and the old key goes on until then', async () => {
     const folder = testFolder()
     const { ready } = await startServer(folder)
-    const run = (...args: readonly string[]): ReturnType<typeof countersign> => countersign(folder, ...args)
-    const done = (...args: readonly string[]): string => {
-      const { status, stdout, stderr } = run(...args)
+    const run = (...args: readonly string[]): Promise<Outcome> => countersign(folder, ...args)
+    const done = async (...args: readonly string[]): Promise<string> => {
+      const { status, stdout, stderr } = await run(...args)
       expect([args.slice(0, 3), status, stderr]).toEqual([args.slice(0, 3), 0, expect.any(String)])
       return stdout
     }
     const there = ['--data', 'platform'] as const
-    for (const holder of ['a', 'b']) done('generate-key-pair', '--output-key-prefix', holder)
+    for (const holder of ['a', 'b']) await done('generate-key-pair', '--output-key-prefix', holder)
     const both = (role: string): readonly string[] => [`--${role}-key=a.pub`, `--${role}-key=b.pub`, `--${role}-threshold=2`]
-    done('trust', 'propose', 'root', 'root.json', ...both('root'), ...both('targets'), ...there)
+    await done('trust', 'propose', 'root', 'root.json', ...both('root'), ...both('targets'), ...there)
     // Signed by the keys in force, and not yet by those that shall be.
-    expect(run('trust', 'publish', ...there)).toMatchObject({ status: 1, stderr: expect.stringContaining('too few signatures') as string })
-    done('trust', 'propose', 'targets', 'targets.json', ...there)
-    for (const file of ['root.json', 'targets.json']) for (const holder of ['a', 'b']) done('trust', 'sign', '--key', `${holder}.key`, file)
-    done('trust', 'publish', 'root.json', 'targets.json', ...there)
+    expect(await run('trust', 'publish', ...there)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('too few signatures') as string,
+    })
+    await done('trust', 'propose', 'targets', 'targets.json', ...there)
+    for (const file of ['root.json', 'targets.json'])
+      for (const holder of ['a', 'b']) await done('trust', 'sign', '--key', `${holder}.key`, file)
+    await done('trust', 'publish', 'root.json', 'targets.json', ...there)
 
-    done('key', 'rotate', 'tsa', ...there)
-    const before = (JSON.parse(done('trust', 'status', '--report', 'json', ...there)) as Status).subjects[0]!.content
+    await done('key', 'rotate', 'tsa', ...there)
+    const before = (JSON.parse(await done('trust', 'status', '--report', 'json', ...there)) as Status).subjects[0]!.content
     expect(before.proposals).toEqual([expect.objectContaining({ role: 'targets', signatures: 0, threshold: 2 })])
     expect(before.instances.find(({ id }) => id === 'tsa-1')).not.toHaveProperty('end')
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
     const chain = async (): Promise<string> => (await fetch(`${ready.publicUrl}/tsa/api/v1/timestamp/certchain`)).text()
     const old = await chain()
-    done('trust', 'propose', 'targets', 'targets.json', ...there)
-    done('trust', 'sign', '--key', 'a.key', 'targets.json')
-    expect(run('trust', 'publish', 'targets.json', ...there)).toMatchObject({ status: 1 })
+    await done('trust', 'propose', 'targets', 'targets.json', ...there)
+    await done('trust', 'sign', '--key', 'a.key', 'targets.json')
+    expect(await run('trust', 'publish', 'targets.json', ...there)).toMatchObject({ status: 1 })
     expect(await chain()).toBe(old)
-    done('trust', 'sign', '--key', 'b.key', 'targets.json')
-    done('trust', 'publish', 'targets.json', ...there)
-    for (let attempt = 0; attempt < 50 && (await chain()) === old; attempt++) await new Promise((resolve) => setTimeout(resolve, 200))
+    await done('trust', 'sign', '--key', 'b.key', 'targets.json')
+    await done('trust', 'publish', 'targets.json', ...there)
+    for (let attempt = 0; attempt < 300 && (await chain()) === old; attempt++) await new Promise((resolve) => setTimeout(resolve, 200))
     expect(await chain()).not.toBe(old)
     // A client that starts from the first root follows all of it.
-    done('kit', '--url', ready.publicUrl, 'kit')
+    await done('kit', '--url', ready.publicUrl, 'kit')
     expect(readFileSync(join(folder, 'kit/trusted_root.json'), 'utf8')).toContain('timestampAuthorities')
   })
 
   it('takes no signature that does not count', async () => {
     const folder = testFolder()
     await startServer(folder)
-    countersign(folder, 'generate-key-pair', '--output-key-prefix', 'stranger')
-    expect(countersign(folder, 'trust', 'propose', 'root', 'root.json', '--data', 'platform')).toMatchObject({ status: 0 })
-    expect(countersign(folder, 'trust', 'sign', '--key', 'stranger.key', 'root.json')).toMatchObject({ status: 0 })
-    expect(countersign(folder, 'trust', 'publish', 'root.json', '--data', 'platform')).toMatchObject({ status: 15 })
-    expect(countersign(folder, 'trust', 'withdraw', 'root', '--data', 'platform')).toMatchObject({ status: 0 })
+    await countersign(folder, 'generate-key-pair', '--output-key-prefix', 'stranger')
+    expect(await countersign(folder, 'trust', 'propose', 'root', 'root.json', '--data', 'platform')).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'trust', 'sign', '--key', 'stranger.key', 'root.json')).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'trust', 'publish', 'root.json', '--data', 'platform')).toMatchObject({ status: 15 })
+    expect(await countersign(folder, 'trust', 'withdraw', 'root', '--data', 'platform')).toMatchObject({ status: 0 })
   })
 })
 
@@ -68,17 +72,17 @@ describe('the root of the authority', { timeout: 300_000 }, () => {
     const folder = testFolder()
     await startServer(folder)
     const there = ['--data', 'platform'] as const
-    expect(countersign(folder, 'ca', 'init', ...there)).toMatchObject({ status: 1 })
-    expect(countersign(folder, 'ca', 'export-root', 'root', ...there)).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'ca', 'init', ...there)).toMatchObject({ status: 1 })
+    expect(await countersign(folder, 'ca', 'export-root', 'root', ...there)).toMatchObject({ status: 0 })
     expect(readFileSync(join(folder, 'root.key'), 'utf8')).toContain('ENCRYPTED')
     expect(readFileSync(join(folder, 'root.crt'), 'utf8')).toContain('BEGIN CERTIFICATE')
-    expect(countersign(folder, 'ca', 'remove-root', '--yes', ...there)).toMatchObject({ status: 0 })
-    expect(countersign(folder, 'key', 'rotate', 'ca', ...there)).toMatchObject({
+    expect(await countersign(folder, 'ca', 'remove-root', '--yes', ...there)).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'key', 'rotate', 'ca', ...there)).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('ca-root') as string,
     })
-    const asked = countersign(folder, 'ca', 'csr', ...there)
+    const asked = await countersign(folder, 'ca', 'csr', ...there)
     expect(asked).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE REQUEST') as string })
-    expect(countersign(folder, 'ca', 'import', 'ca-intermediate-2', 'root.crt', ...there)).toMatchObject({ status: 12 })
+    expect(await countersign(folder, 'ca', 'import', 'ca-intermediate-2', 'root.crt', ...there)).toMatchObject({ status: 12 })
   })
 })

@@ -6,17 +6,25 @@ import { countersign, startServer, testFolder, type ReadyLine } from './serving.
 const services = ['--signing-config=kit/signing_config.json', '--trusted-root=kit/trusted_root.json']
 
 /** Signs a file as the administrator, without a key, with what the installation tells clients now. */
-function sign(folder: string, { publicUrl }: ReadyLine, name: string, data = 'platform'): void {
+async function sign(folder: string, { publicUrl }: ReadyLine, name: string, data = 'platform'): Promise<void> {
   writeFileSync(join(folder, name), name)
   rmSync(join(folder, 'kit'), { recursive: true, force: true })
-  expect(countersign(folder, 'kit', '--url', publicUrl, 'kit')).toMatchObject({ status: 0 })
-  const token = countersign(folder, 'token', 'admin', '--data', data).stdout.trim()
-  const signed = countersign(folder, 'sign-blob', ...services, `--identity-token=${token}`, `--bundle=${name}.sigstore.json`, '--yes', name)
+  expect(await countersign(folder, 'kit', '--url', publicUrl, 'kit')).toMatchObject({ status: 0 })
+  const token = (await countersign(folder, 'token', 'admin', '--data', data)).stdout.trim()
+  const signed = await countersign(
+    folder,
+    'sign-blob',
+    ...services,
+    `--identity-token=${token}`,
+    `--bundle=${name}.sigstore.json`,
+    '--yes',
+    name,
+  )
   expect([name, signed.status, signed.stderr]).toEqual([name, 0, expect.any(String)])
 }
 
-function verify(folder: string, { publicUrl }: ReadyLine, name: string): void {
-  const verified = countersign(
+async function verify(folder: string, { publicUrl }: ReadyLine, name: string): Promise<void> {
+  const verified = await countersign(
     folder,
     'verify-blob',
     '--trusted-root=kit/trusted_root.json',
@@ -30,15 +38,15 @@ function verify(folder: string, { publicUrl }: ReadyLine, name: string): void {
 
 type Proof = { readonly ok: boolean; readonly treeSize: number; readonly logs: readonly { readonly name: string; readonly size: number }[] }
 
-function sizes(folder: string, data: string): Readonly<Record<string, number>> {
-  const { status, stdout } = countersign(folder, 'log', 'fsck', '--data', data, '--report', 'json')
+async function sizes(folder: string, data: string): Promise<Readonly<Record<string, number>>> {
+  const { status, stdout } = await countersign(folder, 'log', 'fsck', '--data', data, '--report', 'json')
   const { ok, logs } = JSON.parse(stdout) as Proof
   expect([status, ok]).toEqual([0, true])
   return Object.fromEntries(logs.map(({ name, size }) => [name, size]))
 }
 
 const waitUntil = async (holds: () => Promise<boolean>): Promise<void> => {
-  for (let attempt = 0; attempt < 100 && !(await holds()); attempt++) await new Promise((resolve) => setTimeout(resolve, 200))
+  for (let attempt = 0; attempt < 300 && !(await holds()); attempt++) await new Promise((resolve) => setTimeout(resolve, 200))
 }
 
 type Shards = { readonly shards: readonly { readonly name: string; readonly treeSize: number; readonly frozen: boolean }[] }
@@ -47,17 +55,17 @@ describe('an installation whose keys are rotated', { timeout: 300_000 }, () => {
   it('signs with each new key without a restart, and what the old ones signed stays valid', async () => {
     const folder = testFolder()
     const { ready, process: server, ended } = await startServer(folder)
-    sign(folder, ready, 'before')
+    await sign(folder, ready, 'before')
     for (const role of ['ca', 'tsa', 'ct', 'rekor2', 'rekor1', 'oidc', 'timestamp', 'snapshot', 'targets', 'root']) {
-      const rotated = countersign(folder, 'key', 'rotate', role, '--data', 'platform')
+      const rotated = await countersign(folder, 'key', 'rotate', role, '--data', 'platform')
       expect([role, rotated.status, rotated.stdout.trim()]).toEqual([role, 0, expect.stringMatching(/-2$/)])
     }
     const shards = async (): Promise<Shards> => (await fetch(`${ready.publicUrl}/rekor2/shards`)).json() as Promise<Shards>
     await waitUntil(async () => (await shards()).shards.length === 2)
-    await new Promise((resolve) => setTimeout(resolve, 2_500))
-    sign(folder, ready, 'after')
-    verify(folder, ready, 'after')
-    verify(folder, ready, 'before')
+    await new Promise((resolve) => setTimeout(resolve, 6_000))
+    await sign(folder, ready, 'after')
+    await verify(folder, ready, 'after')
+    await verify(folder, ready, 'before')
     await waitUntil(async () => (await shards()).shards[0]?.frozen === true)
     expect((await shards()).shards).toEqual([
       expect.objectContaining({ name: 'rekor2-1', treeSize: 1, frozen: true }),
@@ -67,27 +75,27 @@ describe('an installation whose keys are rotated', { timeout: 300_000 }, () => {
     expect((await fetch(`${ready.publicUrl}/rekor2/shards/rekor2-1/tile/entries/000.p/1`)).status).toBe(200)
     server.kill('SIGTERM')
     await ended
-    expect(sizes(folder, 'platform')).toEqual({ 'ct-1': 1, 'ct-2': 1, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 1 })
+    expect(await sizes(folder, 'platform')).toEqual({ 'ct-1': 1, 'ct-2': 1, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 1 })
   })
 
   it('refuses roles that there are not, and logs that there are not', async () => {
     const folder = testFolder()
     await startServer(folder)
-    expect(countersign(folder, 'key', 'rotate', 'everything', '--data', 'platform')).toMatchObject({ status: 2 })
-    expect(countersign(folder, 'log', 'rotate', 'tsa', '--data', 'platform')).toMatchObject({ status: 2 })
-    expect(countersign(folder, 'log', 'freeze', 'rekor2-9', '--data', 'platform')).toMatchObject({ status: 1 })
+    expect(await countersign(folder, 'key', 'rotate', 'everything', '--data', 'platform')).toMatchObject({ status: 2 })
+    expect(await countersign(folder, 'log', 'rotate', 'tsa', '--data', 'platform')).toMatchObject({ status: 2 })
+    expect(await countersign(folder, 'log', 'freeze', 'rekor2-9', '--data', 'platform')).toMatchObject({ status: 1 })
   })
 
   it('takes no more into a log that was frozen, while it is read as before', async () => {
     const folder = testFolder()
     const { ready } = await startServer(folder)
-    sign(folder, ready, 'before')
-    expect(countersign(folder, 'log', 'freeze', 'rekor2-1', '--data', 'platform')).toMatchObject({ status: 0 })
-    const token = countersign(folder, 'token', 'admin', '--data', 'platform').stdout.trim()
-    const refused = countersign(folder, 'sign-blob', '--identity-token', token, ...services, '--bundle', 'b.json', '--yes', 'before')
+    await sign(folder, ready, 'before')
+    expect(await countersign(folder, 'log', 'freeze', 'rekor2-1', '--data', 'platform')).toMatchObject({ status: 0 })
+    const token = (await countersign(folder, 'token', 'admin', '--data', 'platform')).stdout.trim()
+    const refused = await countersign(folder, 'sign-blob', '--identity-token', token, ...services, '--bundle', 'b.json', '--yes', 'before')
     expect([refused.status, refused.stderr]).toEqual([1, expect.stringMatching(/frozen|405/)])
     expect((await fetch(`${ready.publicUrl}/rekor2/api/v2/checkpoint`)).status).toBe(200)
-    verify(folder, ready, 'before')
+    await verify(folder, ready, 'before')
   })
 })
 
@@ -95,33 +103,33 @@ describe('a backup', { timeout: 300_000 }, () => {
   it('of a running installation becomes one that goes on in new shards, proven, with everything that was signed before still valid', async () => {
     const folder = testFolder()
     const { ready, process: server, ended } = await startServer(folder)
-    sign(folder, ready, 'before')
-    expect(countersign(folder, 'backup', 'saved.backup', '--data', 'platform')).toMatchObject({ status: 0 })
-    expect(countersign(folder, 'backup', 'saved.backup', '--data', 'platform')).toMatchObject({ status: 2 })
+    await sign(folder, ready, 'before')
+    expect(await countersign(folder, 'backup', 'saved.backup', '--data', 'platform')).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'backup', 'saved.backup', '--data', 'platform')).toMatchObject({ status: 2 })
     expect(readFileSync(join(folder, 'saved.backup')).includes('rekor2-1')).toBe(false)
-    sign(folder, ready, 'later')
+    await sign(folder, ready, 'later')
     server.kill('SIGTERM')
     await ended
     writeFileSync(join(folder, 'passphrase'), readFileSync(join(folder, 'platform/passphrase')))
     const restoring = ['restore', 'saved.backup', '--data', 'restored', '--passphrase', 'file:passphrase'] as const
-    const restored = countersign(folder, ...restoring)
+    const restored = await countersign(folder, ...restoring)
     expect([restored.status, restored.stderr]).toEqual([0, expect.stringContaining('rekor2-1 is frozen with 1 entries, rekor2-2 follows')])
-    expect(sizes(folder, 'restored')).toEqual({ 'ct-1': 1, 'ct-2': 0, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 0 })
+    expect(await sizes(folder, 'restored')).toEqual({ 'ct-1': 1, 'ct-2': 0, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 0 })
     const again = await startServer(folder, '--data', 'restored', '--listen', new URL(ready.publicUrl).host)
-    sign(folder, again.ready, 'afterwards', 'restored')
+    await sign(folder, again.ready, 'afterwards', 'restored')
     // What was signed after the backup is in no log here, and verifies by itself: its log was trusted until the restoration.
-    for (const name of ['before', 'later', 'afterwards']) verify(folder, again.ready, name)
+    for (const name of ['before', 'later', 'afterwards']) await verify(folder, again.ready, name)
     again.process.kill('SIGTERM')
     await again.ended
-    expect(sizes(folder, 'restored')).toEqual({ 'ct-1': 1, 'ct-2': 1, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 1 })
+    expect(await sizes(folder, 'restored')).toEqual({ 'ct-1': 1, 'ct-2': 1, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 1 })
     // Never over something.
-    expect(countersign(folder, ...restoring)).toMatchObject({ status: 2, stderr: expect.stringContaining('is not empty') as string })
+    expect(await countersign(folder, ...restoring)).toMatchObject({ status: 2, stderr: expect.stringContaining('is not empty') as string })
   })
 
   it('that was changed, cut off, or is opened with another passphrase makes no installation', async () => {
     const folder = testFolder()
     await startServer(folder)
-    expect(countersign(folder, 'backup', 'saved.backup', '--data', 'platform')).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'backup', 'saved.backup', '--data', 'platform')).toMatchObject({ status: 0 })
     const saved = readFileSync(join(folder, 'saved.backup'))
     const changed = Buffer.from(saved)
     changed[saved.length - 100] = (changed[saved.length - 100] as number) ^ 1
@@ -135,10 +143,10 @@ describe('a backup', { timeout: 300_000 }, () => {
       ['saved.backup', 'file:other', 1],
       ['missing.backup', right, 11],
     ] as const) {
-      const refused = countersign(folder, 'restore', file, '--data', 'restored', '--passphrase', source)
+      const refused = await countersign(folder, 'restore', file, '--data', 'restored', '--passphrase', source)
       expect([file, refused.status]).toEqual([file, code])
     }
-    expect(countersign(folder, 'restore', 'saved.backup', '--data', 'restored')).toMatchObject({ status: 2 })
-    expect(countersign(folder, 'restore', 'saved.backup', '--data', 'restored', '--passphrase', right)).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'restore', 'saved.backup', '--data', 'restored')).toMatchObject({ status: 2 })
+    expect(await countersign(folder, 'restore', 'saved.backup', '--data', 'restored', '--passphrase', right)).toMatchObject({ status: 0 })
   })
 })

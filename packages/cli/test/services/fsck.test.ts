@@ -19,11 +19,11 @@ describe('log fsck', { timeout: 120_000 }, () => {
     const folder = testFolder()
     const { ready, process: server, ended } = await startServer(folder)
     const { addresses } = ready
-    const token = countersign(folder, 'token', 'admin', '--data', 'platform').stdout.trim()
-    const kit = countersign(folder, 'kit', '--url', ready.publicUrl, 'kit')
+    const token = (await countersign(folder, 'token', 'admin', '--data', 'platform')).stdout.trim()
+    const kit = await countersign(folder, 'kit', '--url', ready.publicUrl, 'kit')
     expect([kit.status, kit.stderr]).toEqual([0, expect.any(String)])
     writeFileSync(join(folder, 'a.txt'), 'hello')
-    const signed = countersign(
+    const signed = await countersign(
       folder,
       'sign-blob',
       `--identity-token=${token}`,
@@ -34,11 +34,11 @@ describe('log fsck', { timeout: 120_000 }, () => {
       'a.txt',
     )
     expect([signed.status, addresses['rekor2'], signed.stderr]).toEqual([0, expect.any(String), expect.any(String)])
-    const beside = countersign(folder, 'log', 'fsck', '--data', 'platform')
+    const beside = await countersign(folder, 'log', 'fsck', '--data', 'platform')
     expect([beside.status, beside.stderr]).toEqual([1, expect.stringContaining('another process serves')])
     server.kill('SIGTERM')
     await ended
-    const whole = countersign(folder, 'log', 'fsck', '--data', 'platform', '--report', 'json')
+    const whole = await countersign(folder, 'log', 'fsck', '--data', 'platform', '--report', 'json')
     expect(whole.status).toBe(0)
     expect(report(whole.stdout)).toMatchObject({ ok: true, treeSize: 1 })
     const logs = report(whole.stdout).logs.toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -51,7 +51,7 @@ describe('log fsck', { timeout: 120_000 }, () => {
     const bytes = readFileSync(tile)
     bytes[0] = (bytes[0] as number) ^ 1
     writeFileSync(tile, bytes)
-    const changed = countersign(folder, 'log', 'fsck', '--data', 'platform', '--report', 'json')
+    const changed = await countersign(folder, 'log', 'fsck', '--data', 'platform', '--report', 'json')
     expect([changed.status, changed.stderr]).toEqual([15, expect.stringContaining('log/rekor2-1/tile/0/000.p/1, hash 0')])
     expect(report(changed.stdout)).toMatchObject({ ok: false, exitCode: 15, damage: { where: 'log/rekor2-1/tile/0/000.p/1, hash 0' } })
     // Outside of every leaf hash, so that no checkpoint speaks of it.
@@ -61,7 +61,7 @@ describe('log fsck', { timeout: 120_000 }, () => {
     const at = leaf.length - 2 - 2 * 32 - 5
     leaf[at] = (leaf[at] as number) ^ 1
     writeFileSync(entries, leaf)
-    const altered = countersign(folder, 'log', 'fsck', '--data', 'platform')
+    const altered = await countersign(folder, 'log', 'fsck', '--data', 'platform')
     expect([altered.status, altered.stderr]).toEqual([15, expect.stringContaining('log/ct-1/tile/data/000.p/1, entry 0')])
   })
 })

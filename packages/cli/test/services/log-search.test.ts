@@ -30,17 +30,17 @@ describe('log search', { timeout: 120_000 }, () => {
       ['--url', ready.publicUrl],
       ['--data', 'platform'],
     ] as const) {
-      const found = countersign(folder, 'log', 'search', '--key', 'signer.pub', ...place)
+      const found = await countersign(folder, 'log', 'search', '--key', 'signer.pub', ...place)
       expect(found).toMatchObject({ status: 0, stderr: '' })
       expect(found.stdout).toMatch(new RegExp(`^20\\S+Z  \\d+ 0  hashedrekord 0\\.0\\.1  key ${key}  ${uuid}\\n$`))
-      const told = countersign(folder, 'log', 'search', '--digest', `sha256:${digest}`, '--report', 'json', ...place)
+      const told = await countersign(folder, 'log', 'search', '--digest', `sha256:${digest}`, '--report', 'json', ...place)
       expect(JSON.parse(told.stdout)).toMatchObject({ outcome: 'ok', entries: [{ uuid, index: 0, key: [key] }], complete: true })
     }
-    const nothing = countersign(folder, 'log', 'search', '--email', 'ada@example.org', '--url', ready.publicUrl)
+    const nothing = await countersign(folder, 'log', 'search', '--email', 'ada@example.org', '--url', ready.publicUrl)
     expect(nothing).toMatchObject({ status: 11, stdout: '' })
     for (const wrong of [[], ['--digest', 'xyz'], ['--email', 'a@b.c', '--data', 'platform']] as const)
-      expect(countersign(folder, 'log', 'search', ...wrong, '--url', ready.publicUrl)).toMatchObject({ status: 2 })
-    expect(countersign(folder, 'log', 'search', '--email', 'a@b.c', '--url', 'http://127.0.0.1:9')).toMatchObject({ status: 14 })
-    expect(countersign(folder, 'log', 'search', '--email', 'a@b.c', '--url', 'http://log.example')).toMatchObject({ status: 2 })
+      expect(await countersign(folder, 'log', 'search', ...wrong, '--url', ready.publicUrl)).toMatchObject({ status: 2 })
+    expect(await countersign(folder, 'log', 'search', '--email', 'a@b.c', '--url', 'http://127.0.0.1:9')).toMatchObject({ status: 14 })
+    expect(await countersign(folder, 'log', 'search', '--email', 'a@b.c', '--url', 'http://log.example')).toMatchObject({ status: 2 })
   })
 })

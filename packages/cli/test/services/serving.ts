@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -15,16 +15,23 @@ export function testFolder(): string {
 }
 
 /** What one run of the command gave. */
-export function countersign(
-  folder: string,
-  ...args: readonly string[]
-): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--conditions=source', main, ...args], {
+export type Outcome = { readonly status: number | null; readonly stdout: string; readonly stderr: string }
+
+/**
+ * Runs the command. Not synchronously: a process that stands still while a server ends its idle connections would send its next request into one
+ * of these.
+ */
+export async function countersign(folder: string, ...args: readonly string[]): Promise<Outcome> {
+  const child = spawn(process.execPath, ['--conditions=source', main, ...args], {
     cwd: folder,
     env: environment,
-    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  return { status, stdout, stderr }
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (part: string) => (output.stdout += part))
+  child.stderr.setEncoding('utf8').on('data', (part: string) => (output.stderr += part))
+  const status = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', (code) => resolve(code)))
+  return { status, ...output }
 }
 
 /** The line that `serve --report json` prints. */

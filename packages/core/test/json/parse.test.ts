@@ -149,7 +149,7 @@ describe('parseJson', () => {
     for (const document of documents) {
       const start = performance.now()
       refusal(() => parseJson(document))
-      expect(performance.now() - start).toBeLessThan(5_000)
+      expect(performance.now() - start).toBeLessThan(15_000)
     }
   })
 

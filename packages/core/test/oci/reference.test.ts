@@ -117,6 +117,6 @@ describe('parseReference', () => {
     const start = performance.now()
     for (const text of [`${'a-'.repeat(2000)}!`, `x.${'a-'.repeat(2000)}/b`, `r.e/${'a_'.repeat(2000)}`])
       refusal(() => parseReference(text))
-    expect(performance.now() - start).toBeLessThan(1_000)
+    expect(performance.now() - start).toBeLessThan(5_000)
   })
 })

@@ -93,7 +93,7 @@ describe('a condition', () => {
     const condition = await compileCondition(expression, '$')
     const began = performance.now()
     expect(condition({ predicate: big, artifact: null }).kind).toBe('unknown')
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(15_000)
   })
 
   it('attack: a predicate of a million values could not tell', async () => {

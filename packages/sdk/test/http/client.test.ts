@@ -61,7 +61,7 @@ async function tlsRegistry(): Promise<{ readonly host: string; readonly caFile: 
 }
 
 async function resolveThrough(environment: Readonly<Record<string, string>>, registry: string, caFile?: string): Promise<unknown> {
-  const run = createRegistryRun({ environment, deadlineMs: 3_000, ...(caFile === undefined ? {} : { caFile }) }, { retries: 0 })
+  const run = createRegistryRun({ environment, deadlineMs: 15_000, ...(caFile === undefined ? {} : { caFile }) }, { retries: 0 })
   ends.push(run.close)
   return (await run.open({ kind: 'registry', registry, repository: 'app' })).resolve({ tag: 'v1' })
 }

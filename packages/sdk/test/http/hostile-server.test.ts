@@ -27,8 +27,12 @@ function drip(socket: Socket, text: () => string): void {
   socket.on('close', () => clearInterval(timer))
 }
 
-async function outcome(registry: string, environment: Readonly<Record<string, string>> = {}): Promise<FailureCode | 'found'> {
-  const run = createRegistryRun({ environment, deadlineMs: 700 }, { retries: 0 })
+async function outcome(
+  registry: string,
+  environment: Readonly<Record<string, string>> = {},
+  deadlineMs = 700,
+): Promise<FailureCode | 'found'> {
+  const run = createRegistryRun({ environment, deadlineMs }, { retries: 0 })
   ends.push(run.close)
   const repository = await run.open({ kind: 'registry', registry, repository: 'app' })
   return repository.manifest({ tag: 'v1' }).then(
@@ -42,7 +46,7 @@ describe('attack: a server that keeps a client waiting', () => {
     const host = await startServer((socket) =>
       socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'),
     )
-    expect(await outcome(host)).toBe('registry_response_malformed')
+    expect(await outcome(host, {}, 10_000)).toBe('registry_response_malformed')
   })
 
   it('by a proxy that never opens its tunnel: the deadline ends it', async () => {

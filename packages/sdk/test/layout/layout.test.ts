@@ -288,7 +288,7 @@ describe('writers of one layout', () => {
     await writeFile(join(layout, 'index.json.lock'), dead)
     const start = performance.now()
     await writeImage(await openLayoutRepository(layout), 'v1')
-    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(performance.now() - start).toBeLessThan(10_000)
     expect(await readdir(layout)).not.toContain('index.json.lock')
   })
 

@@ -27,7 +27,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true })
 })
 
-const options = { environment: {}, deadlineMs: 5_000, retries: 0 }
+const options = { environment: {}, deadlineMs: 30_000, retries: 0 }
 const initialize = (more: Partial<InitializeRequest> = {}) =>
   initializeStore({ folder, mirror: mirror.url, nowMs: Date.now(), ...more }, options)
 const inMirrorFolder = (...names: string[]): string => join(folder, mirrorFolderName(mirror.url) ?? '', ...names)
@@ -149,9 +149,10 @@ describe('a mirror that lies', () => {
   })
 
   it('freezes: what it showed before, in a store whose copy of it has expired', async () => {
-    mirror.show({ ...state, expires: { ...state.expires, timestamp: new Date(Date.now() + 2000) } })
+    const timestamp = new Date(Date.now() + 5_000)
+    mirror.show({ ...state, expires: { ...state.expires, timestamp } })
     await initialize()
-    await new Promise((resolve) => setTimeout(resolve, 2100))
+    await new Promise((resolve) => setTimeout(resolve, timestamp.getTime() - Date.now() + 100))
     expect(await refusal()).toBe('tuf_expired')
   })
 

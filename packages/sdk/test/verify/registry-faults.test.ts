@@ -30,7 +30,7 @@ afterAll(() => registry.stop())
 
 async function verifyUnder(action: FaultAction, path: RegExp, one: ImageReference): Promise<ImageVerification> {
   registry.fault({ match: { method: 'GET', path }, action })
-  const run = createRegistryRun({ environment: {}, deadlineMs: 2_000 }, { retries: 0 })
+  const run = createRegistryRun({ environment: {}, deadlineMs: 15_000 }, { retries: 0 })
   try {
     const repository = await run.open(one.place)
     return await verifyImageIn({ images: repository, signatures: repository }, { image: one, policy: keyPolicy([signer]), nowMs })

@@ -1,7 +1,5 @@
 /** An identity service on a loopback port, over real storage in a temporary folder. */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
@@ -11,6 +9,7 @@ import { migrate } from '@countersign/server/base/database/migrate'
 import { openSqlite } from '@countersign/server/base/database/sqlite'
 import { fileKeyStore, type FileKeys } from '@countersign/server/base/keys/key-files'
 import { createVault } from '@countersign/server/base/keys/vault'
+import { freePort } from '@countersign/server/base/http/free-port'
 import { defaultHttpLimits } from '@countersign/server/base/http/app'
 import { httpPort } from '@countersign/server/base/http/server'
 import { accountMigrations } from '@countersign/server/identity/accounts/tables'
@@ -47,7 +46,7 @@ export type IdentityWorld = IdentityStore & { readonly issuer: string; readonly 
 export async function identityWorld(upstreams: readonly Upstream[] = []): Promise<IdentityWorld> {
   const store = await identityStore()
   await store.keys.create('oidc-1', 'rsa-2048')
-  const port = await freePort()
+  const port = await freePort('127.0.0.1')
   const issuer = `http://127.0.0.1:${port}/oidc`
   const service = await identityService({ ...store, keyNames: async () => ['oidc-1'], issuer, prefix: '/oidc', upstreams })
   const lines: string[] = []
@@ -61,14 +60,4 @@ export async function identityWorld(upstreams: readonly Upstream[] = []): Promis
   await http.open([service])
   onTestFinished(async () => void (await http.drain(1000)))
   return { ...store, issuer, lines }
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
 }

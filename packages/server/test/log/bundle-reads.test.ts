@@ -20,7 +20,7 @@ beforeAll(async () => {
       if (!name.includes('/tile/entries/')) return place.blobs.get(name)
       reads.all++
       reads.most = Math.max(reads.most, ++reads.now)
-      await new Promise((resolve) => setTimeout(resolve, 2))
+      await new Promise((resolve) => setTimeout(resolve, 30))
       reads.now--
       return place.blobs.get(name)
     },

@@ -82,7 +82,7 @@ describe('two processes on one database', () => {
   }, 60_000)
   afterAll(async () => postgres.stop())
 
-  it('take over within 10 seconds of a kill -9, without a fork, a gap or a lost answer', { timeout: 60_000 }, async () => {
+  it('take over within 10 seconds of a kill -9, without a fork, a gap or a lost answer', { timeout: 180_000 }, async () => {
     const url = await postgres.database()
     const database = await openPostgres({ url })
     const place = await newLogPlace({ database })
@@ -99,7 +99,7 @@ describe('two processes on one database', () => {
       rest = lines.pop() ?? ''
       all.push(...lines.map((line) => JSON.parse(line) as Acknowledged))
     })
-    await expect.poll(() => all.length, { timeout: 15_000 }).toBeGreaterThan(20)
+    await expect.poll(() => all.length, { timeout: 60_000 }).toBeGreaterThan(20)
     const log = await openTreeLog(place.options())
     const own: { text: string; index: number }[] = []
     const send = async (text: string): Promise<void> => {
@@ -114,7 +114,7 @@ describe('two processes on one database', () => {
     child.kill('SIGKILL')
     await during
     expect(performance.now() - killed).toBeLessThan(10_000)
-    await expect.poll(() => log.sequencing(), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => log.sequencing()).toBe(true)
     await Promise.all(Array.from({ length: 20 }, (_, i) => send(`after ${i}`)))
     await demandAll(log, all)
     const texts = await audit(log)

@@ -182,13 +182,13 @@ describe('a log with witnesses', () => {
       { url: 'http://liar', key: witnessKey },
       { url: 'http://silent', key: witnessKey },
     ]
-    const unwitnessed = await witnessed({ witnesses, post, deadlineMs: 300, failed: (_, failure) => failures.push(failure) })
+    const unwitnessed = await witnessed({ witnesses, post, deadlineMs: 1_500, failed: (_, failure) => failures.push(failure) })
     const { checkpoint } = await unwitnessed.add(entryOf('a'))
     expect(parseSignedNote(checkpoint.note).signatures).toHaveLength(1)
     expect(failures).toHaveLength(2)
     const start = performance.now()
     await unwitnessed.add(entryOf('b'))
-    expect(performance.now() - start).toBeLessThan(290)
+    expect(performance.now() - start).toBeLessThan(1_400)
   })
 
   it('refuses entries with too few of them where the policy is closed', async () => {

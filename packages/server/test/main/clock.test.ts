@@ -6,7 +6,7 @@ import { confirmClock } from '@countersign/server/main/clock'
 import { requestFor, serveIn, testFolder } from './starting.ts'
 
 describe('a timestamp authority whose machine slept', () => {
-  it('stops, and stamps again when its operator vouches for the clock, and not by what was said before', { timeout: 30_000 }, async () => {
+  it('stops, and stamps again when its operator vouches for the clock, and not by what was said before', { timeout: 120_000 }, async () => {
     const data = join(testFolder(), 'data')
     let behindMs = 0
     const clock = (): number => Date.now() + behindMs
@@ -31,6 +31,6 @@ describe('a timestamp authority whose machine slept', () => {
     await new Promise((resolve) => setTimeout(resolve, 2_500))
     expect(await stamp()).toBe(503)
     await confirm()
-    await expect.poll(stamp, { timeout: 10_000, interval: 200 }).toBe(200)
+    await expect.poll(stamp, { interval: 200 }).toBe(200)
   })
 })

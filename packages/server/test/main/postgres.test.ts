@@ -27,7 +27,7 @@ async function newPlace(): Promise<{ readonly data: string; readonly more: objec
 
 const checkpointOf = async (listening: string): Promise<string> => (await fetch(`${listening}/rekor2/api/v2/checkpoint`)).text()
 
-describe('an installation on PostgreSQL', { timeout: 60_000 }, () => {
+describe('an installation on PostgreSQL', { timeout: 120_000 }, () => {
   it('is served by several processes at once: on one folder, and on a copy of it', async () => {
     const { data, more } = await newPlace()
     const first = await serveIn(data, more)

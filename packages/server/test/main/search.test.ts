@@ -15,7 +15,7 @@ async function search(serving: Serving, query: Record<string, string> | string):
   return { status: reply.status, ...((await reply.json()) as object) } as Answer
 }
 
-describe('search over the logs', { timeout: 60_000 }, () => {
+describe('search over the logs', { timeout: 120_000 }, () => {
   it('finds entries of both by digest and by key, as soon as they are logged, and tells what is in them', async () => {
     const serving = await serveIn(join(testFolder(), 'data'))
     const [one, two] = [newKey(), newKey()]

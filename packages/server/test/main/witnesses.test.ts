@@ -17,7 +17,7 @@ const keyOf = async (serving: Serving, service: string): Promise<string> =>
 
 const logOne = (serving: Serving): ReturnType<typeof logged> => logged(serving, newKey(), serving.publicUrl)
 
-describe('two installations', { timeout: 60_000 }, () => {
+describe('two installations', { timeout: 120_000 }, () => {
   it('cosign each other’s logs, and each log is signed as before', async () => {
     const places = ['127.0.0.1', '127.0.0.2'].map((host) => ({ host, data: join(testFolder(), 'data') }))
     const starting = async (log: (at: number) => object): Promise<Serving[]> =>

@@ -8,7 +8,7 @@ const year = 365 * 24 * hour
 
 const integratedTime = (answer: string): number => Number(/"integratedTime":(\d+)/.exec(answer)?.[1])
 
-describe('a server whose clock jumps', { timeout: 60_000 }, () => {
+describe('a server whose clock jumps', { timeout: 120_000 }, () => {
   it('stamps nothing, and lets no entry of a log be older than those before it, when the clock is set back', async () => {
     const folder = testFolder()
     let offset = 0
@@ -22,7 +22,7 @@ describe('a server whose clock jumps', { timeout: 60_000 }, () => {
     const after = integratedTime((await client.rekor1()).answer)
     expect(after).toBeGreaterThanOrEqual(before)
     offset = 0
-    await expect.poll(async () => (await client.timestamp()).status, { timeout: 10_000 }).toBe(200)
+    await expect.poll(async () => (await client.timestamp()).status).toBe(200)
     await client.demandAll()
   })
 

@@ -36,7 +36,7 @@ describe('the platform on PostgreSQL and S3', { timeout: 120_000 }, () => {
     }
     const first = await serveIn(data, more)
     const client = await clientOf(first.listening, first.publicUrl)
-    await expect.poll(async () => (await client.ready()).status, { timeout: 15_000 }).toBe(200)
+    await expect.poll(async () => (await client.ready()).status).toBe(200)
     const outcomes = [await client.rekor2(), await client.rekor1(), await client.certificate(), await client.timestamp()]
     expect(outcomes.map(({ status }) => status)).toEqual([201, 201, 200, 200])
     expect(await signAndVerify(first.publicUrl)).toMatchObject({ ok: true })
@@ -46,7 +46,7 @@ describe('the platform on PostgreSQL and S3', { timeout: 120_000 }, () => {
     await first.stop()
     const second = await serveIn(data, more)
     expect(second.firstStart).toBe(false)
-    await expect.poll(async () => (await client.ready()).status, { timeout: 15_000 }).toBe(200)
+    await expect.poll(async () => (await client.ready()).status).toBe(200)
     expect((await client.rekor2()).acknowledged?.index).toBe(2)
     await client.demandAll()
   })

@@ -78,7 +78,7 @@ describe('blobs in S3, when the store fails', () => {
 
   it('ends a request that nobody answers', async () => {
     const options = await start()
-    const blobs = await s3Blobs({ ...options, requestMs: 100, retries: { attempts: 2, pauseMs: 1 } })
+    const blobs = await s3Blobs({ ...options, requestMs: 1_000, retries: { attempts: 2, pauseMs: 1 } })
     store.fault({ match: { method: 'PUT', path: /slow/ }, action: { kind: 'delay', ms: 5_000 } })
     await expect(blobs.put('slow', utf8('x'))).rejects.toMatchObject({ code: 'blob_store_failed' })
   })

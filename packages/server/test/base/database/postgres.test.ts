@@ -54,17 +54,22 @@ describe('a PostgreSQL', () => {
 
   it('may restart: what was asked meanwhile fails, and what comes later does not', async () => {
     const database = await open()
-    const sleeping = database.raw.query('select pg_sleep(5)')
+    const sleeping = database.raw.query('select pg_sleep(50)')
     const idle = Array.from({ length: 5 }, () => database.raw.query('select 1 as one'))
     await Promise.all(idle)
+    const [began, restarted] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const inTransaction = database.transaction(async (_, raw) => {
       await raw.run('insert into items (id) values (1)')
-      await sleep(200)
+      began.resolve()
+      await restarted.promise
       await raw.run('insert into items (id) values (2)')
     })
     const outcomes = Promise.allSettled([sleeping, inTransaction])
-    await sleep(100)
+    await began.promise
+    const asleep = `select count(*)::int as n from pg_stat_activity where query = 'select pg_sleep(50)' and state = 'active'`
+    await expect.poll(() => database.raw.query(asleep)).toEqual([{ n: 1 }])
     await server.disconnectAll()
+    restarted.resolve()
     expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     await expect.poll(() => database.raw.run('insert into items (id) values (3)').catch(() => 0)).toBe(1)
     expect(await database.raw.query('select id from items')).toMatchObject([{ id: 3 }])
@@ -72,11 +77,11 @@ describe('a PostgreSQL', () => {
   })
 
   it('ends statements and transactions that take too long', async () => {
-    const database = await open({ statementMs: 200 })
+    const database = await open({ statementMs: 800 })
     await expect(database.raw.query('select pg_sleep(5)')).rejects.toMatchObject({ code: 'database_busy' })
     const idle = database.transaction(async (_, raw) => {
       await raw.run('insert into items (id) values (1)')
-      await sleep(600)
+      await sleep(2_000)
       await raw.run('insert into items (id) values (2)')
     })
     await expect(idle).rejects.toMatchObject({ code: expect.stringMatching(/database_(busy|failed)/) as string })
@@ -85,8 +90,8 @@ describe('a PostgreSQL', () => {
   })
 
   it('makes those wait who find no free connection, and tells them when it takes too long', async () => {
-    const database = await open({ connections: 1, busyMs: 150 })
-    const slow = database.raw.query('select pg_sleep(0.4)')
+    const database = await open({ connections: 1, busyMs: 1_000 })
+    const slow = database.raw.query('select pg_sleep(2.5)')
     await expect(database.raw.query('select 1 as one')).rejects.toMatchObject({ code: 'database_busy' })
     await slow
     expect(await database.raw.query('select 1 as one')).toMatchObject([{ one: 1 }])

@@ -105,9 +105,8 @@ describe('the log', () => {
     const { url, lines } = await openPort([echo])
     const headers = { authorization: 'Bearer token-in-header' }
     await fetch(`${url}/echo/api/x?code=token-in-query`, { method: 'POST', headers, body: 'token-in-body' })
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    const request = lines.map((line) => JSON.parse(line) as Record<string, unknown>).find(({ msg }) => msg === 'request')
-    expect(request).toMatchObject({ level: 'info', method: 'POST', path: '/echo/api/x', status: 200, from: '127.0.0.1' })
+    const request = () => lines.map((line) => JSON.parse(line) as Record<string, unknown>).find(({ msg }) => msg === 'request')
+    await expect.poll(request).toMatchObject({ level: 'info', method: 'POST', path: '/echo/api/x', status: 200, from: '127.0.0.1' })
     expect(lines.join('')).not.toMatch(/token-in-/)
   })
 
@@ -115,9 +114,8 @@ describe('the log', () => {
     const lines: string[] = []
     const { url } = await openPort([echo], { log: { level: 'info', format: 'text', write: (line) => lines.push(line) } })
     await fetch(`${url}/a%0Ab"c`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await expect.poll(() => lines.join('')).toMatch(/info {2}request .*status=404/)
     expect(lines.every((line) => line.indexOf('\n') === line.length - 1)).toBe(true)
-    expect(lines.join('')).toMatch(/info {2}request .*status=404/)
   })
 
   it('for people obeys nobody else: no control of a terminal comes through, whoever wrote the text of a failure', async () => {
@@ -162,16 +160,21 @@ describe('a caller who', () => {
   })
 
   it('takes nothing of a great answer is cut off', async () => {
+    const cut = Promise.withResolvers<void>()
     const great: Service = {
       name: 'great',
       prefix: '/great',
-      routes: (app) => void app.get('/', (_request, reply) => reply.send(Buffer.alloc(64 * 1024 * 1024))),
+      routes: (app) =>
+        void app.get('/', (_request, reply) => {
+          reply.raw.once('close', cut.resolve)
+          return reply.send(Buffer.alloc(64 * 1024 * 1024))
+        }),
     }
     const { url } = await openPort([great], { limits: { ...defaultHttpLimits, requestMs: 300, idleMs: 300 } })
     const socket = connect(Number(new URL(url).port), '127.0.0.1')
     socket.pause()
     socket.write('GET /great/ HTTP/1.1\r\nhost: localhost\r\n\r\n')
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await cut.promise
     let taken = 0
     socket.on('data', (data: Buffer) => (taken += data.length))
     socket.on('error', () => undefined)
