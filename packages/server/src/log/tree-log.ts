@@ -44,7 +44,7 @@ export type TreeLog = {
   readonly checkpoint: () => Promise<PublishedCheckpoint>
   /** The entry as logged, with a proof in the current tree; `undefined` outside the tree. */
   readonly entry: (index: number) => Promise<(LoggedEntry & { readonly data: Uint8Array }) | undefined>
-  /** Index of the entry with this Merkle leaf hash; `undefined` if there is none. */
+  /** Index of the entry with this Merkle leaf hash, for faces whose identities these hashes are; `undefined` if there is none. */
   readonly indexOfLeaf: (leafHash: Uint8Array) => Promise<number | undefined>
   /** RFC 6962 §2.1.2: hashes from the tree of size `first` to that of size `second`. Fails with `proof_impossible` outside the tree. */
   readonly consistency: (first: number, second: number) => Promise<readonly Uint8Array[]>

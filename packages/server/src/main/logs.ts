@@ -33,7 +33,7 @@ import type { ServerPlatform } from './platform.ts'
 import { type Live, liveInstances } from './shards.ts'
 import { witnessesOf } from './witnesses.ts'
 
-type Place = Pick<TreeLogOptions, 'name' | 'origin' | 'sign' | 'cosign' | 'format' | 'leafIndex'>
+type Place = Pick<TreeLogOptions, 'name' | 'origin' | 'sign' | 'cosign' | 'format'>
 
 /** Makes a log where there is none yet; for the first start alone. */
 export async function createLog(platform: ServerPlatform, place: Place): Promise<void> {

@@ -14,17 +14,12 @@ export const ctTileFormat: EntryFormat = {
   split: (tile) => parseDataTile(tile).map(({ bytes }) => bytes),
 }
 
-/** Signs the checkpoints of a log with its key, P-256. Entries are looked up by the index in their timestamps, never by their hash. */
-export function ctTreeOptions(key: RoleKey): {
-  readonly sign: (head: TreeHead) => Promise<string>
-  readonly format: EntryFormat
-  readonly leafIndex: 'none'
-} {
+/** Signs the checkpoints of a log with its key, P-256. */
+export function ctTreeOptions(key: RoleKey): { readonly sign: (head: TreeHead) => Promise<string>; readonly format: EntryFormat } {
   return {
     sign: async ({ origin, size, rootHash, timeMs }) =>
       signCtCheckpoint(serverPrimitives, { origin, size, rootHash, timestampMs: timeMs }, key),
     format: ctTileFormat,
-    leafIndex: 'none',
   }
 }
 

@@ -48,7 +48,6 @@ export type Workshop = {
   /** Signs a checkpoint: the whole note. */
   readonly sign: (head: TreeHead) => Promise<string>
   readonly cosign?: Cosign
-  readonly leafIndex: 'identity' | 'own' | 'none'
   readonly step: StepHook | undefined
 }
 
@@ -90,7 +89,6 @@ export async function integrateBatch(workshop: Workshop, tree: Sequenced, batch:
     leaves: plan.leaves,
     integratedAt,
     identities: fresh.map(({ identity }) => identity),
-    leafIndex: workshop.leafIndex === 'own',
     answered,
   })
   if (!committed) throw await whyNot(workshop)

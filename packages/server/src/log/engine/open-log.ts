@@ -16,7 +16,7 @@ import type { Cosign, Integrated, StepHook, TreeHead, Workshop } from './integra
 import { pendingQueue } from './pending.ts'
 import { startSequencer, type Sequencer } from './sequencer.ts'
 import { sharedQueue, type SharedQueue } from './shared-queue.ts'
-import { createTree, freezeTree, indexOfHash, integrationTime, readTree } from './tree-store.ts'
+import { createTree, freezeTree, indexOfIdentity, integrationTime, readTree } from './tree-store.ts'
 
 /** Where a log is and how it signs. */
 export type TreeLogOptions = {
@@ -32,8 +32,6 @@ export type TreeLogOptions = {
   readonly cosign?: Cosign
   /** How entries are laid out; default `tile/entries` of tlog-tiles. */
   readonly format?: EntryFormat
-  /** What `indexOfLeaf` finds: leaf hashes that are the identities too, leaf hashes in an index of their own, or none. Default `identity`. */
-  readonly leafIndex?: Workshop['leafIndex']
   /** Entries that may wait at once; default 4,096. */
   readonly maxOutstanding?: number
   readonly step?: StepHook
@@ -83,7 +81,6 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
   const folder = `log/${name}/`
   const files = treeFiles(serverPrimitives, options.blobs, folder, format)
   const workshop = workshopOf(options, files, format)
-  const { leafIndex } = workshop
   const maxOutstanding = options.maxOutstanding ?? 4096
   const queue = pendingQueue(maxOutstanding)
   const shared = database.kind === 'postgres' ? sharedQueue(database, row.id, clock, maxOutstanding) : undefined
@@ -118,8 +115,7 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
       return index < published.size ? reader.entry(index, published) : undefined
     },
     indexOfLeaf: async (leafHash) => {
-      if (leafIndex === 'none') return undefined
-      const index = await indexOfHash(database, row.id, leafIndex === 'own' ? 'log_leaves' : 'log_identities', leafHash)
+      const index = await indexOfIdentity(database, row.id, leafHash)
       // Decided is not published: the proof that the caller asks for next would be impossible.
       return index === undefined || index >= (await checkpoint()).size ? undefined : index
     },
@@ -141,13 +137,9 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
   }
 }
 
-function workshopOf(
-  { name, database, clock, sign, cosign, leafIndex, step }: TreeLogOptions,
-  files: TreeFiles,
-  format: EntryFormat,
-): Workshop {
+function workshopOf({ name, database, clock, sign, cosign, step }: TreeLogOptions, files: TreeFiles, format: EntryFormat): Workshop {
   const parts = { name, primitives: serverPrimitives, format, database, files, clock, sign, step }
-  return { ...parts, leafIndex: leafIndex ?? 'identity', ...(cosign === undefined ? {} : { cosign }) }
+  return { ...parts, ...(cosign === undefined ? {} : { cosign }) }
 }
 
 function demandSizes(first: number, second: number, size: number): void {

@@ -42,19 +42,14 @@ export const logMigrations: readonly Migration[] = [
   {
     name: 'log-0002-indices',
     up: async (database, types) => {
-      for (const [table, hash] of [
-        ['log_identities', 'identity'],
-        ['log_leaves', 'leaf'],
-      ] as const) {
-        const builder = database.schema
-          .createTable(table)
-          .addColumn('tree', types.integer, (column) => column.notNull())
-          .addColumn(hash, types.bytes, (column) => column.notNull())
-          .addColumn('idx', types.integer, (column) => column.notNull())
-          .addPrimaryKeyConstraint(`${table}_key`, ['tree', hash])
-        // Rows that are little more than their key: SQLite would keep each twice.
-        await (types.bytes === 'blob' ? builder.modifyEnd(sql`without rowid`) : builder).execute()
-      }
+      const builder = database.schema
+        .createTable('log_identities')
+        .addColumn('tree', types.integer, (column) => column.notNull())
+        .addColumn('identity', types.bytes, (column) => column.notNull())
+        .addColumn('idx', types.integer, (column) => column.notNull())
+        .addPrimaryKeyConstraint('log_identities_key', ['tree', 'identity'])
+      // Rows that are little more than their key: SQLite would keep each twice.
+      await (types.bytes === 'blob' ? builder.modifyEnd(sql`without rowid`) : builder).execute()
     },
   },
   {

@@ -27,8 +27,6 @@ export type Commit = {
   readonly leaves: Leaves
   readonly integratedAt: number
   readonly identities: readonly Uint8Array[]
-  /** Whether leaf hashes are something else than identities and are looked up. */
-  readonly leafIndex: boolean
   /** Rows of the shared queue that are answered by this. */
   readonly answered: readonly { readonly id: string; readonly index: number; readonly duplicate: boolean }[]
 }
@@ -112,10 +110,8 @@ export async function commitBatch(database: Database, tree: number, commit: Comm
       await raw.run('delete from log_staged where tree = ? and first + count <= ?', [tree, first])
       await raw.insert('log_staged', ['tree', 'first', 'count', 'leaves', 'entries'], [[tree, first, count, staged.leaves, staged.entries]])
       await raw.insert('log_batches', ['tree', 'first', 'count', 'integrated_at'], [[tree, first, count, commit.integratedAt]])
-      const rowsOf = (hashes: readonly Uint8Array[]): IndexRow[] => hashes.map((hash, i) => [tree, hash, first + i])
-      await raw.insert('log_identities', ['tree', 'identity', 'idx'], rowsOf(commit.identities))
-      // Equal leaves of different identities exist where the identity is narrower than the leaf: the first one is found.
-      if (commit.leafIndex) await raw.insert('log_leaves', ['tree', 'leaf', 'idx'], rowsOf(leaves.hashes), 'ignore')
+      const indexed = commit.identities.map((identity, i) => [tree, identity, first + i] as const)
+      await raw.insert('log_identities', ['tree', 'identity', 'idx'], indexed)
     }
     for (const { id, index, duplicate } of commit.answered) {
       await raw.run('update log_queue set idx = ?, duplicate = ? where id = ?', [index, duplicate ? 1 : 0, id])
@@ -123,8 +119,6 @@ export async function commitBatch(database: Database, tree: number, commit: Comm
     return true
   })
 }
-
-type IndexRow = readonly [tree: number, hash: Uint8Array, index: number]
 
 /** Publishes a checkpoint in the place of the one before. `false` when another one is published: nothing was written then. */
 export async function publishCheckpoint(
@@ -166,15 +160,12 @@ export function identityKey(identity: Uint8Array): string {
   return Buffer.from(identity.buffer, identity.byteOffset, identity.length).toString('latin1')
 }
 
-/** Index of the leaf with this hash. */
-export async function indexOfHash(
-  database: Database,
-  tree: number,
-  table: 'log_identities' | 'log_leaves',
-  hash: Uint8Array,
-): Promise<number | undefined> {
-  const column = table === 'log_leaves' ? 'leaf' : 'identity'
-  const [row] = await database.raw.query<{ idx: number }>(`select idx from ${table} where tree = ? and ${column} = ?`, [tree, hash])
+/** Index of the entry with this identity, published or only decided. */
+export async function indexOfIdentity(database: Database, tree: number, identity: Uint8Array): Promise<number | undefined> {
+  const [row] = await database.raw.query<{ idx: number }>('select idx from log_identities where tree = ? and identity = ?', [
+    tree,
+    identity,
+  ])
   return row?.idx
 }
 

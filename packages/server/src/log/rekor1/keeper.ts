@@ -12,7 +12,7 @@ import { createTreeLog, openTreeLog, type OpenTreeLog, type TreeLogOptions } fro
 import { readTree } from '../engine/tree-store.ts'
 
 /** Where the log is, its key (P-256: signed entry timestamps are ECDSA over SHA-256), and the host of the public URL. */
-export type Rekor1LogOptions = Omit<TreeLogOptions, 'sign' | 'format' | 'leafIndex' | 'origin' | 'cosign'> & {
+export type Rekor1LogOptions = Omit<TreeLogOptions, 'sign' | 'format' | 'origin' | 'cosign'> & {
   readonly key: RoleKey
   readonly host: string
 }

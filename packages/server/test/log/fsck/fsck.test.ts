@@ -166,7 +166,6 @@ describe('damage of rows', () => {
     ['an index row names another entry', 'update log_identities set idx = 7 where idx = 8', 'log_identities', 'names another entry'],
     ['an index row is missing', 'delete from log_identities where idx = 270', 'log_identities', 'no row of this entry'],
     ['an index row too many', 'insert into log_identities values (1, zeroblob(32), 5)', 'log_identities', 'not in the log'],
-    ['a row of another index', 'insert into log_leaves values (1, zeroblob(32), 5)', 'log_leaves', 'does not have'],
     ['the search is ahead', "insert into log_search_progress values ('test-1', 301)", 'log_search_progress', 'more than there is'],
     ['the search names too much', "insert into log_search_keys values (x'00', 'test-1', 300)", 'log_search_keys', 'not in the log'],
     ['a staged entry', 'update log_staged set entries = zeroblob(length(entries))', 'log_staged', 'more entries than'],
