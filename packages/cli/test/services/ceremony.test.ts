@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { countersign, type Outcome, startServer, testFolder } from './serving.ts'
@@ -84,5 +84,21 @@ describe('the root of the authority', { timeout: 300_000 }, () => {
     const asked = await countersign(folder, 'ca', 'csr', ...there)
     expect(asked).toMatchObject({ status: 0, stdout: expect.stringContaining('BEGIN CERTIFICATE REQUEST') as string })
     expect(await countersign(folder, 'ca', 'import', 'ca-intermediate-2', 'root.crt', ...there)).toMatchObject({ status: 12 })
+
+    // On the machine that has the root, and nothing else.
+    const offline = testFolder()
+    for (const name of ['root.key', 'root.crt']) cpSync(join(folder, name), join(offline, name))
+    writeFileSync(join(offline, 'intermediate.csr'), asked.stdout)
+    const signing = ['ca', 'intermediate', '--root-key', 'root.key', '--request', 'intermediate.csr'] as const
+    const signed = await countersign(offline, ...signing)
+    expect(signed).toMatchObject({ status: 0, stderr: expect.stringMatching(/Intermediate.*SHA-256 of its key [0-9a-f]{64}/) as string })
+    expect(readdirSync(offline)).toEqual(['intermediate.csr', 'root.crt', 'root.key'])
+    expect(await countersign(offline, 'ca', 'intermediate', '--request', 'intermediate.csr')).toMatchObject({ status: 2 })
+    writeFileSync(join(folder, 'chain.pem'), signed.stdout)
+    expect(await countersign(folder, 'ca', 'import', 'ca-intermediate-2', 'chain.pem', ...there)).toMatchObject({ status: 0 })
+    expect(await countersign(folder, 'ca', 'activate', 'ca-intermediate-2', ...there)).toMatchObject({ status: 0 })
+    // Or at the machine of the services, with the root on a stick.
+    const beside = await countersign(folder, 'ca', 'intermediate', '--root-key', 'root.key', ...there)
+    expect(beside).toMatchObject({ status: 0, stdout: 'ca-intermediate-3\n' })
   })
 })

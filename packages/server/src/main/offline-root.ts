@@ -1,9 +1,21 @@
 /** The root of the certificate authority where it belongs: taken out, removed; and intermediates that a root elsewhere signs. */
 import { randomBytes } from 'node:crypto'
+import { bytesToHex } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
-import { encodePem } from '@countersign/core/pem'
+import { decodePem, encodePem } from '@countersign/core/pem'
+import { parseCertificateRequest } from '@countersign/core/x509/certificate-request'
+import type { Clock } from '../base/clock.ts'
+import { hashBytes } from '../base/crypto/primitives.ts'
+import type { RoleKey } from '../base/keys/role-key.ts'
 import { readChain } from '../ca/authority/chain.ts'
-import { type AuthorityWorkshop, createRoot, importIntermediate, requestIntermediate, rootCertificate } from '../ca/authority/create.ts'
+import {
+  type AuthorityWorkshop,
+  createRoot,
+  importIntermediate,
+  requestIntermediate,
+  rootCertificate,
+  signRequested,
+} from '../ca/authority/create.ts'
 import { authorityTable } from '../ca/authority/tables.ts'
 import { openTrust, type TrustChange } from '../trust/trust.ts'
 import type { Operator } from './accounts.ts'
@@ -71,8 +83,27 @@ export async function importCertificate(
   return change
 }
 
+/**
+ * Where the root is kept, without any installation: signs the intermediate that `requestCertificate` asked for elsewhere; gives the chain, and who
+ * asked. All are PEM. Throws `pem_malformed`, and what `signRequested` throws.
+ */
+export async function signRequest(
+  root: { readonly certificate: string; readonly key: RoleKey },
+  request: string,
+  clock: Clock,
+): Promise<{ readonly chain: string; readonly name: string; readonly keySha256: string }> {
+  const [certificate] = readChain(root.certificate)
+  const [asked] = decodePem(request, 'CERTIFICATE REQUEST').map(({ bytes }) => bytes)
+  if (certificate === undefined || asked === undefined)
+    throw new CountersignError('pem_malformed', 'no certificate of a root, or no request, in the files')
+  const chain = await signRequested({ certificate, key: root.key }, asked, { now: clock, random })
+  const { subject, key } = parseCertificateRequest(asked)
+  return { chain, name: subject.text, keySha256: bytesToHex(hashBytes('sha256', key.spki)) }
+}
+
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
+
 function workshopOf({ platform: { database, keys, clock }, addresses }: OpenInstallation): AuthorityWorkshop {
-  const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length))
   return { table: authorityTable(database, clock), keys, now: clock, random, organization: addresses.host }
 }
 

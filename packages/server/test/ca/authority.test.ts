@@ -9,7 +9,14 @@ import { parseCertificateRequest } from '@countersign/core/x509/certificate-requ
 import { importedKey, memoryKeys } from '@countersign/testkit/memory-keys'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import { chainPem } from '../../src/ca/authority/chain.ts'
-import { createIntermediate, createRoot, importIntermediate, requestIntermediate } from '../../src/ca/authority/create.ts'
+import {
+  createIntermediate,
+  createRoot,
+  importIntermediate,
+  requestIntermediate,
+  rootCertificate,
+  signRequested,
+} from '../../src/ca/authority/create.ts'
 import { openAuthorities } from '../../src/ca/authority/issuing.ts'
 import { startProvider, type Provider } from './identity-provider.ts'
 import { startCa, type CaPlatform } from './platform.ts'
@@ -119,6 +126,23 @@ describe('the authorities of an installation', () => {
     expect(await rejection(openAuthorities({ table: ca.workshop.table, keys: strange, now: () => now }).issuing())).toBe(
       'authority_damaged',
     )
+  })
+
+  it('are signed where the root is kept, as the installation asked, and not when another key asked or signs', async () => {
+    const { name, request } = await requestIntermediate(ca.workshop)
+    const [der = new Uint8Array()] = decodePem(request).map(({ bytes }) => bytes)
+    const root = { certificate: await rootCertificate(ca.workshop), key: await ca.keys.open('ca-root') }
+    const chain = await signRequested(root, der, ca.workshop)
+    await importIntermediate(ca.workshop, name, chain)
+    await ca.workshop.table.activate(name)
+    now += 5_000
+    await issuerOf()
+    const [intermediate] = decodePem(chain).map(({ bytes }) => parseCertificate(bytes))
+    expect(intermediate).toMatchObject({ basicConstraints: { ca: true, pathLength: 0 }, extKeyUsage: ['1.3.6.1.5.5.7.3.3'] })
+    const forged = der.with(der.length - 1, (der.at(-1) ?? 0) ^ 1)
+    expect(await rejection(signRequested(root, forged, ca.workshop))).toBe('certificate_request_malformed')
+    const stranger = { ...root, key: await memoryKeys().create('ca-root', 'ec-p384') }
+    expect(await rejection(signRequested(stranger, der, ca.workshop))).toBe('key_mismatch')
   })
 
   describe('signed by a root elsewhere', () => {

@@ -5,7 +5,7 @@ import { buildCertificate, type CertificateFields } from '@countersign/core/x509
 import { intermediateFields, rootFields, type AuthorityIssuer, type AuthorityWish } from '@countersign/core/x509/build-authority'
 import { encodeName } from '@countersign/core/x509/build-name'
 import { parseCertificate } from '@countersign/core/x509/certificate'
-import { buildCertificateRequest } from '@countersign/core/x509/certificate-request'
+import { buildCertificateRequest, parseCertificateRequest, verifyCertificateRequest } from '@countersign/core/x509/certificate-request'
 import { serialBytes, serialNumber } from '@countersign/core/x509/serial'
 import { equalBytes } from '@countersign/core/bytes'
 import type { Clock } from '../../base/clock.ts'
@@ -56,11 +56,9 @@ export async function createIntermediate(
   rootKey: RoleKey,
 ): Promise<{ readonly name: string; readonly chain: string }> {
   const root = await rootCertificate(workshop)
-  if (!equalBytes(parseCertificate(root).spki, rootKey.publicKey.spki)) {
-    throw new CountersignError('key_mismatch', 'the key that shall sign the intermediate is not that of the root on record')
-  }
+  demandKeyOf(root, rootKey)
   const key = await nextKey(workshop)
-  const fields = await fieldsUnder(workshop, key, root)
+  const fields = await fieldsUnder(wishOf(workshop, key, `${workshop.organization} Intermediate`, intermediateYears), root)
   const chain = chainPem([await buildCertificate(fields, rootKey), root])
   await workshop.table.add({ name: key.name, role: 'intermediate', status: 'standby', chain })
   return { name: key.name, chain }
@@ -73,6 +71,36 @@ export async function requestIntermediate(workshop: AuthorityWorkshop): Promise<
   const request = await buildCertificateRequest(subject, key.publicKey, key)
   await workshop.table.add({ name: key.name, role: 'intermediate', status: 'pending', chain: '' })
   return { name: key.name, request: encodePem('CERTIFICATE REQUEST', request) }
+}
+
+/** A root away from any installation: its certificate, DER, and its key. */
+export type RootElsewhere = { readonly certificate: Uint8Array; readonly key: RoleKey }
+
+/**
+ * Signs the intermediate that an installation asked for (PKCS #10, DER), where the root is kept; gives the chain, PEM, checked as the installation
+ * will. The name is that of the request: who holds the root compares it. Throws `certificate_request_malformed` for one that its key did not sign,
+ * `key_mismatch` when key and certificate of the root do not belong together, and what the check of the chain throws.
+ */
+export async function signRequested(
+  { certificate, key }: RootElsewhere,
+  der: Uint8Array,
+  { now, random }: Pick<AuthorityWorkshop, 'now' | 'random'>,
+): Promise<string> {
+  const request = parseCertificateRequest(der)
+  if (!(await verifyCertificateRequest(serverPrimitives, request)))
+    throw new CountersignError('certificate_request_malformed', 'the request is not signed by the key in it')
+  demandKeyOf(certificate, key)
+  const notBeforeMs = now() - backdatedMs
+  const wish = {
+    serial: serialNumber(random(serialBytes)),
+    subject: request.subject.raw,
+    key: request.key,
+    notBeforeMs,
+    notAfterMs: notBeforeMs + Math.round(intermediateYears * yearMs),
+  }
+  const chain = [await buildCertificate(await fieldsUnder(wish, certificate), key), certificate]
+  await checkChain(chain, request.key, now())
+  return chainPem(chain)
 }
 
 /**
@@ -97,11 +125,16 @@ export async function rootCertificate(workshop: Pick<AuthorityWorkshop, 'table'>
   return root
 }
 
-async function fieldsUnder(workshop: AuthorityWorkshop, key: RoleKey, root: Uint8Array): Promise<CertificateFields> {
+function demandKeyOf(root: Uint8Array, key: RoleKey): void {
+  if (equalBytes(parseCertificate(root).spki, key.publicKey.spki)) return
+  throw new CountersignError('key_mismatch', 'the key that shall sign the intermediate is not that of the certificate of the root')
+}
+
+/** No intermediate outlives its root. */
+async function fieldsUnder(wish: AuthorityWish, root: Uint8Array): Promise<CertificateFields> {
   const { subject, subjectKeyId, notAfterMs } = parseCertificate(root)
   if (subjectKeyId === undefined) throw new CountersignError('authority_damaged', 'the root on record has no key identifier')
   const issuer: AuthorityIssuer = { name: subject.raw, keyId: subjectKeyId }
-  const wish = wishOf(workshop, key, `${workshop.organization} Intermediate`, intermediateYears)
   return intermediateFields(serverPrimitives, { ...wish, notAfterMs: Math.min(wish.notAfterMs, notAfterMs) }, issuer)
 }
 

@@ -1,6 +1,0 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
-import { decodePem } from '@countersign/core/pem'
-import { parseCertificate } from '@countersign/core/x509/certificate'
-import { importIntermediate, requestIntermediate, signRequested, type AuthorityWorkshop } from '@countersign/server/ca/authority/create'
-import { readChain } from '@countersign/server/ca/authority/chain'
