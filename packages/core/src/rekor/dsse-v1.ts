@@ -80,9 +80,14 @@ export function statementDigests({ payloadType, payload }: DsseEnvelope): readon
   const digests = [...listed(statement, 'subject'), ...listed(member(statement, 'predicate'), 'materials')].flatMap((item) => {
     const digest = member(item, 'digest')
     if (typeof digest !== 'object' || digest === null || Array.isArray(digest)) return []
-    return Object.entries(digest).flatMap(([algorithm, value]) => (typeof value === 'string' ? [`${algorithm}:${value}`] : []))
+    return Object.entries(digest).flatMap(([algorithm, value]) => (isDigest(algorithm, value) ? [`${algorithm}:${value}`] : []))
   })
-  return [...new Set(digests.filter((digest) => digest.length <= 200))].slice(0, maxStatementDigests)
+  return [...new Set(digests)].slice(0, maxStatementDigests)
+}
+
+/** Hostile: under `https` and `//…` a statement would be found as if it were by whoever has that name. */
+function isDigest(algorithm: string, value: unknown): value is string {
+  return /^[A-Za-z0-9_-]{1,20}$/.test(algorithm) && typeof value === 'string' && /^[A-Za-z0-9+/=_-]{1,180}$/.test(value)
 }
 
 function listed(value: JsonValue | undefined, name: string): readonly JsonValue[] {

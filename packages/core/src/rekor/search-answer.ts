@@ -13,8 +13,10 @@ export type LoggedHit = {
   readonly digest: readonly string[]
   /** SHA-256 of the signer's PEM in hexadecimal. */
   readonly key: readonly string[]
-  /** Names in the signer's certificate. */
+  /** Names in the signer's certificate, which an authority of the services gave. */
   readonly identity: readonly string[]
+  /** Names in a certificate of anybody else: nobody vouches for them. */
+  readonly unverifiedIdentity: readonly string[]
   /** RFC 3339. */
   readonly integratedAt: string
 }
@@ -43,6 +45,7 @@ function readHit(at: Place): LoggedHit {
     digest: texts('digest'),
     key: texts('key'),
     identity: texts('identity'),
+    unverifiedIdentity: texts('unverifiedIdentity'),
     integratedAt: text(field('integratedAt')),
   }
 }

@@ -8,6 +8,7 @@ const hit = {
   digest: [],
   key: [],
   identity: ['ada@example.org'],
+  unverifiedIdentity: [],
   integratedAt: 'now',
 }
 const answer = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))

@@ -3,11 +3,11 @@ import path from 'node:path'
 import { vectorsFolder } from '@countersign/testkit/vectors'
 import { describe, expect, it } from 'vitest'
 import { parseBundle } from '../../src/bundle/parse.ts'
-import { searchKeys } from '../../src/rekor/search-keys.ts'
+import { certificateNames, entryKeys, nameKey } from '../../src/rekor/search-keys.ts'
 import { base64, newKey, primitives, sha256 } from './entries.ts'
 
-const keysOf = (body: object | string): readonly string[] =>
-  searchKeys(primitives, new Uint8Array(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))))
+const bytesOf = (body: object | string): Uint8Array => new Uint8Array(Buffer.from(typeof body === 'string' ? body : JSON.stringify(body)))
+const keysOf = (body: object | string): readonly string[] => entryKeys(primitives, bytesOf(body)).keys
 const vectors = vectorsFolder()
 
 describe('what an entry is found by', () => {
@@ -27,16 +27,27 @@ describe('what an entry is found by', () => {
   })
 
   it.skipIf(vectors === undefined).each(['happy-path-v0.3', 'happy-path-intoto-in-dsse-v3', 'rekor2-happy-path'])(
-    'is also the identity in the certificate, as in %s',
+    'is also the certificate, which has an identity in it, as in %s',
     (name) => {
       const file = path.join(vectors as string, 'sigstore-conformance/bundle-verify', name, 'bundle.sigstore.json')
       const body = parseBundle(readFileSync(file)).logEntries[0]?.canonicalizedBody as Uint8Array
-      const keys = searchKeys(primitives, body)
-      expect(keys.filter((key) => key.startsWith('https://github.com/sigstore'))).toHaveLength(1)
-      expect(keys.every((key) => key === key.toLowerCase())).toBe(true)
+      const { keys, certificates } = entryKeys(primitives, body)
+      const names = certificates.flatMap(certificateNames)
+      expect(names.filter((name) => name.startsWith('https://github.com/sigstore'))).toHaveLength(1)
+      expect(keys.filter((key) => names.includes(key))).toEqual([])
       expect(keys.filter((key) => /^[0-9a-f]{64}$/.test(key))).toHaveLength(1)
     },
   )
+
+  it('is never the name of somebody by what an attacker calls a hash', () => {
+    const named = nameKey('ada@example.org')
+    for (const [algorithm, value] of [
+      ['name=ada@example.org', ''],
+      ['name', 'ada@example.org'],
+      ['', named],
+    ])
+      expect(keysOf({ data: { hash: { algorithm, value } } }).filter((key) => key.startsWith('name='))).toEqual([])
+  })
 
   it('is nothing where a body does not parse, and at most 64 keys: search proves nothing, and stops nothing', () => {
     expect(keysOf('not json')).toEqual([])

@@ -1,6 +1,6 @@
 /** Which entries are by certificates of our own authority. */
 import { equalBytes } from '@countersign/core/bytes'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
+import { parsePublicKey, type PublicKey } from '@countersign/core/keys/public-key'
 import type { ProposedEntry } from '@countersign/core/rekor/entry'
 import { signatureAlgorithmOf } from '@countersign/core/x509/algorithm-identifier'
 import { type Certificate, parseCertificate } from '@countersign/core/x509/certificate'
@@ -26,14 +26,37 @@ export function ofOwnAuthority(
     const ours = await chains()
     const ofOurs = (der: Uint8Array): boolean => ours.some((chain) => chain.some((one) => equalBytes(one, der)))
     if (!(signer.chain ?? []).every(ofOurs)) return false
-    for (const [issuer] of ours) if (issuer !== undefined && (await isIssuedBy(signer.certificate, parseCertificate(issuer)))) return true
+    for (const [issuer] of ours) if (issuer !== undefined && (await isIssuedBy(signer.certificate, issuerOf(issuer)))) return true
     return false
   }
 }
 
-async function isIssuedBy(certificate: Certificate, issuer: Certificate): Promise<boolean> {
-  if (!equalBytes(certificate.issuer.raw, issuer.subject.raw)) return false
-  const key = parsePublicKey(issuer.spki)
+/**
+ * Gives, each time anew, what tells certificates that one of our authorities issued, at whatever time. Hostile: a certificate that somebody made
+ * themselves has any name in it.
+ */
+export function issuedByOurs(chains: () => Promise<readonly (readonly Uint8Array[])[]>): IssuedByOurs {
+  return async () => {
+    const issuers = (await chains()).flatMap(([issuer]) => (issuer === undefined ? [] : [issuerOf(issuer)]))
+    return async (certificate) => {
+      for (const issuer of issuers) if (await isIssuedBy(certificate, issuer)) return true
+      return false
+    }
+  }
+}
+
+/** See {@link issuedByOurs}. */
+export type IssuedByOurs = () => Promise<(certificate: Certificate) => Promise<boolean>>
+
+type CertificateIssuer = { readonly subject: Uint8Array; readonly key: PublicKey }
+
+function issuerOf(der: Uint8Array): CertificateIssuer {
+  const { subject, spki } = parseCertificate(der)
+  return { subject: subject.raw, key: parsePublicKey(spki) }
+}
+
+async function isIssuedBy(certificate: Certificate, { subject, key }: CertificateIssuer): Promise<boolean> {
+  if (!equalBytes(certificate.issuer.raw, subject)) return false
   const algorithm = signatureAlgorithmOf(certificate.signatureAlgorithm, key)
   return algorithm !== undefined && serverPrimitives.verify(algorithm, key, certificate.tbs, certificate.signature)
 }

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { CountersignError } from '@countersign/core/failure'
+import { decodePem } from '@countersign/core/pem'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import type { Service } from '../base/http/service.ts'
 import type { RoleKey } from '../base/keys/role-key.ts'
@@ -65,6 +66,15 @@ export async function createFirstTimestampChain(
 /** The authorities on record. */
 export function authoritiesOf({ database, keys, clock }: ServerPlatform): Authorities {
   return openAuthorities({ table: authorityTable(database, clock), keys, now: clock })
+}
+
+/** The chains of all authorities on record, DER, the issuing certificate first. */
+export function ownChains(platform: ServerPlatform): () => Promise<readonly (readonly Uint8Array[])[]> {
+  const authorities = authoritiesOf(platform)
+  return async () => {
+    const bundle = await authorities.bundle()
+    return bundle.map((chain) => chain.flatMap((pem) => decodePem(pem, 'CERTIFICATE').map(({ bytes }) => bytes)))
+  }
 }
 
 const keyPollMs = 2_000

@@ -1,5 +1,4 @@
 /** The only file that knows every room, with those beside it: makes the services of a process from its platform, and wires what one needs of another. */
-import { decodePem } from '@countersign/core/pem'
 import type { Role } from '../base/config/process.ts'
 import type { Service } from '../base/http/service.ts'
 import { trustExpiries } from '../trust/expiring.ts'
@@ -11,7 +10,14 @@ import { kitService } from '../trust/kit/service.ts'
 import { tufService } from '../trust/service.ts'
 import { openTrust, type Trust } from '../trust/trust.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
-import { authoritiesOf, composeFulcio, composeTimestamps, createFirstAuthority, createFirstTimestampChain } from './authorities.ts'
+import {
+  authoritiesOf,
+  composeFulcio,
+  composeTimestamps,
+  createFirstAuthority,
+  createFirstTimestampChain,
+  ownChains,
+} from './authorities.ts'
 import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySets } from './identity.ts'
 import { certificateLogOf, composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLogs, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
@@ -105,13 +111,13 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
   ca: async ({ platform, addresses, trust }) => {
     const ct = await openCtLogs(platform, trust, addresses)
     const authorities = authoritiesOf(platform)
-    const roots = async (): Promise<readonly Uint8Array[]> => chainsOf(await authorities.bundle()).flatMap((chain) => chain.slice(-1))
+    const chains = ownChains(platform)
+    const roots = async (): Promise<readonly Uint8Array[]> => (await chains()).flatMap((chain) => chain.slice(-1))
     const log = certificateLogOf(ct)
     return [...composeCt(ct, roots), await composeFulcio(platform, addresses, authorities, log, ownKeySets(platform))]
   },
   log: async ({ platform, addresses, trust }) => {
-    const authorities = authoritiesOf(platform)
-    const logs = await composeLogs(platform, trust, addresses, async () => chainsOf(await authorities.bundle()))
+    const logs = await composeLogs(platform, trust, addresses, ownChains(platform))
     return [...logs, ...(await composeWitness(platform, addresses))]
   },
   tsa: async ({ platform, trust }) => [await composeTimestamps(platform, trust, await lastSignedMs(platform.database))],
@@ -127,10 +133,6 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
     ]
   },
   identity: async ({ platform, addresses }) => [await composeIdentity(platform, addresses)],
-}
-
-function chainsOf(bundle: readonly (readonly string[])[]): readonly (readonly Uint8Array[])[] {
-  return bundle.map((chain) => chain.flatMap((pem) => decodePem(pem, 'CERTIFICATE').map(({ bytes }) => bytes)))
 }
 
 function told(addresses: ServiceAddresses, services: readonly Service[]): Readonly<Record<string, string>> {

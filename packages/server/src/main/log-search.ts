@@ -5,10 +5,12 @@ import { tileWidth } from '@countersign/core/tiles/path'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import { treeFiles } from '../log/engine/files.ts'
 import { integrationTime, readTree } from '../log/engine/tree-store.ts'
+import { issuedByOurs } from '../log/own-authority.ts'
 import { findEntries, type FoundJson, type ReadLog, readSearch } from '../log/search/find.ts'
 import { type SearchedLog, searchIndex } from '../log/search/index-logs.ts'
 import { openTrust } from '../trust/trust.ts'
 import type { OpenInstallation } from './administer.ts'
+import { ownChains } from './authorities.ts'
 
 /** Entries of every log for which all of the query holds. Throws `usage` for a query that asks for nothing that is searched. */
 export async function searchLogs(
@@ -18,7 +20,9 @@ export async function searchLogs(
   const keys = readSearch(query)
   if (typeof keys === 'string') throw new CountersignError('usage', keys)
   const logs = await storedLogs(platform)
-  return findEntries({ index: searchIndex(platform.database, () => logs), log: (name) => logs.find((log) => log.name === name) }, keys)
+  const ours = issuedByOurs(ownChains(platform))
+  const index = searchIndex(platform.database, () => logs, ours)
+  return findEntries({ index, log: (name) => logs.find((log) => log.name === name), issuedByOurs: ours }, keys)
 }
 
 type StoredLog = SearchedLog & ReadLog

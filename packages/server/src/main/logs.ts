@@ -15,7 +15,7 @@ import { ctOrigin, ctTreeOptions } from '../log/ct/tree.ts'
 import { readTree } from '../log/engine/tree-store.ts'
 import { createTreeLog, type OpenTreeLog, openTreeLog, type TreeLogOptions } from '../log/engine/open-log.ts'
 import { admitAnyone, admitOwn, type Admission } from '../log/admission.ts'
-import { ofOwnAuthority } from '../log/own-authority.ts'
+import { issuedByOurs, ofOwnAuthority } from '../log/own-authority.ts'
 import { createRekor1Log, openRekor1Log, type Rekor1LogOptions } from '../log/rekor1/keeper.ts'
 import { type EntrySearch, rekor1Service } from '../log/rekor1/service.ts'
 import type { Shards } from '../log/rekor1/lookup.ts'
@@ -129,7 +129,8 @@ export async function composeLogs(
     ...rekor1.all.map(({ treeId, firstIndex, log }) => ({ name: treeId, log, entry: log.entry, shard: { treeId, firstIndex } })),
     ...rekor2.all.map(({ name, log }) => ({ name, log, entry: log.entry })),
   ]
-  const index = searchIndex(platform.database, searched)
+  const ours = issuedByOurs(chains)
+  const index = searchIndex(platform.database, searched, ours)
   const search: EntrySearch = {
     find: async (wanted, operator) => (await index.find(wanted, operator)).map(({ log: treeId, leafHash }) => ({ treeId, leafHash })),
     remember: index.remember,
@@ -149,7 +150,7 @@ export async function composeLogs(
     // The list grows by the shards of rotations while the service runs.
     closing(rekor1Service({ shards: rekor1.all as OpenShards, verifier, admit, search }), async () => closeAll(rekor1, ({ log }) => log)),
     shardService('/rekor2', () => rekor2.all),
-    closing(searchService({ index, log: (name) => searched().find((one) => one.name === name) }), endIndexing),
+    closing(searchService({ index, log: (name) => searched().find((one) => one.name === name), issuedByOurs: ours }), endIndexing),
   ]
 }
 

@@ -46,7 +46,11 @@ function resetReads(): void {
 
 describe('attack: requests of a few bytes that each need bundles of up to 16 MiB', () => {
   it('a search that hundreds of great entries answer reads each bundle once, one after the other', async () => {
-    const index = searchIndex(place.database, () => [{ name: 'test-1', log }])
+    const index = searchIndex(
+      place.database,
+      () => [{ name: 'test-1', log }],
+      async () => async () => false,
+    )
     await index.catchUp()
     resetReads()
     const found = await index.find([key], 'or')

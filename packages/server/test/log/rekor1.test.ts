@@ -54,7 +54,11 @@ beforeAll(async () => {
   const options = { name: 'rekor1-1', host: 'localhost', key: p256('rekor1-1'), database, blobs, leases, clock }
   await createRekor1Log(options)
   shard = await openRekor1Log(options)
-  const index = searchIndex(database, () => [{ name: shard.treeId, log: shard.log }])
+  const index = searchIndex(
+    database,
+    () => [{ name: shard.treeId, log: shard.log }],
+    async () => async () => false,
+  )
   const search = {
     find: async (keys: readonly string[], operator: 'and' | 'or') =>
       (await index.find(keys, operator)).map(({ log, leafHash }) => ({ treeId: log, leafHash })),

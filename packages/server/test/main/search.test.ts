@@ -33,6 +33,7 @@ describe('search over the logs', { timeout: 120_000 }, () => {
       digest: [`sha256:${digestOf('a')}`],
       key: [key],
       identity: [],
+      unverifiedIdentity: [],
       integratedAt: expect.stringMatching(/^20[0-9]{2}-.*Z$/) as string,
     })
     const v1 = entries.find((entry) => entry !== v2)

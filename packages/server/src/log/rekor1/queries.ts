@@ -15,7 +15,7 @@ import {
 import type { SyncHash } from '@countersign/core/merkle/tree'
 import { readPemSigner } from '@countersign/core/rekor/pem-signer'
 import { readProposedEntryV1 } from '@countersign/core/rekor/proposal-v1'
-import { signerKey } from '@countersign/core/rekor/search-keys'
+import { nameKey, signerKey } from '@countersign/core/rekor/search-keys'
 import type { EntryAnswer } from './answer.ts'
 import { parseEntryId } from './entry-id.ts'
 import { entryAt, entryOf, entryWith, type Shards } from './lookup.ts'
@@ -55,7 +55,7 @@ export function readIndexQuery(
 ): { readonly keys: readonly string[]; readonly operator: 'and' | 'or' } {
   const field = openMembers(documentPlace(parseJsonAs(code, 'the query', body, limits).value, code))
   const keys: string[] = []
-  for (const name of ['email', 'subject']) if (!isAbsent(field(name)) && text(field(name)) !== '') keys.push(text(field(name)))
+  for (const name of ['email', 'subject']) if (!isAbsent(field(name)) && text(field(name)) !== '') keys.push(nameKey(text(field(name))))
   if (!isAbsent(field('hash')) && text(field('hash')) !== '') keys.push(prefixed(text(field('hash'))))
   if (!isAbsent(field('publicKey'))) {
     const key = openMembers(field('publicKey'))

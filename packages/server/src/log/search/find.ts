@@ -1,10 +1,11 @@
 /** What a search over all logs gives: entries by what was signed, by which key, by whom, as the entries themselves say it. */
 import { CountersignError } from '@countersign/core/failure'
 import { hashLeaf } from '@countersign/core/merkle/tree'
-import { entryKeys, signerKey } from '@countersign/core/rekor/search-keys'
+import { certificateNames, entryKeys, nameKey, signerKey } from '@countersign/core/rekor/search-keys'
 import { parseJson, type JsonValue } from '@countersign/core/json/parse'
 import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
+import type { IssuedByOurs } from '../own-authority.ts'
 import { formatEntryId } from '../rekor1/entry-id.ts'
 import type { SearchIndex } from './index-logs.ts'
 
@@ -21,11 +22,13 @@ export type SearchSource = {
   readonly index: Pick<SearchIndex, 'places'>
   /** The logs by the names that the index has for them. */
   readonly log: (name: string) => ReadLog | undefined
+  readonly issuedByOurs: IssuedByOurs
 }
 
 /**
- * An entry as it is told. `index` is what clients of the log ask for, `uuid` the ID of an entry of Rekor v1. `digest`, `key` (SHA-256 of the signer's PEM, as in Rekor v1) and `identity` (names in the certificate) are read from the
- * entry.
+ * An entry as it is told. `index` is what clients of the log ask for, `uuid` the ID of an entry of Rekor v1. `digest` and `key` (SHA-256 of the
+ * signer's PEM, as in Rekor v1) are read from the entry. `identity` are names in a certificate of our own authority; `unverifiedIdentity` those in any
+ * other, which anybody can write: nothing is found by them.
  */
 export type FoundJson = {
   readonly log: string
@@ -35,6 +38,7 @@ export type FoundJson = {
   readonly digest: readonly string[]
   readonly key: readonly string[]
   readonly identity: readonly string[]
+  readonly unverifiedIdentity: readonly string[]
   readonly integratedAt: string
 }
 
@@ -43,11 +47,12 @@ const maxValueLength = 8192
 
 /** The entries of all logs that have all of the keys, a hundred at most. `complete` is false when there are more. */
 export async function findEntries(
-  { index, log: logOf }: SearchSource,
+  { index, log: logOf, issuedByOurs }: SearchSource,
   keys: readonly string[],
 ): Promise<{ readonly entries: readonly FoundJson[]; readonly complete: boolean }> {
   const places = await index.places(keys, maxFound + 1)
   const entries: FoundJson[] = []
+  const isOurs = await issuedByOurs()
   for (const { log, index: at } of places.slice(0, maxFound)) {
     const { entry, shard } = logOf(log) ?? {}
     const found = await entry?.(at)
@@ -57,7 +62,7 @@ export async function findEntries(
       shard === undefined
         ? { index: at }
         : { index: shard.firstIndex + at, uuid: formatEntryId(shard.treeId, hashLeaf(serverPrimitives, data)) }
-    entries.push({ log, ...named, ...describe(data), integratedAt: new Date(integratedAt).toISOString() })
+    entries.push({ log, ...named, ...(await describe(data, isOurs)), integratedAt: new Date(integratedAt).toISOString() })
   }
   return { entries, complete: places.length <= maxFound }
 }
@@ -76,7 +81,7 @@ export function readSearch(query: Readonly<Record<string, unknown>>): readonly s
       const pem = value.startsWith('-----BEGIN ') ? signerKey(serverPrimitives, new TextEncoder().encode(`${value.trim()}\n`)) : value
       if (!/^[0-9a-fA-F]{64}$/.test(pem)) return 'key is neither PEM nor the SHA-256 of it in hexadecimal'
       keys.push(pem)
-    } else if (name === 'identity' || name === 'email') keys.push(value)
+    } else if (name === 'identity' || name === 'email') keys.push(nameKey(value))
     else return 'only digest, key, identity and email are searched for'
   }
   return keys.length === 0 ? 'say what to search for: digest, key, identity or email' : keys
@@ -84,16 +89,18 @@ export function readSearch(query: Readonly<Record<string, unknown>>): readonly s
 
 const hashLengths: Readonly<Record<number, string>> = { 40: 'sha1', 64: 'sha256', 96: 'sha384', 128: 'sha512' }
 
-function describe(data: Uint8Array): Pick<FoundJson, 'kind' | 'digest' | 'key' | 'identity'> {
-  const digest: string[] = []
-  const key: string[] = []
-  const identity: string[] = []
-  for (const each of entryKeys(serverPrimitives, data)) {
-    if (/^sha[0-9]+:[0-9a-f]+$/i.test(each)) digest.push(each)
-    else if (/^[0-9a-f]{64}$/.test(each)) key.push(each)
-    else identity.push(each)
+async function describe(
+  data: Uint8Array,
+  isOurs: Awaited<ReturnType<IssuedByOurs>>,
+): Promise<Pick<FoundJson, 'kind' | 'digest' | 'key' | 'identity' | 'unverifiedIdentity'>> {
+  const { keys, certificates } = entryKeys(serverPrimitives, data)
+  const [identity, unverifiedIdentity]: [string[], string[]] = [[], []]
+  for (const certificate of certificates) {
+    const names = (await isOurs(certificate)) ? identity : unverifiedIdentity
+    names.push(...certificateNames(certificate))
   }
-  return { kind: kindOf(data), digest, key, identity }
+  const isKey = (each: string): boolean => /^[0-9a-f]{64}$/.test(each)
+  return { kind: kindOf(data), digest: keys.filter((each) => !isKey(each)), key: keys.filter(isKey), identity, unverifiedIdentity }
 }
 
 function kindOf(data: Uint8Array): string {

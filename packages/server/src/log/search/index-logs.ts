@@ -1,11 +1,13 @@
 /** Keeps the search index: reads what the logs have published, a bundle at a time, behind a cursor; and answers from it. */
 import { utf8 } from '@countersign/core/bytes'
 import { hashLeaf } from '@countersign/core/merkle/tree'
-import { searchKeys } from '@countersign/core/rekor/search-keys'
+import { certificateNames, entryKeys, nameKey } from '@countersign/core/rekor/search-keys'
 import { tileWidth } from '@countersign/core/tiles/path'
 import { hashBytes, serverPrimitives } from '../../base/crypto/primitives.ts'
 import type { Database } from '../../base/database/database.ts'
+import { breathing } from '../../base/database/breathing.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
+import type { IssuedByOurs } from '../own-authority.ts'
 
 /** A log that is searched. `name` is what the index calls it: the tree ID of a v1 log, any other name for others. */
 export type SearchedLog = { readonly name: string; readonly log: Pick<OpenTreeLog, 'checkpoint' | 'bundle'> }
@@ -31,8 +33,24 @@ export type SearchIndex = {
 
 const maxFound = 1000
 
-/** Makes the index over the database. `logs` may be more each time that they are asked for. */
-export function searchIndex({ raw, transaction }: Database, logs: () => readonly SearchedLog[]): SearchIndex {
+/**
+ * Makes the index over the database. `logs` may be more each time that they are asked for. Names are those in certificates of our own authorities.
+ * Hostile: a log that takes entries by a key takes them in a certificate too, which anybody can make for anybody's name.
+ */
+export function searchIndex({ raw, transaction }: Database, logs: () => readonly SearchedLog[], issuedByOurs: IssuedByOurs): SearchIndex {
+  const breathe = breathing()
+  const rowsOf = async (log: string, entries: readonly Uint8Array[], first: number): Promise<Row[]> => {
+    const rows: Row[] = []
+    const isOurs = await issuedByOurs()
+    for (const [offset, entry] of entries.entries()) {
+      await breathe()
+      const { keys, certificates } = entryKeys(serverPrimitives, entry)
+      const names: string[] = []
+      for (const certificate of certificates) if (await isOurs(certificate)) names.push(...certificateNames(certificate).map(nameKey))
+      for (const key of new Set([...keys, ...names])) rows.push([keyHash(key), log, first + offset])
+    }
+    return rows
+  }
   /** Reads what is new of one bundle; gives how many entries. */
   const readSome = async ({ name, log }: SearchedLog): Promise<number> => {
     const { size } = await log.checkpoint()
@@ -43,7 +61,7 @@ export function searchIndex({ raw, transaction }: Database, logs: () => readonly
     const entries = await log.bundle(number)
     const end = Math.min(size, number * tileWidth + entries.length)
     if (end <= at) return 0
-    const rows = rowsOf(name, entries.slice(at - number * tileWidth, end - number * tileWidth), at)
+    const rows = await rowsOf(name, entries.slice(at - number * tileWidth, end - number * tileWidth), at)
     await transaction(async (_, statements) => {
       await statements.insert('log_search_keys', ['hash', 'log', 'idx'], rows, 'ignore')
       await statements.insert('log_search_progress', ['log', 'size'], [[name, 0]], 'ignore')
@@ -110,9 +128,7 @@ export function searchIndex({ raw, transaction }: Database, logs: () => readonly
   }
 }
 
-function rowsOf(log: string, entries: readonly Uint8Array[], first: number): (readonly [Uint8Array, string, number])[] {
-  return entries.flatMap((entry, offset) => searchKeys(serverPrimitives, entry).map((key) => [keyHash(key), log, first + offset] as const))
-}
+type Row = readonly [hash: Uint8Array, log: string, index: number]
 
 /** 16 bytes are enough for finding; what is found is looked at again. */
 function keyHash(key: string): Uint8Array {

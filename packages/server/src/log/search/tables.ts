@@ -22,4 +22,9 @@ export const searchMigrations: readonly Migration[] = [
         .execute()
     },
   },
+  {
+    name: 'search-0002-names',
+    // Everything is read once more: names are found under other keys, and only those in certificates of our own.
+    up: async (database) => void (await sql`delete from log_search_progress`.execute(database)),
+  },
 ]
