@@ -6,6 +6,7 @@ import { fastify, type FastifyInstance, LogController } from 'fastify'
 import { addHealth } from './health.ts'
 import type { hostGuard } from './host-guard.ts'
 import { knownPaths } from './known-paths.ts'
+import { leavingTogether } from './leaving.ts'
 import { loggerOptions, type LogTarget } from './log.ts'
 import { addMetrics } from './metrics.ts'
 import { problemOf, sendProblem } from './problem.ts'
@@ -98,19 +99,20 @@ export async function mountServices(
   meantForUs: ReturnType<typeof hostGuard> = () => true,
 ): Promise<void> {
   const paths = knownPaths()
+  const leaveTogether = leavingTogether()
   const secretPaths = services.flatMap(({ prefix, secretPaths: own = [] }) => own.map((path) => `${prefix}${path}`))
   app.addHook('onRoute', ({ method, url }) => paths.add(url, [method].flat()))
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff')
-    if (meantForUs(request.headers.host)) return undefined
-    await sendProblem(request, reply, { status: 421, code: 'misdirected_request', detail: 'no service of this name is here' })
-    return reply
+    if (meantForUs(request.headers.host)) return done()
+    void sendProblem(request, reply, { status: 421, code: 'misdirected_request', detail: 'no service of this name is here' })
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     // Otherwise the connection would stay open, and the process with it, until it has been idle for long enough.
     if (draining()) reply.header('connection', 'close')
+    leaveTogether(() => done(null, payload))
   })
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const fields = {
       method: request.method,
       path: loggedPath(request.originalUrl, secretPaths),
@@ -119,6 +121,7 @@ export async function mountServices(
       from: request.ip,
     }
     request.log.info(fields, 'request')
+    done()
   })
   app.setErrorHandler(async (failure, request, reply) => {
     const problem = problemOf(failure)

@@ -21,12 +21,13 @@ export function addMetrics(app: FastifyInstance, services: readonly Service[]): 
     registers: [registry],
   })
   const serviceOf = serviceNames(services)
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     // The pattern, never the path: what a caller makes up must not become a label.
     const route = request.routeOptions.url ?? 'none'
     const labels = { service: serviceOf(route), method: request.method, route }
     requests.inc({ ...labels, status: String(reply.statusCode) })
     durations.observe(labels, reply.elapsedTime / 1000)
+    done()
   })
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
   for (const service of services) service.metrics?.(registry)
