@@ -7,19 +7,15 @@
  */
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { encodeTimestampRequest } from '@countersign/core/rfc3161/request'
-import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
-import { plain, signMessage } from '@countersign/server/base/crypto/primitives'
 import { defaultHttpLimits } from '@countersign/server/base/http/app'
 import { httpPort } from '@countersign/server/base/http/server'
-import type { RoleKey } from '@countersign/server/base/keys/role-key'
 import { createTimestampAuthority } from '@countersign/server/tsa/authority'
 import { createTimestampCertificate, createTimestampRoot } from '@countersign/server/tsa/certificates'
 import { createClockWatch } from '@countersign/server/tsa/clock/clock-watch'
 import { timestampService } from '@countersign/server/tsa/service'
+import { memoryKey } from '@countersign/testkit/memory-keys'
 import { httpPost, runLoad, type LoadResult } from './load.ts'
 
 const { values } = parseArgs({
@@ -38,7 +34,7 @@ else await measure()
 /** The service as a process runs it: limits, request ids, metrics, log. */
 async function serve(): Promise<void> {
   const nowMs = Date.now()
-  const [rootKey, key] = [newKey('tsa-root', 'P-384'), newKey('tsa-1', 'P-256')]
+  const [rootKey, key] = [memoryKey('tsa-root', 'ec-p384'), memoryKey('tsa-1')]
   const names = { organization: 'Bench', commonName: 'Bench timestamps', nowMs }
   const root = await createTimestampRoot(rootKey, names)
   const leaf = await createTimestampCertificate(key, names, { certificate: root, key: rootKey })
@@ -49,13 +45,6 @@ async function serve(): Promise<void> {
   const port = await httpPort({ listen: { host: '127.0.0.1', port: 0 }, limits: defaultHttpLimits, log, trustedProxies: [] })
   process.send?.(`${await port.open([service])}/tsa/api/v1/timestamp`)
   process.once('disconnect', () => void port.drain(1000))
-}
-
-function newKey(name: string, namedCurve: string): RoleKey {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve })
-  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ format: 'der', type: 'spki' })))
-  const algorithm = defaultAlgorithm(publicKey)
-  return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
 }
 
 async function measure(): Promise<void> {

@@ -1,19 +1,18 @@
 /** Keys of the services in memory: as a process has them once their files are open. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
-import { defaultAlgorithm } from '@countersign/core/keys/algorithm'
-import { parsePublicKey } from '@countersign/core/keys/public-key'
-import { plain, signMessage } from '@countersign/server/base/crypto/primitives'
+import { plain } from '@countersign/server/base/crypto/primitives'
+import { roleKey } from '@countersign/server/base/keys/key-files'
 import type { KeyStore, RoleKey, RoleKeyType } from '@countersign/server/base/keys/role-key'
 
 /** A new key. */
 export function memoryKey(name: string, type: RoleKeyType = 'ec-p256'): RoleKey {
-  return roleKeyOf(name, generate(type))
+  return roleKey(name, generate(type))
 }
 
 /** A key that was exported, PKCS#8 DER. */
 export function importedKey(name: string, pkcs8: Uint8Array): RoleKey {
-  return roleKeyOf(name, createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' }))
+  return roleKey(name, createPrivateKey({ key: Buffer.from(pkcs8), format: 'der', type: 'pkcs8' }))
 }
 
 /** An empty store; `remove` takes a key away, as when it goes offline. */
@@ -28,7 +27,7 @@ export function memoryKeys(): KeyStore {
     create: async (name, type) => {
       if (keys.has(name)) throw new CountersignError('key_exists', name)
       const privateKey = generate(type)
-      const key = roleKeyOf(name, privateKey)
+      const key = roleKey(name, privateKey)
       keys.set(name, { key, privateKey })
       return key
     },
@@ -37,12 +36,6 @@ export function memoryKeys(): KeyStore {
     exportPrivateKey: async (name) => plain(find(name).privateKey.export({ type: 'pkcs8', format: 'der' })),
     remove: async (name) => void keys.delete(name),
   }
-}
-
-function roleKeyOf(name: string, privateKey: KeyObject): RoleKey {
-  const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ type: 'spki', format: 'der' })))
-  const algorithm = defaultAlgorithm(publicKey)
-  return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
 }
 
 function generate(type: RoleKeyType): KeyObject {

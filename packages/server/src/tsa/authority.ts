@@ -1,7 +1,6 @@
 /** The timestamp authority (RFC 3161): takes a request, reads the watched clock, signs once. */
 import { randomFillSync } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
-import type { Awaitable } from '@countersign/core/primitives'
 import type { ReadTimestampRequest } from '@countersign/core/rfc3161/read-request'
 import { createStamper } from '@countersign/core/rfc3161/respond'
 import { parseCertificate } from '@countersign/core/x509/certificate'
@@ -16,8 +15,8 @@ export const timestampPolicy = '1.3.6.1.4.1.57264.2'
 
 /** Answers requests with timestamps, DER. */
 export type TimestampAuthority = {
-  /** TimeStampResp that grants. Throws `timestamp_policy_refused`, `clock_untrusted`; rejects with `signer_unavailable`. */
-  readonly stamp: (request: ReadTimestampRequest) => Awaitable<Uint8Array>
+  /** TimeStampResp that grants. Rejects with `timestamp_policy_refused`, `clock_untrusted`, `signer_unavailable`. */
+  readonly stamp: (request: ReadTimestampRequest) => Promise<Uint8Array>
   /** DER, the authority's own certificate first, its root last. */
   readonly chain: readonly Uint8Array[]
 }
@@ -46,7 +45,7 @@ export function createTimestampAuthority({ key, chain, clock }: TimestampAuthori
   const nextSerial = serialNumbers()
   return {
     chain,
-    stamp: (request) => {
+    stamp: async (request) => {
       if (request.policy !== undefined && request.policy !== timestampPolicy) throw policyRefused(request.policy)
       const now = clock()
       if (!now.ok) throw clockUntrusted(now.detail)
@@ -54,9 +53,7 @@ export function createTimestampAuthority({ key, chain, clock }: TimestampAuthori
       if (now.nowMs < certificate.notBeforeMs || now.nowMs > certificate.notAfterMs) throw outsideCertificate()
       const info = stamper.info(request, nextSerial(), now.nowMs)
       const attributes = stamper.attributes(hashBytes('sha256', info), now.nowMs)
-      const signature = key.sign(attributes)
-      const respond = (signed: Uint8Array): Uint8Array => stamper.response(info, attributes, signed, request.certReq)
-      return signature instanceof Promise ? signature.then(respond) : respond(signature)
+      return stamper.response(info, attributes, await key.sign(attributes), request.certReq)
     },
   }
 }

@@ -40,18 +40,18 @@ export function timestampService({ authority, clock }: TimestampServiceOptions):
     routes: (app) => {
       readRawBodies(app)
       app.get('/api/v1/timestamp/certchain', (_, reply) => reply.type('application/pem-certificate-chain').send(chain()))
-      app.post('/api/v1/timestamp', (request, reply) => {
+      app.post('/api/v1/timestamp', async (request, reply) => {
         const type = request.headers['content-type']
         if (type === undefined) return reply.code(415).send({ code: 415, message: `expected ${derType} or ${jsonType}` })
         const form: RequestForm = type.startsWith(jsonType) ? 'json' : 'der'
-        const refuse = (cause: unknown): FastifyReply => sendRefusal(reply, counts, form, cause)
         try {
           const body = bodyOf(request)
-          const stamped = authority().stamp(form === 'json' ? parseTimestampRequestJson(body) : parseTimestampRequest(body))
-          if (!(stamped instanceof Promise)) return grant(reply, counts, stamped)
-          return stamped.then((response) => grant(reply, counts, response), refuse)
+          const response = await authority().stamp(form === 'json' ? parseTimestampRequestJson(body) : parseTimestampRequest(body))
+          counts.inc(granted)
+          reply.header('content-type', replyType)
+          return response
         } catch (cause) {
-          return refuse(cause)
+          return refuse(reply, counts, form, cause)
         }
       })
     },
@@ -78,16 +78,13 @@ function readRawBodies(app: FastifyInstance): void {
   app.addContentTypeParser([derType, jsonType], options, (_, body, done) => done(null, body))
 }
 
-function grant(reply: FastifyReply, counts: Counter<'result'>, response: Uint8Array): FastifyReply {
-  counts.inc(granted)
-  return reply.header('content-type', replyType).send(response)
-}
-
-function sendRefusal(reply: FastifyReply, counts: Counter<'result'>, form: RequestForm, cause: unknown): FastifyReply {
-  const answer = refusalAnswer(form, cause)
-  counts.inc({ result: answer.code })
+/** Makes the answer a refusal; gives its body. */
+function refuse(reply: FastifyReply, counts: Counter<'result'>, form: RequestForm, cause: unknown): Uint8Array | string {
+  const { code, status, type, body } = refusalAnswer(form, cause)
+  counts.inc({ result: code })
   // What is no refusal is a defect: it belongs into the log, not to the client.
-  if (answer.code === 'internal') reply.log.error(cause)
-  if (answer.status === 503) reply.header('retry-after', '60')
-  return reply.code(answer.status).header('content-type', answer.type).send(answer.body)
+  if (code === 'internal') reply.log.error(cause)
+  if (status === 503) reply.header('retry-after', '60')
+  reply.code(status).header('content-type', type)
+  return body
 }

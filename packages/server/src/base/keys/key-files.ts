@@ -123,8 +123,8 @@ function damaged(path: string, why: string): CountersignError {
   return new CountersignError('data_folder_damaged', `${path} is damaged: ${why}`, { hint: 'Restore it from a backup of this folder.' })
 }
 
-/** A key that signs with OpenSSL at once, as its owner signs when nothing else is said. */
-function roleKey(name: string, privateKey: KeyObject): RoleKey {
+/** A key in the memory of this process, which signs with OpenSSL, as its owner signs when nothing else is said. */
+export function roleKey(name: string, privateKey: KeyObject): RoleKey {
   const publicKey = parsePublicKey(plain(createPublicKey(privateKey).export({ format: 'der', type: 'spki' })))
   const algorithm = defaultAlgorithm(publicKey)
   return { name, publicKey, algorithm, sign: (message) => signMessage(algorithm, privateKey, message) }
