@@ -110,12 +110,10 @@ export async function findFederated(
   return row === undefined ? undefined : readAccount(row)
 }
 
-/** Disables an account, from now on; what it signed stays valid. Again changes nothing. Throws `account_missing`. */
+/** Disables an account, from now on, and ends its sessions and grants; what it signed stays valid. Again changes nothing. Throws `account_missing`. */
 export async function disableAccount({ database, audit, clock }: AccountPorts, name: string, by: Actor): Promise<void> {
-  const changed = await database.raw.run('update identity_accounts set disabled_at = ? where name = ? and disabled_at is null', [
-    clock(),
-    name,
-  ])
+  const text = 'update identity_accounts set disabled_at = ?, epoch = epoch + 1 where name = ? and disabled_at is null'
+  const changed = await database.raw.run(text, [clock(), name])
   if (changed === 0 && (await findAccount(database.raw, 'name', name)) === undefined) await usableAccount({ database }, name)
   if (changed > 0) await audit.record({ action: 'identity.account_disabled', subject: name, outcome: 'done', detail: {}, ...by })
 }

@@ -6,20 +6,24 @@ import type { Statements } from '../../base/database/database.ts'
 import type { SecretBox } from '../../base/keys/role-key.ts'
 import type { Account } from './account.ts'
 import { type AccountPorts, type Actor, findAccount } from './accounts.ts'
+import { type DeviceCookies, knownDevice } from './known-device.ts'
 import { authenticatorUri, newSeed, stepOfCode } from './one-time-password.ts'
 import { hashPassword, isPassword } from './password.ts'
 
 /** What logging in needs. */
 export type LoginPorts = AccountPorts & { readonly secrets: SecretBox; readonly attempts: Attempts }
 
+/** Who tries: as whom, from which network address, and on which device that the account is known to have. */
+export type Attempt = { readonly name: string; readonly from: string; readonly device: string | undefined }
+
 /** Counts failures; see `attempts.ts`. */
 export type Attempts = {
   /** Throws `login_refused` when there were too many lately. */
-  readonly demandLeft: (keys: readonly string[]) => void
-  readonly failed: (keys: readonly string[]) => void
-  readonly succeeded: (keys: readonly string[]) => void
+  readonly demandLeft: (attempt: Attempt) => void
+  readonly failed: (attempt: Attempt) => void
+  readonly succeeded: (attempt: Attempt) => void
   /** Does the work when it is its turn; few are at work at once. Throws `login_refused` when too many wait already. */
-  readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>
+  readonly inTurn: <T>(attempt: Attempt, work: () => Promise<T>) => Promise<T>
 }
 
 /** What a person types. */
@@ -30,31 +34,40 @@ const seedContext = (id: string): string => `identity totp ${id}`
 
 /**
  * The account of whoever knows its password, and its one-time password where one is set. Throws `login_refused`, always with the same words:
- * what exactly was wrong is for the audit log alone.
+ * what exactly was wrong is for the audit log alone. `cookies` are those by which the device may be known.
  */
-export async function loginByPassword(ports: LoginPorts, credentials: Credentials, from: string): Promise<Account> {
+export async function loginByPassword(
+  ports: LoginPorts,
+  credentials: Credentials,
+  from: string,
+  cookies: DeviceCookies = new Map(),
+): Promise<Account> {
   // Hostile: a NUL, which no database stores, would fail otherwise than a wrong name.
   const name = credentials.name.slice(0, 64).replaceAll('\0', '\ufffd')
-  const keys = [`name ${name}`, `from ${from}`]
-  ports.attempts.demandLeft(keys)
-  return ports.attempts.inTurn(() => checkPassword(ports, { ...credentials, name }, keys, from))
+  const attempt = { name, from, device: await knownDevice(ports, name, cookies) }
+  ports.attempts.demandLeft(attempt)
+  return ports.attempts.inTurn(attempt, () => checkPassword(ports, credentials, attempt))
 }
 
-async function checkPassword(ports: LoginPorts, credentials: Credentials, keys: readonly string[], from: string): Promise<Account> {
+async function checkPassword(ports: LoginPorts, credentials: Credentials, attempt: Attempt): Promise<Account> {
   const { database, audit, attempts, clock } = ports
-  const { name } = credentials
+  const { name, from } = attempt
   // Hostile: guesses that were sent all at once. Those before may have failed while this one waited.
-  attempts.demandLeft(keys)
-  const [row] = await database.raw.query('select id, password, totp, totp_step from identity_accounts where name = ?', [name])
-  const known = await isPassword(typeof row?.['password'] === 'string' ? row['password'] : undefined, credentials.password)
+  attempts.demandLeft(attempt)
+  const text = 'select id, password, totp from identity_accounts where name = ?'
+  const [row] = await database.raw.query(text, [name])
+  const isRight = await isPassword(typeof row?.['password'] === 'string' ? row['password'] : undefined, credentials.password)
+  // Looking takes a while, in which another password may have been set.
+  const [now] = await database.raw.query(text, [name])
+  const known = isRight && now?.['password'] === row?.['password']
   const account = row === undefined ? undefined : await findAccount(database.raw, 'id', String(row['id']))
   const reason = !known ? 'password' : await refusal(ports, account, row?.['totp'], credentials.code ?? '', clock())
   if (account !== undefined && reason === undefined) {
-    attempts.succeeded(keys)
+    attempts.succeeded(attempt)
     await audit.record({ action: 'identity.login', actor: name, subject: name, from, outcome: 'done', detail: { by: 'password' } })
     return account
   }
-  attempts.failed(keys)
+  attempts.failed(attempt)
   const detail = { by: 'password', reason: reason ?? 'account' }
   await audit.record({ action: 'identity.login', actor: 'unknown', subject: name, from, outcome: 'refused', detail })
   throw refused()
@@ -78,15 +91,17 @@ async function refusal(
   return (await ports.database.raw.run(text, [step, account.id, step])) === 1 ? undefined : 'one-time password used'
 }
 
-/** Sets a password, which ends the links of the account that are open. Throws `account_malformed` for one that is too short. */
+/** Sets a password, which ends sessions, grants and open links of the account. Throws `account_malformed` for one that is too short. */
 export async function setPassword({ database, audit }: AccountPorts, account: Account, password: string, by: Actor): Promise<void> {
-  await database.raw.run('update identity_accounts set password = ? where id = ?', [await hashPassword(password), account.id])
+  // Hostile: whoever made a new password necessary may be logged in. What was given out before belongs to another epoch, also when it is written again.
+  const text = 'update identity_accounts set password = ?, epoch = epoch + 1 where id = ?'
+  await database.raw.run(text, [await hashPassword(password), account.id])
   // Hostile: a link that somebody else got hold of would set the password once more.
   await database.raw.run('delete from identity_links where account = ? and used_at is null', [account.id])
   await audit.record({ action: 'identity.password_set', subject: account.name, outcome: 'done', detail: {}, ...by })
 }
 
-/** Demands one-time passwords from now on; gives what an authenticator reads. */
+/** Demands one-time passwords from now on, also of those who are logged in; gives what an authenticator reads. */
 export async function enrolOneTimePassword(
   { database, audit, secrets }: LoginPorts,
   account: Account,
@@ -95,7 +110,7 @@ export async function enrolOneTimePassword(
 ): Promise<string> {
   const seed = newSeed()
   const sealed = secrets.seal(seedContext(account.id), seed)
-  await database.raw.run('update identity_accounts set totp = ?, totp_step = null where id = ?', [sealed, account.id])
+  await database.raw.run('update identity_accounts set totp = ?, totp_step = null, epoch = epoch + 1 where id = ?', [sealed, account.id])
   await audit.record({ action: 'identity.one_time_password_set', subject: account.name, outcome: 'done', detail: {}, ...by })
   return authenticatorUri(issuer, account.name, seed)
 }

@@ -1,4 +1,5 @@
 /** What the identity room keeps in the database. */
+import { sql } from 'kysely'
 import type { Migration } from '../../base/database/database.ts'
 
 /** Accounts, and what lets somebody in. Nothing is ever deleted: an address belongs to one account for ever. */
@@ -50,6 +51,19 @@ export const accountMigrations: readonly Migration[] = [
         .execute()
       for (const column of ['expires_at', 'grant_id', 'user_code', 'uid'] as const)
         await database.schema.createIndex(`identity_provider_${column}`).on('identity_provider').column(column).execute()
+    },
+  },
+  {
+    name: 'identity-0003-epochs',
+    up: async (database, types) => {
+      await database.schema
+        .alterTable('identity_accounts')
+        .addColumn('epoch', types.integer, (column) => column.notNull().defaultTo(0))
+        .execute()
+      await database.schema.alterTable('identity_provider').addColumn('account', types.text).execute()
+      await database.schema.alterTable('identity_provider').addColumn('epoch', types.integer).execute()
+      // Of what is there nobody knows whose it is: people log in once more.
+      await sql`delete from identity_provider where model <> 'installation'`.execute(database)
     },
   },
 ]

@@ -49,13 +49,7 @@ export function providerConfiguration(parts: ProviderParts): Configuration {
     return account?.disabledAt === undefined ? account : undefined
   }
   return {
-    adapter: databaseAdapter({
-      statements: database.raw,
-      clock,
-      secrets,
-      findClient,
-      isUsable: async (id) => (await usable(id)) !== undefined,
-    }),
+    adapter: databaseAdapter({ statements: database.raw, clock, secrets, findClient }),
     clients: [
       {
         client_id: signingClient,

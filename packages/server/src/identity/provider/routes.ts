@@ -5,6 +5,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { bodyOf } from '../../base/http/request.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
+import { deviceCookies, rememberDevice } from '../accounts/known-device.ts'
 import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
 import type { LiveProvider } from './live.ts'
 import { loginPace, type Pace } from './pace.ts'
@@ -110,8 +111,9 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
     const code = form.get('code') ?? ''
     const credentials = { name: form.get('name') ?? '', password: form.get('password') ?? '', ...(code === '' ? {} : { code }) }
-    const account = await orProblem(loginByPassword(login, credentials, request.ip))
+    const account = await orProblem(loginByPassword(login, credentials, request.ip, deviceCookies(request.headers.cookie)))
     if (typeof account === 'string') return show(request, reply, account)
+    reply.header('set-cookie', await rememberDevice(login, account.id, placeOf(ports)))
     return finish(request, reply, account)
   })
   app.get<LoginParameters>('/login/:uid/upstream/:name', async (request, reply) => {
@@ -152,7 +154,8 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
 const endedLink = 'It works once, and for 15 minutes. Ask whoever sent it for a new one.'
 
 /** The page behind a login link: whoever holds it chooses the account's password. */
-function addWelcome(app: FastifyInstance, { login, prefix }: RoutePorts): void {
+function addWelcome(app: FastifyInstance, ports: RoutePorts): void {
+  const { login, prefix } = ports
   app.get<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
     // Looked at, not spent: mail scanners and previews follow links too.
     const { secret } = request.params
@@ -166,7 +169,10 @@ function addWelcome(app: FastifyInstance, { login, prefix }: RoutePorts): void {
     if (typeof account === 'string') return reply.code(400).headers(pageHeaders).send(messagePage('That did not work', account))
     const by = { actor: account.name, from: request.ip }
     const problem = await orProblem(setPassword(login, account, form.get('password') ?? '', by).then(() => account))
-    if (typeof problem !== 'string') return reply.headers(pageHeaders).send(messagePage('Done', `You can now log in as ${account.name}.`))
+    if (typeof problem !== 'string') {
+      reply.header('set-cookie', await rememberDevice(login, account.id, placeOf(ports)))
+      return reply.headers(pageHeaders).send(messagePage('Done', `You can now log in as ${account.name}.`))
+    }
     // The link is spent; a new one, for the same 15 minutes, lets the person try again.
     const again = await createLoginLink(login, account, by)
     return reply
@@ -174,6 +180,11 @@ function addWelcome(app: FastifyInstance, { login, prefix }: RoutePorts): void {
       .headers(pageHeaders)
       .send(welcomePage(`${prefix}/welcome/${again}`, account.name, problem))
   })
+}
+
+/** Where cookies of ours hold. */
+function placeOf({ prefix, issuer }: RoutePorts): Parameters<typeof rememberDevice>[2] {
+  return { path: prefix, secure: issuer.startsWith('https:') }
 }
 
 /** The value, or in words for people why not; anything unexpected stays a failure. */
