@@ -38,7 +38,7 @@ export function makeStage(): Stage {
   const command = (name: string, words: readonly string[]): void =>
     writeFileSync(join(bin, name), `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(' ')} "$@"\n`, { mode: 0o755 })
   // The cache keeps compiled code between the many runs; the built command does the same for itself.
-  command('countersign', ['env', `NODE_COMPILE_CACHE=${join(root, 'cache')}`, ...commandUnderTest()])
+  command('countersign', ['env', `NODE_COMPILE_CACHE=${process.env['NODE_COMPILE_CACHE'] ?? join(root, 'cache')}`, ...commandUnderTest()])
   symlinkSync('countersign', join(bin, 'cosign'))
   // `npx countersign` as in a checkout; the real one would ask a package registry for what it does not find.
   writeFileSync(join(bin, 'npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 })
