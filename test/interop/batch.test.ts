@@ -63,6 +63,26 @@ describe.skipIf(missing.length > 0)('one run over what cosign signed', () => {
     },
   )
 
+  it(
+    'says with cosign that a digest is signed though the image is gone; by its tag, and unsigned, it is not there',
+    { timeout: 60_000 },
+    async () => {
+      const name = `${registries.docker}/batch/gone`
+      const images = await Promise.all(['signed', 'unsigned'].map((tag) => pushImage(registries.docker, 'batch/gone', tag, `gone ${tag}`)))
+      await sign(['--key', team.private, ...world.noServices, `${name}@${images[0] ?? ''}`])
+      for (const digest of images) {
+        const { status } = await fetch(`http://${registries.docker}/v2/batch/gone/manifests/${digest}`, { method: 'DELETE' })
+        expect(status).toBe(202)
+      }
+      const verify = ['verify', '--key', team.public, '--insecure-ignore-tlog']
+      for (const tool of ['cosign', 'ours'] as const) {
+        expectExit(await world.tool(tool, [...verify, `${name}@${images[0] ?? ''}`]), 0, `${tool} verify by digest`)
+        expectExit(await world.tool(tool, [...verify, `${name}:signed`]), 11, `${tool} verify by tag`)
+      }
+      expectExit(await world.tool('ours', [...verify, `${name}@${images[1] ?? ''}`]), 11, 'ours verify of what nobody signed')
+    },
+  )
+
   it('takes a key of its own for each entry of a batch manifest', { timeout: 120_000 }, async () => {
     const artifacts = [registries.docker, registries.oci11].flatMap((host) => [
       { type: 'container', image: `${host}/batch/bundle:v1` },

@@ -70,3 +70,9 @@ export function needsTrustedTime({ rules }: CompiledPolicy): boolean {
     return required || logged || Object.keys(moments).length > 0 || newest || lasting || windowed || chained
   })
 }
+
+/** Whether anything in the policy looks at the media type of an artifact: a match, or a condition, which may. */
+export function needsMediaType({ policy, rules }: CompiledPolicy): boolean {
+  const matches = [policy.match, ...rules.map(({ rule }) => rule.match)]
+  return rules.some(({ condition }) => condition !== undefined) || matches.some((match) => (match?.mediaTypes.length ?? 0) > 0)
+}

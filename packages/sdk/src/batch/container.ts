@@ -51,6 +51,8 @@ async function verifyResolved(
   if (item.evidence !== undefined) return verifyDetached(item, item.evidence, digest, judge, repositories, nowMs)
   const { image, platforms } = item
   const trust = anchoredAs(judge)
+  // Hostile: an index in an index that the registry hides would be signed, and nothing that it lists verified.
+  const checkPresent = platforms !== undefined
   const {
     image: _named,
     accepted,
@@ -62,9 +64,10 @@ async function verifyResolved(
         revocations: judge.revocations,
         ...trust,
         nowMs,
+        checkPresent,
         ...(platforms === undefined ? {} : { platforms }),
       })
-    : await verifyImageIn(repositories, { image, policy: judge.policy, ...trust, nowMs })
+    : await verifyImageIn(repositories, { image, policy: judge.policy, ...trust, nowMs, checkPresent })
   return { ...rest, accepted: accepted.map(({ evidence, origin }) => ({ evidence, origin })) }
 }
 

@@ -1,11 +1,13 @@
 /** Judging images by a policy. */
 import type { Descriptor } from '@countersign/core/oci/model'
+import { needsMediaType } from '@countersign/core/policy/demands'
 import type { Verdict } from '@countersign/core/policy/verdict'
 import { type DiscoveryOptions, discoverSignatures } from '../discover/discover.ts'
 import type { Discovery } from '../discover/found.ts'
 import { failureIn } from '../discover/reading.ts'
 import { type ImageRepositories, withImageRepositories } from '../sign/repositories.ts'
 import { describeReference, resolveSubject } from '../sign/subjects.ts'
+import { absence } from './absence.ts'
 import { judgeClaimed, type JudgingRequest } from './judging.ts'
 import { refusalFrom } from './outcome.ts'
 import { platformsOf } from './platforms.ts'
@@ -14,7 +16,7 @@ import type { ImageVerification, VerifyImageRequest } from './requests.ts'
 
 /** Judges an image. `revocations` holds the state of each list that the policy names. */
 export type JudgeImageRequest = JudgingRequest &
-  Pick<VerifyImageRequest, 'image'> & {
+  Pick<VerifyImageRequest, 'image' | 'checkPresent'> & {
     /** `os/architecture[/variant]` of the index that the image was chosen from: what a rule about platforms asks of. Default: the image's own. */
     readonly platforms?: readonly string[]
   }
@@ -24,7 +26,8 @@ export type ImageVerdict = ImageVerification & { readonly verdict?: Verdict }
 
 /**
  * Judges an image by a policy: everything that claims to sign or attest it is found, verified with the signers that the policy names, and
- * counted. Refusals are values; only broken assumptions and unusable requests throw.
+ * counted. Refusals are values; only broken assumptions and unusable requests throw. An image that is named by its digest is asked for itself
+ * where the policy looks at its media type or platforms, where it does not allow it by what somebody signed, and where the request says so.
  *
  * @example
  * ```ts
@@ -62,31 +65,39 @@ async function judgeOnce(
   options: DiscoveryOptions,
 ): Promise<ImageVerdict> {
   const image = describeReference(images.name, request.image)
-  let subject: Descriptor
+  const nothing = { ok: false, image, accepted: [], rejected: [], unreadable: [] } as const
+  const wanted = request.policy.rules.some(({ rule }) => rule.demand.kind === 'platforms')
+  const asked = wanted || needsMediaType(request.policy) || request.checkPresent === true
+  const unasked = asked ? undefined : request.image.digest
+  let subject: Pick<Descriptor, 'digest'> & Partial<Descriptor>
   let discovery: Discovery
   let platforms: readonly string[] | undefined
   try {
-    subject = await resolveSubject(images, request.image)
-    const wanted = request.policy.rules.some(({ rule }) => rule.demand.kind === 'platforms')
+    subject = unasked === undefined ? await resolveSubject(images, request.image) : { digest: unasked }
     const listed = Promise.all([
       discoverSignatures(signatures, subject, options),
       wanted ? (request.platforms ?? platformsOf(images, subject)) : undefined,
     ])
     ;[discovery, platforms] = await listed
   } catch (cause) {
-    return { ok: false, image, accepted: [], rejected: [], unreadable: [], failure: refusalFrom(failureIn(cause)) }
+    return { ...nothing, failure: refusalFrom(failureIn(cause)) }
   }
+  const { digest, mediaType } = subject
   const judged = await judgeClaimed(request, {
     artifact: {
       kind: 'image',
       reference: request.image,
-      digests: [subject.digest],
-      mediaType: subject.mediaType,
+      digests: [digest],
+      ...(mediaType === undefined ? {} : { mediaType }),
       ...(platforms === undefined ? {} : { platforms }),
     },
-    signed: { kind: 'digest', digests: [subject.digest] },
+    signed: { kind: 'digest', digests: [digest] },
     claimed: discovery.found.map((found) => ({ ...found, source: found.origin.manifest })),
     unreadable: discovery.unreadable,
   })
-  return { image, reference: `${images.name}@${subject.digest}`, digest: subject.digest, ...judged }
+  // A rule may allow what nobody signed: that, too, is said of things that exist.
+  const proven = judged.verdict.decision === 'allow' && judged.accepted.length > 0
+  const absent = proven || unasked === undefined ? undefined : await absence(images, { digest })
+  if (absent !== undefined) return { ...nothing, failure: absent }
+  return { image, reference: `${images.name}@${digest}`, digest, ...judged }
 }

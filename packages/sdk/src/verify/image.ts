@@ -8,6 +8,7 @@ import type { Discovery, FoundEntity } from '../discover/found.ts'
 import { failureIn } from '../discover/reading.ts'
 import { type ImageRepositories, withImageRepositories } from '../sign/repositories.ts'
 import { describeReference, resolveSubject } from '../sign/subjects.ts'
+import { absence } from './absence.ts'
 import { nameRefusal } from './bound-name.ts'
 import { anchoredAs } from './anchored.ts'
 import { countsFor, gravestFailure, refusalFrom } from './outcome.ts'
@@ -20,6 +21,9 @@ import type { AcceptedSignature, ImageVerification, RejectedSignature, VerifyIma
  *
  * Everything in the repository is read once: signatures in every layout, merged. What cannot be read is in `unreadable`, and without an
  * accepted signature the outcome is then "could not tell". Refusals are values; only broken assumptions and unusable requests throw.
+ *
+ * What is signed is a digest. An image that is named by its digest is not asked for itself where a signature of it is acceptable, unless the
+ * request says so (`checkPresent`). A tag is always resolved first.
  *
  * @example
  * ```ts
@@ -51,20 +55,24 @@ async function verifyOnce(
 ): Promise<ImageVerification> {
   const image = describeReference(images.name, request.image)
   const nothing = { ok: false, image, accepted: [], rejected: [], unreadable: [] } as const
-  const { digest } = request.image
-  // By digest, the listings need not wait for the answer whether the image exists.
-  const early = digest === undefined ? undefined : discoverSignatures(signatures, { digest }, options)
-  let subject: Digest
+  const { digest: named } = request.image
+  const unasked = request.checkPresent === true ? undefined : named
+  let digest: Digest
   let discovery: Discovery
   try {
-    const [resolved, listed] = await Promise.all([resolveSubject(images, request.image), early])
-    subject = resolved.digest
+    // By digest, the listings need not wait for the answer whether the image exists.
+    const early = named === undefined ? undefined : discoverSignatures(signatures, { digest: named }, options)
+    const resolving = unasked === undefined ? resolveSubject(images, request.image) : { digest: unasked }
+    const [resolved, listed] = await Promise.all([resolving, early])
+    digest = resolved.digest
     discovery = listed ?? (await discoverSignatures(signatures, resolved, options))
   } catch (cause) {
     return { ...nothing, failure: refusalFrom(failureIn(cause)) }
   }
-  const reference = `${images.name}@${subject}`
-  return { image, reference, digest: subject, ...(await judge(request, subject, discovery)) }
+  const judgement = await judge(request, digest, discovery)
+  const absent = judgement.ok || unasked === undefined ? undefined : await absence(images, { digest })
+  if (absent !== undefined) return { ...nothing, failure: absent }
+  return { image, reference: `${images.name}@${digest}`, digest, ...judgement }
 }
 
 type JudgeRequest = Pick<

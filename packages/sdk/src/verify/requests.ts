@@ -50,6 +50,11 @@ export type VerifyImageRequest = Anchored & {
   readonly signatureRepository?: ImageReference
   /** Accept only signatures that are bound to the name of the image, `registry/repository`; `name_mismatch` for others. */
   readonly checkName?: boolean
+  /**
+   * Demand that the image itself is there also where it is named by its digest and signed acceptably; `artifact_not_found` when it is not.
+   * Default false: a signature is of a digest, whether or not the registry still has what that names.
+   */
+  readonly checkPresent?: boolean
   /** How long signatures of this image are verified, milliseconds; what is left then could not be told. Default two minutes. */
   readonly timeLimitMs?: number
 }

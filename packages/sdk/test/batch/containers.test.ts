@@ -229,6 +229,17 @@ describe('an index', () => {
     ])
   })
 
+  it('attack: an index in an index that the registry hides, so that nothing of it is verified: its own signature does not stand for it', async () => {
+    const repository = memoryRepository({})
+    const inner = await pushIndex(repository, [await pushImage(repository, 'x')])
+    await pushIndex(repository, [inner], 'v1')
+    await sign(repository, `${name}:v1`, 'bundle', true)
+    repository.manifests.delete(inner.digest)
+    const items = await expandContainer(repository, item(`${name}:v1`), all)
+    const outcomes = items.map(async (one) => (one.kind === 'container' ? verdict(repository, one) : one.kind))
+    expect(await Promise.all(outcomes)).toEqual(['ok', 'artifact_not_found'])
+  })
+
   it('attack: an index of more manifests than an index has, and indexes without end', async () => {
     const repository = memoryRepository({})
     const one = await pushImage(repository, 'x')
