@@ -3,7 +3,7 @@
  *
  *   node --conditions=source bench/timestamps.ts [--clients 64] [--seconds 10] [--peer http://127.0.0.1:3000/api/v1/timestamp] [--rounds 3]
  *
- * The peer: `timestamp-server serve --timestamp-signer memory --port 3000`. The same generator and the same requests ask both in turn.
+ * The peer: `timestamp-server serve --timestamp-signer memory --port 3000 2>/dev/null`. The same generator and the same requests ask both in turn.
  */
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -31,7 +31,7 @@ const { values } = parseArgs({
 if (values.serve) await serve()
 else await measure()
 
-/** The service as a process runs it: limits, request ids, metrics, log. */
+/** The service as a process runs it: limits, request ids, metrics, and a line of the log for each request, which the peer writes too. */
 async function serve(): Promise<void> {
   const nowMs = Date.now()
   const [rootKey, key] = [memoryKey('tsa-root', 'ec-p384'), memoryKey('tsa-1')]
@@ -41,14 +41,15 @@ async function serve(): Promise<void> {
   const clock = createClockWatch({ wall: Date.now, monotonic: () => performance.now(), sources: [] }).check
   const authority = createTimestampAuthority({ key, chain: [leaf, root], clock })
   const service = timestampService({ authority: () => authority, clock })
-  const log = { level: 'warn', format: 'json', write: (line: string) => void process.stderr.write(line) } as const
+  const log = { level: 'info', format: 'json', write: (line: string) => void process.stderr.write(line) } as const
   const port = await httpPort({ listen: { host: '127.0.0.1', port: 0 }, limits: defaultHttpLimits, log, trustedProxies: [] })
   process.send?.(`${await port.open([service])}/tsa/api/v1/timestamp`)
   process.once('disconnect', () => void port.drain(1000))
 }
 
 async function measure(): Promise<void> {
-  const child = fork(import.meta.filename, ['--serve'], { execArgv: process.execArgv })
+  // Both logs go nowhere: the terminal would be measured.
+  const child = fork(import.meta.filename, ['--serve'], { execArgv: process.execArgv, stdio: ['ignore', 'inherit', 'ignore', 'ipc'] })
   const ours = await new Promise<string>((resolve) => child.once('message', (url) => resolve(url as string)))
   const sides = [
     { name: 'ours', url: new URL(ours) },
