@@ -4,6 +4,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { derBitString, derNull, derOid, derSequence, derUnsignedInteger } from '@countersign/core/der/writer'
 import { encodePem } from '@countersign/core/pem'
 import { readAudit } from '../../src/base/audit/read-audit.ts'
+import { requestIntermediate } from '../../src/ca/authority/create.ts'
 import type { CertificateLog } from '../../src/ca/ports.ts'
 import { newProviderKey, startProvider, type Provider } from './identity-provider.ts'
 import { startCa, type CaPlatform } from './platform.ts'
@@ -85,6 +86,15 @@ describe('requests for certificates under attack', () => {
     const answer = await ask(wishV2(token, newClientKey(), email))
     expect(answer.reason).toBe('identity_signature_invalid')
     for (const part of token.split('.')) expect(answer.text.includes(part)).toBe(false)
+  })
+
+  it.each([
+    ['a key in place of a certification request', 'pem_malformed', async () => pemOf(newClientKey())],
+    ['two of them', 'certificate_request_malformed', async () => (await requestIntermediate(ca.workshop)).request.repeat(2)],
+  ])('that hold %s get nothing', async (_, reason, request) => {
+    const text = await request()
+    const answer = await ask({ credentials: { oidcIdentityToken: provider.token(claims) }, certificateSigningRequest: btoa(text) })
+    expect([answer.status, answer.reason]).toEqual([400, reason])
   })
 
   it('without proof, with that of another key, over another identity, or over the subject of an e-mail token get nothing', async () => {

@@ -25,6 +25,16 @@ describeDatabases('the record of authorities', (openDatabase) => {
     await close()
   })
 
+  it.each([
+    ['another role', "('ca-x', 'leaf', 'active', '', 7)"],
+    ['another status', "('ca-x', 'root', 'eternal', '', 7)"],
+  ])('with %s is damaged', async (_, values) => {
+    const { database, close } = await openDatabase(authorityMigrations)
+    await database.raw.run(`insert into ca_authorities (name, role, status, chain, created_at) values ${values}`)
+    expect(await rejection(authorityTable(database, () => 7).list())).toBe('authority_damaged')
+    await close()
+  })
+
   it('never makes one name twice', async () => {
     const { database, close } = await openDatabase(authorityMigrations)
     const table = authorityTable(database, () => 7)

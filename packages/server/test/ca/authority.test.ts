@@ -120,6 +120,7 @@ describe('the authorities of an installation', () => {
 
   it('are missing where none was made, and damaged where record and key differ', async () => {
     const table = { ...ca.workshop.table, list: async () => [] }
+    expect(await rejection(rootCertificate({ table }))).toBe('authority_missing')
     expect(await rejection(openAuthorities({ table, keys: ca.keys, now: () => now }).issuing())).toBe('authority_missing')
     const strange = memoryKeys()
     await strange.create('ca-intermediate-1', 'ec-p256')
@@ -178,6 +179,20 @@ describe('the authorities of an installation', () => {
       await issuerOf()
       const answer = await post(`${ca.url}/fulcio/api/v2/signingCert`, wishV2(provider.token(claims), newClientKey(), email))
       expect(new X509Certificate(answer.chain[2] ?? '').subject).toBe('CN=Corporate Root')
+    })
+
+    it.each([
+      ['a purpose, with which it would be good for anything', 2],
+      ['a name of its key, by which certificates below it would name it', 3],
+    ])('are refused without %s', async (_, left) => {
+      const { name, request } = await requestIntermediate(ca.workshop)
+      const without: typeof intermediateFields = async (...wish) => {
+        const fields = await intermediateFields(...wish)
+        return { ...fields, extensions: fields.extensions.filter((__, i) => i !== left) }
+      }
+      expect(await rejection(importIntermediate(ca.workshop, name, await corporate(`without ${left}`, request, without)))).toBe(
+        'certificate_unsuitable',
+      )
     })
 
     it('are refused when the certificate is for another key, another purpose, too short a chain, or under another root', async () => {

@@ -17,8 +17,8 @@ import { logInRekor1 } from '@countersign/sdk/services/rekor1'
 import { signStatement } from '@countersign/sdk/sign/own-signature'
 import { createApp, defaultHttpLimits, mountServices } from '../../src/base/http/app.ts'
 import type { RoleKey } from '../../src/base/keys/role-key.ts'
-import { admitAnyone } from '../../src/log/admission.ts'
-import { createRekor1Log, openRekor1Log, type Shard } from '../../src/log/rekor1/keeper.ts'
+import { admitAnyone, admitOwn, type Admission } from '../../src/log/admission.ts'
+import { createRekor1Log, openRekor1Log, type Rekor1LogOptions, type Shard } from '../../src/log/rekor1/keeper.ts'
 import { rekor1Service } from '../../src/log/rekor1/service.ts'
 import { searchIndex } from '../../src/log/search/index-logs.ts'
 import { searchMigrations } from '../../src/log/search/tables.ts'
@@ -33,6 +33,7 @@ import { newLogPlace, type LogPlace } from './logs.ts'
 let place: LogPlace
 let shard: Shard & { readonly log: OpenTreeLog }
 let url: string
+let options: Rekor1LogOptions
 const closing: (() => Promise<unknown>)[] = []
 const verifier = digestVerifier()
 
@@ -51,11 +52,21 @@ beforeAll(async () => {
   place = await newLogPlace()
   await migrate(place.database, [...leaseMigrations, ...logMigrations, ...witnessMigrations, ...searchMigrations])
   const { database, blobs, leases, clock } = place.options()
-  const options = { name: 'rekor1-1', host: 'localhost', key: p256('rekor1-1'), database, blobs, leases, clock }
+  options = { name: 'rekor1-1', host: 'localhost', key: p256('rekor1-1'), database, blobs, leases, clock }
   await createRekor1Log(options)
   shard = await openRekor1Log(options)
+  url = await serving(admitAnyone)
+  closing.push(
+    () => shard.log.close(),
+    () => verifier.close(),
+    () => place.remove(),
+  )
+})
+
+/** The log behind HTTP, for whom this admission lets in. */
+async function serving(admit: Admission): Promise<string> {
   const index = searchIndex(
-    database,
+    place.database,
     () => [{ name: shard.treeId, log: shard.log }],
     async () => async () => false,
   )
@@ -69,15 +80,10 @@ beforeAll(async () => {
     log: { level: 'error', format: 'json', write: () => undefined },
     trustedProxies: [],
   })
-  await mountServices(fastify, [rekor1Service({ shards: [shard], verifier, admit: admitAnyone, search })], () => false)
-  url = `${await fastify.listen({ port: 0, host: '127.0.0.1' })}/rekor`
-  closing.push(
-    () => fastify.close(),
-    () => shard.log.close(),
-    () => verifier.close(),
-    () => place.remove(),
-  )
-})
+  await mountServices(fastify, [rekor1Service({ shards: [shard], verifier, admit, search })], () => false)
+  closing.unshift(() => fastify.close())
+  return `${await fastify.listen({ port: 0, host: '127.0.0.1' })}/rekor`
+}
 
 afterAll(async () => {
   for (const close of closing) await close()
@@ -110,8 +116,8 @@ async function hashedrekord(
 
 type Answer = { readonly status: number; readonly headers: Headers; readonly json: unknown }
 
-async function ask(path: string, body?: object): Promise<Answer> {
-  const answer = await fetch(`${url}${path}`, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) })
+async function ask(path: string, body?: object, at = url): Promise<Answer> {
+  const answer = await fetch(`${at}${path}`, body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) })
   const text = await answer.text()
   return { status: answer.status, headers: answer.headers, json: text.startsWith('-----') ? text : JSON.parse(text) }
 }
@@ -227,7 +233,33 @@ describe('an entry is refused', () => {
   })
 })
 
+describe('a log that takes entries of its own installation alone', () => {
+  it('refuses what others signed with 403, and takes what a key on its list did', async () => {
+    const known = signer()
+    const at = await serving(admitOwn(() => false, [known.publicKey.spki]))
+    expect(await ask('/api/v1/log/entries', (await hashedrekord()).proposal, at)).toMatchObject({ status: 403, json: { code: 403 } })
+    expect(await ask('/api/v1/log/entries', (await hashedrekord(known)).proposal, at)).toMatchObject({ status: 201 })
+  })
+})
+
+describe('a question that makes no sense', () => {
+  it.each<[string, string, object | undefined]>([
+    ['for an index that is no number', '/api/v1/log/entries?logIndex=x', undefined],
+    ['for an entry by an ID of another length', '/api/v1/log/entries/retrieve', { entryUUIDs: ['ab'] }],
+    ['for a key in a form that is not searched for', '/api/v1/index/retrieve', { publicKey: { format: 'pgp', content: 'AAAA' } }],
+    ['for a proof before the first entry', '/api/v1/log/proof?firstSize=0&lastSize=1', undefined],
+    ['for a proof up to a tree that there is not yet', '/api/v1/log/proof?firstSize=1&lastSize=1000000', undefined],
+    ['for a proof up to no number', '/api/v1/log/proof', undefined],
+  ])('%s is answered with 400', async (_, path, body) => {
+    expect(await ask(path, body)).toMatchObject({ status: 400, json: { code: 400 } })
+  })
+})
+
 describe('the log', () => {
+  it('is not opened under the name of another host', async () => {
+    await expect(openRekor1Log({ ...options, host: 'other.example' })).rejects.toMatchObject({ code: 'log_inconsistent' })
+  })
+
   it('is looked up by index, by ID with and without tree, by proposal', async () => {
     const { proposal } = await hashedrekord()
     const [id, entry] = only((await ask('/api/v1/log/entries', proposal)).json)

@@ -113,6 +113,7 @@ describe('a witness', () => {
     const forged = await signCheckpoint({ origin, size: 1, rootHash: checkpoint.rootHash }, [(await newLogKey()).signer])
     expect(await ask(0, { ...checkpoint, note: forged })).toMatchObject({ status: 403 })
     expect(await ask(2, checkpoint)).toMatchObject({ status: 400 })
+    expect(await ask(0, checkpoint, [new Uint8Array(32)])).toMatchObject({ status: 422 })
     const hollow = await signCheckpoint({ origin, size: 0, rootHash: new Uint8Array(32) }, [place.key.signer])
     expect(await ask(0, { ...checkpoint, note: hollow })).toMatchObject({ status: 422 })
     for (const body of ['', 'old 1\n', `old 01\n\n${checkpoint.note}`, `old 0\nAAAA\n\n${checkpoint.note}`, `old 0\n${'\n'.repeat(3)}`]) {
@@ -195,6 +196,19 @@ describe('a log with witnesses', () => {
     const post: WitnessPolicy['post'] = async () => ({ status: 404, type: 'text/plain', body: '' })
     const closed = await witnessed({ witnesses: [{ url: 'http://x', key: witnessKey }], post, whenFewer: 'closed' })
     await expect(closed.add(entryOf('a'))).rejects.toMatchObject({ code: 'log_unavailable' })
+  })
+})
+
+describe('attack: a witness that answers without end', () => {
+  it('is given up at 64 KiB', async () => {
+    const app = fastify()
+    app.post('/add-checkpoint', async () => 'x'.repeat(64 * 1024 + 1))
+    app.post('/enough', async () => 'x'.repeat(64 * 1024))
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const signal = AbortSignal.timeout(5_000)
+    expect((await postText(`${url}/enough`, '', signal)).body).toHaveLength(64 * 1024)
+    await expect(postText(`${url}/add-checkpoint`, '', signal)).rejects.toMatchObject({ code: 'witness_refused' })
+    await app.close()
   })
 })
 

@@ -79,6 +79,25 @@ describe('an archive', () => {
     expect([entries.map(([name]) => name), 'no tar here']).toContainEqual(listed)
   })
 
+  it.each([
+    ['a name of more than 255 bytes', `${'a/'.repeat(100)}${'b'.repeat(60)}`, 1],
+    ['a last part of a name of more than 100 bytes', `a/${'b'.repeat(101)}`, 1],
+    ['8 GiB', 'a', 8 ** 11],
+  ])('holds nothing with %s: whoever reads it would find something else', async (_, name, size) => {
+    const file: TarFile = { name, size, content: pieces() }
+    const one = async function* (): AsyncGenerator<TarFile> {
+      yield file
+    }
+    await expect(whole(writeTar(one()))).rejects.toThrow(withCode('not_supported'))
+  })
+
+  it('does not end well when a file changed while it was read', async () => {
+    const one = async function* (): AsyncGenerator<TarFile> {
+      yield { name: 'a', size: 3, content: pieces(utf8('ab')) }
+    }
+    await expect(whole(writeTar(one()))).rejects.toThrow(withCode('io_failed'))
+  })
+
   it('that names a place outside, or holds anything but files, is refused', async () => {
     for (const name of ['../escape', '/absolute', 'a//b', 'a/./b']) {
       const archive = await whole(writeTar(files([[name, utf8('x')]])))
