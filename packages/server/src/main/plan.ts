@@ -8,7 +8,7 @@ import { type Role, roles } from '../base/config/process.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
 import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
 import type { LogTarget } from '../base/http/log.ts'
-import { type HttpOptions, httpPort } from '../base/http/server.ts'
+import { type HttpOptions, httpPort, listenFailure } from '../base/http/server.ts'
 import { type Configuration, loadConfiguration, type LoadedConfiguration } from './configuration.ts'
 import type { PlatformOptions } from './platform.ts'
 
@@ -111,14 +111,15 @@ async function choosePort(configuration: Configuration, known: Installation | un
   const listen = configuration.listen ?? stored ?? defaultListen
   if (listen.port !== 0) return listen
   if (stored !== undefined && stored.host === listen.host) return stored
-  return { host: listen.host, port: await freePort(listen.host) }
+  return { host: listen.host, port: await freePort(listen) }
 }
 
-function freePort(host: string): Promise<number> {
+/** The port, or one that is free for port 0. Throws `listen_failed`. */
+export function freePort(listen: ListenAddress): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer()
-    probe.once('error', (cause) => reject(new CountersignError('listen_failed', `cannot listen on ${host}`, { cause })))
-    probe.listen(0, host, () => {
+    probe.once('error', (cause) => reject(listenFailure(listen, cause)))
+    probe.listen(listen.port, listen.host, () => {
       const { port } = probe.address() as AddressInfo
       probe.close(() => resolve(port))
     })

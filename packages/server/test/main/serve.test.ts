@@ -36,6 +36,15 @@ describe('a first start', () => {
     expect((await serveIn(data)).notices).toEqual([])
   })
 
+  it('makes nothing where another process has the port: the public URL would be that of a stranger', async () => {
+    const other = await serveIn(join(testFolder(), 'other'))
+    const data = join(testFolder(), 'new')
+    await expect(serve(requestFor(data, { listen: new URL(other.listening).host }))).rejects.toThrow(
+      expect.objectContaining({ code: 'listen_failed', hint: expect.stringContaining('--listen') as string }),
+    )
+    expect(existsSync(data)).toBe(false)
+  })
+
   it('asks the steps in the order in which they are numbered', async () => {
     const seen: string[] = []
     await serveIn(join(testFolder(), 'new'), { step: (name) => void seen.push(name) })

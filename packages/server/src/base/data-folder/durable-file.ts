@@ -3,7 +3,7 @@
  * A crash leaves at most a file called `.NAME.<random>.new` beside it, which nobody reads.
  */
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readFile, rename, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
 
@@ -46,9 +46,28 @@ export async function readFileIfThere(path: string): Promise<Uint8Array | undefi
 /** Makes a folder and those above it, readable by this account alone; durable when it resolves. Throws `io_failed`. */
 export async function makeFolder(path: string): Promise<void> {
   await writing(path, async () => {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolders(path)
     await syncFolder(dirname(path))
   })
+}
+
+/** Not `recursive`: where a file system takes no folders (`/proc`), Node would try for ever. */
+async function makeFolders(path: string): Promise<void> {
+  try {
+    await makeOne(path)
+  } catch (cause) {
+    if (codeOf(cause) !== 'ENOENT' || dirname(path) === path) throw cause
+    await makeFolders(dirname(path))
+    await makeOne(path)
+  }
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (cause) {
+    if (codeOf(cause) !== 'EEXIST' || !(await stat(path)).isDirectory()) throw cause
+  }
 }
 
 /** Makes the names in a folder durable: a renamed file is found after power loss. */

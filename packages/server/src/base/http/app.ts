@@ -136,6 +136,8 @@ export async function mountServices(
     const detail = `this path takes ${methods.join(', ')}`
     return sendProblem(request, reply, { status: 405, code: 'method_not_allowed', detail })
   })
+  const front = services.find((service) => service.front)
+  if (front !== undefined) app.get('/', async (_request, reply) => reply.header('cache-control', 'no-store').redirect(front.prefix, 302))
   addMetrics(app, services)
   addHealth(app, services, draining)
   for (const service of services) {

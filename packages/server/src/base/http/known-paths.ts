@@ -25,7 +25,7 @@ export function knownPaths(): KnownPaths {
 /** `:name` stands for one segment that is not empty, `*` at the end for any rest; patterns within a segment count as `:name`. */
 function matches(pattern: readonly string[], path: readonly string[]): boolean {
   for (const [index, expected] of pattern.entries()) {
-    if (expected === '*') return true
+    if (expected === '*') return path.length > index
     const found = path[index]
     if (found === undefined || (expected.includes(':') ? found === '' : expected !== found)) return false
   }

@@ -78,12 +78,23 @@ async function listenOn({ fastify }: App, listen: ListenAddress): Promise<number
   try {
     await fastify.listen({ host: listen.host, port: listen.port, backlog, listenTextResolver: () => 'listening' })
   } catch (cause) {
-    const code = codeOf(cause)
-    if (!/^E[A-Z]+$/.test(code)) throw cause
-    const why = code === 'EADDRINUSE' ? 'another process listens there' : code
-    throw new CountersignError('listen_failed', `cannot listen on ${formatListenAddress(listen)}: ${why}`, { cause })
+    throw listenFailure(listen, cause)
   }
   return (fastify.server.address() as AddressInfo).port
+}
+
+/** What to say of an address that cannot be listened on. */
+export function listenFailure(listen: ListenAddress, cause: unknown): unknown {
+  const code = codeOf(cause)
+  if (!/^E[A-Z]+$/.test(code)) return cause
+  const [why, hint] = refusals[code] ?? [code, 'Listen on another address: --listen HOST:PORT.']
+  return new CountersignError('listen_failed', `cannot listen on ${formatListenAddress(listen)}: ${why}`, { cause, hint })
+}
+
+const refusals: Readonly<Record<string, readonly [why: string, hint: string]>> = {
+  EADDRINUSE: ['another process listens there', 'End that process, or listen on another port: --listen HOST:PORT.'],
+  EADDRNOTAVAIL: ['this machine has no such address', 'Listen on an address of this machine: --listen HOST:PORT.'],
+  EACCES: ['this account may not', 'Listen on a port from 1024 on: --listen HOST:PORT.'],
 }
 
 function setContext({ servers }: App, context: Parameters<TlsServer['setSecureContext']>[0]): void {

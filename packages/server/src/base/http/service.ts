@@ -5,12 +5,17 @@ import type { Registry } from 'prom-client'
 /** An answer that is ready before its request is read. */
 export type EarlyRefusal = { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: string }
 
+/** Whether a service can serve; and what will keep it from that one day, if nobody does anything. */
+export type Readiness = { readonly ok: true; readonly warnings?: readonly string[] } | { readonly ok: false; readonly detail: string }
+
 /** One service on the one port. */
 export type Service = {
   /** Its name in logs, metrics and `/readyz`: `fulcio`, `rekor`, `rekor2`, `tsa`, `tuf`, `oidc`, `kit`. */
   readonly name: string
   /** Path under which the routes are mounted, as `/fulcio`; empty for the root. */
   readonly prefix: string
+  /** True: who opens the address of the server in a browser is sent to the prefix of this one. */
+  readonly front?: boolean
   /** Paths below the prefix behind which a secret stands, as `/welcome/`: logs have nothing of what follows. */
   readonly secretPaths?: readonly string[]
   /**
@@ -21,7 +26,7 @@ export type Service = {
   /** Adds the routes to an encapsulated Fastify instance: hooks, parsers and error handlers set there stay there. Bodies come as bytes (`bodyOf`). */
   readonly routes: (app: FastifyInstance) => void | Promise<void>
   /** Ready to serve, or why not (text without secrets). */
-  readonly ready?: () => Promise<{ readonly ok: true } | { readonly ok: false; readonly detail: string }>
+  readonly ready?: () => Promise<Readiness>
   /** Called once, before the first request: adds what the service counts to `/metrics`. */
   readonly metrics?: (registry: Registry) => void
   /** Called after the last request was answered, in the order of mounting reversed. */

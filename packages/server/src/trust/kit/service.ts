@@ -1,14 +1,15 @@
 /** `/kit`: the page, and the files that a client begins with. What they say comes from the repository, as it is in force. */
 import { CountersignError } from '@countersign/core/failure'
 import { utf8 } from '@countersign/core/bytes'
+import type { Expiry } from '@countersign/core/expiry/expiry'
 import { gitsignVariables, kitFiles, shellQuoted } from '@countersign/core/trust/kit'
 import { parseSigningConfig, type SigningConfig, type SigningService } from '@countersign/core/trust/signing-config'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import type { FastifyReply } from 'fastify'
 import type { Clock } from '../../base/clock.ts'
+import { expiryWarnings } from '../../base/expiry.ts'
 import type { Database } from '../../base/database/database.ts'
 import type { Service } from '../../base/http/service.ts'
-import { expiryWarnings, type TrustExpiry } from '../expiring.ts'
 import { hexDigest, readState } from '../repository/state.ts'
 import type { Trust } from '../trust.ts'
 import { kitPage, kitStyle } from './page.ts'
@@ -17,7 +18,7 @@ import { kitPage, kitStyle } from './page.ts'
 export type KitServiceOptions = {
   readonly database: Database
   readonly trust: Pick<Trust, 'target'>
-  readonly expiries: () => Promise<readonly TrustExpiry[]>
+  readonly expiries: () => Promise<readonly Expiry[]>
   readonly clock: Clock
   /** Public URL of the installation, without `/` at the end. */
   readonly publicUrl: string
@@ -49,6 +50,7 @@ export function kitService(options: KitServiceOptions): Service {
   return {
     name: 'kit',
     prefix: '/kit',
+    front: true,
     routes: (app) => {
       app.addHook('onSend', async (_request, reply) => {
         reply.header(

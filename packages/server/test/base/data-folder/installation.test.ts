@@ -34,6 +34,12 @@ describe('a data folder', () => {
     expect(statSync(join(folder, 'installation.json')).mode & 0o777).toBe(0o600)
   })
 
+  it.skipIf(process.platform !== 'linux')('where no folder can be made is a failure, and not an endless attempt', async () => {
+    await expect(beginInstallation('/proc/countersign/data', installation)).rejects.toThrow(
+      failsWith('io_failed', '/proc/countersign/data'),
+    )
+  })
+
   it('that holds something else is not touched', async () => {
     const folder = newFolder()
     writeFileSync(join(folder, 'photo.jpg'), '')

@@ -38,11 +38,21 @@ describe('a request', () => {
 
   it('for what is not there is answered with a real 404', async () => {
     const { url } = await openPort([echo])
-    for (const path of ['/', '/echo', '/echo/api', '/echo/api/a/b', '/nothing', '/echo/nothing']) {
+    for (const path of ['/', '/echo', '/echo/api', '/echo/api/a/b', '/echo/file', '/nothing', '/echo/nothing']) {
       const answer = await fetch(`${url}${path}`)
       expect([path, answer.status, ((await answer.json()) as { title: string }).title]).toEqual([path, 404, 'not_found'])
       expect(answer.headers.get('content-type')).toMatch(/^application\/problem\+json/)
     }
+  })
+
+  it('for the address of the server itself is sent on to the service that people begin with', async () => {
+    const { url } = await openPort([
+      echo,
+      { name: 'first', prefix: '/first', front: true, routes: (app) => void app.get('/', () => 'page') },
+    ])
+    const answer = await fetch(url, { redirect: 'manual' })
+    expect([answer.status, answer.headers.get('location'), answer.headers.get('cache-control')]).toEqual([302, '/first', 'no-store'])
+    expect(await (await fetch(url)).text()).toBe('page')
   })
 
   it('with a method that a path does not take is answered 405, with those that it takes', async () => {
