@@ -12,9 +12,8 @@ const derive = promisify(argon2)
 export async function hashPassword(password: string): Promise<string> {
   const bytes = Buffer.from(password.normalize('NFKC'))
   if (password.length < leastCharacters || bytes.length > mostBytes) {
-    throw new CountersignError('account_malformed', 'the password is too short or too long', {
-      expected: `at least ${leastCharacters} characters, at most ${mostBytes} bytes`,
-    })
+    const bounds = `at least ${leastCharacters} characters, and at most ${mostBytes} bytes`
+    throw new CountersignError('account_malformed', `the password must have ${bounds}`)
   }
   const salt = randomBytes(16)
   const { memory, passes, parallelism } = cost

@@ -1,14 +1,14 @@
 /** The few pages that people see when they log in: plain HTML without scripts. Every text from outside is escaped. */
 import { escapeHtml } from '../../base/http/html.ts'
 
-const style = `body{font:16px/1.5 system-ui,sans-serif;color:#1b2430;background:#f4f6f8;margin:0}
-main{max-width:24rem;margin:10vh auto;padding:2rem;background:#fff;border:1px solid #d5dbe1;border-radius:.5rem}
+const style = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;color:#1b2430;background:#f4f6f8;margin:0}
+main{box-sizing:border-box;width:calc(100% - 2rem);max-width:28rem;margin:10vh auto;padding:clamp(1.25rem,6vw,2rem);overflow-wrap:anywhere;background:#fff;border:1px solid #d5dbe1;border-radius:.5rem}
 h1{font-size:1.25rem;margin:0 0 1rem}label{display:block;margin:.75rem 0 .25rem;font-weight:600}
 input:not([type=hidden]){width:100%;box-sizing:border-box;padding:.5rem;font:inherit;border:1px solid #8a97a5;border-radius:.25rem}
 button,.button{display:block;width:100%;box-sizing:border-box;margin-top:1rem;padding:.6rem;font:inherit;font-weight:600;color:#fff;background:#14507a;border:0;border-radius:.25rem;text-align:center;text-decoration:none;cursor:pointer}
-button:focus-visible,.button:focus-visible,input:focus-visible{outline:3px solid #f0a81c;outline-offset:1px}
-.problem{color:#8c1d18;background:#fdeceb;padding:.5rem .75rem;border-radius:.25rem}.plain{color:#4a5663}code{font-size:1.25em;letter-spacing:.1em}
-@media(prefers-color-scheme:dark){body{color:#e6ebf0;background:#12181f}main{background:#1b242e;border-color:#34414e}input:not([type=hidden]){background:#12181f;color:inherit}.plain{color:#a9b5c1}.problem{color:#ffb4ab;background:#3b1512}}`
+button:focus-visible,.button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid #f0a81c;outline-offset:1px}
+.problem{color:#8c1d18;background:#fdeceb;padding:.5rem .75rem;border-radius:.25rem}.plain,.hint{color:#4a5663}.hint{font-weight:400}a{color:#14507a}code{font-size:1.25em;letter-spacing:.1em}
+@media(prefers-color-scheme:dark){body{color:#e6ebf0;background:#12181f}main{background:#1b242e;border-color:#34414e}input:not([type=hidden]){background:#12181f;color:inherit}.plain,.hint{color:#a9b5c1}a:not(.button){color:#8ab8f0}.problem{color:#ffb4ab;background:#3b1512}}`
 
 /** Headers of every page: nothing is loaded from anywhere, nobody frames it, nothing keeps it. */
 export const pageHeaders: Readonly<Record<string, string>> = {
@@ -31,21 +31,24 @@ export type LoginPage = {
   /** Whom the person logs in for. */
   readonly client: string
   readonly problem?: string
+  /** What was typed as the name before. */
+  readonly name?: string
   /** Other providers: where to go, and what they are called. */
   readonly upstreams: readonly { readonly name: string; readonly action: string }[]
 }
 
 /** The login page. */
-export function loginPage({ action, client, problem, upstreams }: LoginPage): string {
+export function loginPage({ action, client, problem, name: typed = '', upstreams }: LoginPage): string {
+  const [first, second] = typed === '' ? [' autofocus', ''] : ['', ' autofocus']
   const others = upstreams
     .map(({ name, action: to }) => `<a class="button" href="${escapeHtml(to)}">Log in with ${escapeHtml(name)}</a>`)
     .join('')
   return page(
     'Log in',
     `<p class="plain">to sign with ${escapeHtml(client)}</p>${problemHtml(problem)}
-<form method="post" action="${escapeHtml(action)}"><label for="name">Name</label><input id="name" name="name" autocomplete="username" required autofocus>
-<label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required>
-<label for="code">One-time password</label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" placeholder="if you have set one up">
+<form method="post" action="${escapeHtml(action)}"><label for="name">Name</label><input id="name" name="name" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="64" value="${escapeHtml(typed)}" required${first}>
+<label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" required${second}>
+<label for="code">One-time password <span class="hint">(if your account has one)</span></label><input id="code" name="code" inputmode="numeric" autocomplete="one-time-code" pattern="[0-9]{6}" title="six digits">
 <button>Log in</button></form>${others}`,
   )
 }
@@ -67,9 +70,18 @@ export function welcomePage(action: string, name: string, problem?: string): str
   return page(
     `Welcome, ${name}`,
     `<p class="plain">Choose a password of at least 12 characters. This link works once.</p>${problemHtml(problem)}
-<form method="post" action="${escapeHtml(action)}"><input type="hidden" name="username" value="${escapeHtml(name)}" autocomplete="username">
+<form method="post" action="${escapeHtml(action)}"><input name="username" value="${escapeHtml(name)}" autocomplete="username" readonly hidden>
 <label for="password">Password</label><input id="password" name="password" type="password" autocomplete="new-password" minlength="12" required autofocus>
 <button>Set password</button></form>`,
+  )
+}
+
+/** The page after it. */
+export function passwordSetPage(name: string): string {
+  return page(
+    'Your password is set',
+    `<p>You can close this page. When you sign, log in as <strong>${escapeHtml(name)}</strong>.</p>
+<p class="plain">To set up cosign, gitsign or countersign for it, see the <a href="/kit">client kit</a>.</p>`,
   )
 }
 

@@ -7,9 +7,10 @@ import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { deviceCookies, rememberDevice } from '../accounts/known-device.ts'
 import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
+import { signingClient } from './configuration.ts'
 import type { LiveProvider } from './live.ts'
 import { loginPace, type Pace } from './pace.ts'
-import { continuePage, loginPage, messagePage, pageHeaders, welcomePage } from './pages.ts'
+import { continuePage, loginPage, messagePage, pageHeaders, passwordSetPage, welcomePage } from './pages.ts'
 import { federatedAccount, loginOfState, type UpstreamClient, type UpstreamState } from './upstream.ts'
 
 /** What the routes need. */
@@ -81,7 +82,7 @@ type LoginParameters = { readonly Params: { readonly uid: string; readonly name:
 
 function addLogin(app: FastifyInstance, ports: RoutePorts): void {
   const { live, login, upstreams, prefix, issuer } = ports
-  const show = async (request: FastifyRequest, reply: FastifyReply, problem?: string): Promise<void> => {
+  const show = async (request: FastifyRequest, reply: FastifyReply, problem?: string, name?: string): Promise<void> => {
     const details = await live.provider().interactionDetails(request.raw, reply.raw)
     const action = `${prefix}/login/${details.uid}`
     const known =
@@ -89,11 +90,19 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     if (known !== undefined) return void (await reply.headers(pageHeaders).send(continuePage(action, known)))
     const offered = upstreams.map(({ upstream }) => ({ name: upstream.title, action: `${action}/upstream/${upstream.name}` }))
     const named = details.params['client_id']
-    const client = typeof named === 'string' ? named : 'this installation'
+    const client = named === signingClient ? 'cosign, gitsign or countersign' : typeof named === 'string' ? named : 'this installation'
     await reply
       .code(problem === undefined ? 200 : 400)
       .headers(pageHeaders)
-      .send(loginPage({ action, client, upstreams: offered, ...(problem === undefined ? {} : { problem }) }))
+      .send(
+        loginPage({
+          action,
+          client,
+          upstreams: offered,
+          ...(problem === undefined ? {} : { problem }),
+          ...(name === undefined ? {} : { name }),
+        }),
+      )
   }
   const finish = async (request: FastifyRequest, reply: FastifyReply, account: Account): Promise<void> => {
     // Whoever just logged in for this client has agreed to it too.
@@ -112,7 +121,7 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     const code = form.get('code') ?? ''
     const credentials = { name: form.get('name') ?? '', password: form.get('password') ?? '', ...(code === '' ? {} : { code }) }
     const account = await orProblem(loginByPassword(login, credentials, request.ip, deviceCookies(request.headers.cookie)))
-    if (typeof account === 'string') return show(request, reply, account)
+    if (typeof account === 'string') return show(request, reply, account, credentials.name.slice(0, 64))
     reply.header('set-cookie', await rememberDevice(login, account.id, placeOf(ports)))
     return finish(request, reply, account)
   })
@@ -171,7 +180,7 @@ function addWelcome(app: FastifyInstance, ports: RoutePorts): void {
     const problem = await orProblem(setPassword(login, account, form.get('password') ?? '', by).then(() => account))
     if (typeof problem !== 'string') {
       reply.header('set-cookie', await rememberDevice(login, account.id, placeOf(ports)))
-      return reply.headers(pageHeaders).send(messagePage('Done', `You can now log in as ${account.name}.`))
+      return reply.headers(pageHeaders).send(passwordSetPage(account.name))
     }
     // The link is spent; a new one, for the same 15 minutes, lets the person try again.
     const again = await createLoginLink(login, account, by)
