@@ -1,11 +1,13 @@
 /** The only file that knows every room, with those beside it: makes the services of a process from its platform, and wires what one needs of another. */
+import type { Expiry } from '@countersign/core/expiry/expiry'
 import type { Role } from '../base/config/process.ts'
 import type { Service } from '../base/http/service.ts'
+import { tlsExpiry, tlsExpiryService } from '../base/http/tls-expiry.ts'
 import { trustExpiries } from '../trust/expiring.ts'
 import type { TrustInstance } from '../trust/instances.ts'
 import { startRenewal } from '../trust/renewal.ts'
 import { renewRepository } from '../trust/repository/repository.ts'
-import { lastSignedMs } from '../trust/repository/state.ts'
+import { hexDigest, lastSignedMs, readState } from '../trust/repository/state.ts'
 import { kitService } from '../trust/kit/service.ts'
 import { tufService } from '../trust/service.ts'
 import { openTrust, type Trust } from '../trust/trust.ts'
@@ -18,7 +20,7 @@ import {
   createFirstTimestampChain,
   ownChains,
 } from './authorities.ts'
-import { administratorLink, composeIdentity, createFirstAdministrator, ownKeySets } from './identity.ts'
+import { administrator, administratorLink, composeIdentity, createFirstAdministrator, ownKeySets } from './identity.ts'
 import { certificateLogOf, composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLogs, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
 import { composeWitness } from './witnesses.ts'
@@ -88,6 +90,8 @@ export async function compose(platform: ServerPlatform): Promise<Composition> {
   const parts = { platform, addresses, trust }
   const services: Service[] = []
   try {
+    const { tls } = platform.configuration
+    if (tls !== undefined) services.push(tlsExpiryService(tls, clock, platform.log))
     for (const role of platform.configuration.roles) services.push(...(await makers[role](parts)))
   } catch (failure) {
     for (const service of services.toReversed()) await service.close?.()
@@ -95,9 +99,11 @@ export async function compose(platform: ServerPlatform): Promise<Composition> {
   }
   const forTerminal = async (): Promise<readonly string[]> => {
     const link = services.some(({ name }) => name === 'oidc') ? await administratorLink(platform, addresses) : undefined
-    return link === undefined ? [] : ['', 'To log in as administrator, once and within 15 minutes:', `  ${link}`]
+    if (link === undefined) return []
+    return ['', `To set the password of the administrator (${administrator}), and log in: once, and within 15 minutes:`, `  ${link}`]
   }
-  return { services, addresses: told(addresses, services), commands: commandsFor(services, addresses), forTerminal }
+  const commands = commandsFor(services, addresses, await rootChecksum(database))
+  return { services, addresses: told(addresses, services), commands, forTerminal }
 }
 
 type Parts = {
@@ -127,9 +133,11 @@ const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service
     const renew = (): ReturnType<typeof renewRepository> => renewRepository({ database, keys, clock })
     const renewal = startRenewal({ clock, leases, renew, publish: trust.publish, expiries, log })
     const { publicUrl } = platform.installation
+    const { tls } = platform.configuration
+    const all = async (): Promise<readonly Expiry[]> => [...(await expiries()), ...(tls === undefined ? [] : [await tlsExpiry(tls)])]
     return [
       tufService({ database, clock, expiries, renewalFailures: renewal.failures, close: renewal.stop }),
-      kitService({ database, trust, expiries, clock, publicUrl }),
+      kitService({ database, trust, expiries: all, clock, publicUrl }),
     ]
   },
   identity: async ({ platform, addresses }) => [await composeIdentity(platform, addresses)],
@@ -140,14 +148,30 @@ function told(addresses: ServiceAddresses, services: readonly Service[]): Readon
   return Object.fromEntries(Object.entries(all).filter(([name]) => services.some((service) => service.name === name)))
 }
 
+/** SHA-256 of the root that clients begin with, hex; `undefined` before there is one. */
+async function rootChecksum(database: ServerPlatform['database']): Promise<string | undefined> {
+  const state = await readState(database)
+  return state === undefined ? undefined : hexDigest(state.published.root.bytes)
+}
+
 /** One line each for those who sign: with the whole platform here, nothing else is to be said. */
-function commandsFor(services: readonly Service[], { tuf, kit }: ServiceAddresses): readonly string[] {
+function commandsFor(services: readonly Service[], { tuf, kit, oidc }: ServiceAddresses, checksum: string | undefined): readonly string[] {
   if (!services.some(({ name }) => name === 'tuf')) return []
-  return [
+  const begin = `--mirror ${tuf} --root ${kit}/root.json${checksum === undefined ? '' : ` --root-checksum ${checksum}`}`
+  const people = [
     '',
-    `To use it from here (all of this is also at ${kit}):`,
-    `  countersign initialize --mirror ${tuf} --root ${kit}/root.json`,
-    `  cosign initialize --mirror ${tuf} --root ${kit}/root.json`,
+    'An account for each person who signs (the link that it prints sets the password):',
+    '  countersign account create NAME --email ADDRESS',
+  ]
+  return [
+    ...(services.some(({ name }) => name === 'oidc') ? people : []),
+    '',
+    `Once for each client (all of this is also at ${kit}):`,
+    `  countersign initialize ${begin}`,
+    `  cosign initialize ${begin}`,
     `  countersign kit --url ${tuf.slice(0, -'/tuf'.length)} kit && . kit/env.sh    # gitsign`,
+    '',
+    'Then "countersign sign IMAGE" signs as whoever logs in, and this verifies it:',
+    `  countersign verify --certificate-identity ADDRESS --certificate-oidc-issuer ${oidc} IMAGE`,
   ]
 }

@@ -13,7 +13,8 @@ import { mayHaveSigned, type TrustInstance } from '../trust/instances.ts'
 import { openTrust } from '../trust/trust.ts'
 import type { ServerPlatform } from './platform.ts'
 
-const administrator = 'admin'
+/** The name of the account that the first start makes. */
+export const administrator = 'admin'
 const system = { actor: 'system', from: 'local' }
 
 /** What the rooms of accounts need of a platform. */

@@ -96,7 +96,17 @@ function commands({ url, rootSha256 }: KitPage): readonly Command[] {
       text: [
         'openssl ts -query -data FILE -sha256 -cert -out request.tsq',
         `curl -sS -H 'content-type: application/timestamp-query' --data-binary @request.tsq -o reply.tsr ${url}/tsa/api/v1/timestamp`,
+        `curl -sSO ${url}/kit/tsa.pem`,
         'openssl ts -verify -queryfile request.tsq -in reply.tsr -CAfile tsa.pem',
+      ].join('\n'),
+    },
+    {
+      title: 'rekor-cli',
+      note: 'What was logged through Rekor v1, read and proven.',
+      text: [
+        `rekor-cli --rekor_server ${url}/rekor loginfo`,
+        `rekor-cli --rekor_server ${url}/rekor search --artifact FILE`,
+        `rekor-cli --rekor_server ${url}/rekor get --log-index 0`,
       ].join('\n'),
     },
   ]
@@ -145,5 +155,5 @@ ul { list-style: none; margin: 0; padding: 0; }
 li { padding: .2rem 0; }
 li span { color: var(--soft); }
 .warning { background: var(--warn-paper); border-left: 4px solid var(--warn); border-radius: .25rem; color: var(--warn); max-width: none; padding: .75rem 1rem; }
-@media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } }
+@media (max-width: 36rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } thead { clip-path: inset(50%); position: absolute; } tbody th, tbody td { display: block; } tbody th { border: 0; padding-bottom: 0; } }
 `
