@@ -63,6 +63,9 @@ const byCode: { readonly [code in FailureCode]?: string } = {
   reference_malformed: 'Write registry/repository:tag, registry/repository@sha256:…, oci:DIR or oci-archive:FILE.',
   digest_malformed: 'Write sha256: and 64 lower-case hex digits.',
   pattern_malformed: 'Write an RE2 pattern; it must match the whole name.',
+  key_exists: 'Go on with the one that is there; none is ever replaced.',
+  config_malformed: 'Correct the configuration; docs/schema/server-config.schema.json says what it may hold.',
+  config_reference_missing: 'Set the variable, or make the file, that the configuration names for the secret.',
   internal: 'This is a defect of countersign: report it with the output of --verbose.',
 }
 

@@ -72,7 +72,10 @@ async function readNamed(mirror: MirrorReader, root: string, checksum: string | 
   const url = parseMirrorUrl(root, '--root')
   demandChecksum(url, checksum)
   const bytes = await mirror.read(url, tufLimits.root)
-  if (bytes === undefined) throw new CountersignError('tuf_unreachable', `there is no ${url}`, { hint: 'Check --root.' })
+  if (bytes === undefined)
+    throw new CountersignError('tuf_unreachable', `there is no ${url}`, {
+      hint: 'Check the address: an installation has its root under URL/kit/root.json.',
+    })
   return bytes
 }
 

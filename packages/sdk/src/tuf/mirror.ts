@@ -108,8 +108,14 @@ function unreachableMirror(cause: unknown): unknown {
   if (!(cause instanceof CountersignError) || !cause.code.startsWith('registry_')) return cause
   return new CountersignError('tuf_unreachable', `the TUF mirror does not answer as it should: ${cause.message}`, {
     cause,
-    hint: 'Check the name and the network. Without network, name a copy of the mirror: --mirror file:///path.',
+    hint: hintFor(cause.message),
   })
+}
+
+function hintFor(message: string): string {
+  if (/\b(?:EPROTO|ERR_SSL_\w+)$/.test(message)) return 'What answers there does not speak TLS: is its address http:// and not https://?'
+  if (message.endsWith('ECONNREFUSED')) return 'Nothing listens there: check the port, and that the server runs.'
+  return 'Check the name and the network. Without network, name a copy of the mirror: --mirror file:///path.'
 }
 
 async function readFileUrl(url: string, maxBytes: number): Promise<Uint8Array | undefined> {

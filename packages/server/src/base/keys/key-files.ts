@@ -94,9 +94,14 @@ async function missing(folder: string, name: string): Promise<CountersignError> 
     offline ? `the private key of ${name} is not here, only its public key` : `there is no key ${name}`,
     {
       expected: join(folder, `${name}.key`),
-      hint: offline ? 'Bring it back where it is needed, as from its offline copy.' : 'Restore it from a backup of this folder.',
+      hint: offline ? offlineHint(name) : 'Restore it from a backup of this folder.',
     },
   )
+}
+
+function offlineHint(name: string): string {
+  if (name === 'ca-root') return 'The root is kept elsewhere: have it sign what "countersign ca csr" asks for.'
+  return 'Restore it from a backup of this folder.'
 }
 
 function readSealed(path: string, text: Uint8Array): Uint8Array {
