@@ -148,11 +148,34 @@ describe('a log with faults', () => {
     const log = await open(place)
     await log.add(entryOf('a'))
     await log.close()
-    await place.database.raw.run('update log_trees set head_root = ? where name = ?', [new Uint8Array(32), 'test-1'])
+    const setHead = async (rootHash: Uint8Array): Promise<number> =>
+      place.database.raw.run('update log_trees set head_root = ? where name = ?', [rootHash, 'test-1'])
+    await setHead(new Uint8Array(32))
     const again = await open(place)
     await expect.poll(() => again.failure()).toMatchObject({ code: 'log_inconsistent' })
+    // Not even when it would go on now: a person must look.
+    await setHead((await again.checkpoint()).rootHash)
+    await new Promise((resolve) => setTimeout(resolve, 500))
     await expect(again.add(entryOf('b'))).rejects.toMatchObject({ code: 'log_unavailable' })
     expect((await again.checkpoint()).size).toBe(1)
+  })
+
+  it('tells everybody who waits when it stops', async () => {
+    const gate = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    const log = await open(await newPlace(), async (step) => {
+      if (step !== 'before stage') return
+      reached.resolve()
+      await gate.promise
+    })
+    const first = log.add(entryOf('first'))
+    await reached.promise
+    const second = log.add(entryOf('second'))
+    const closed = log.close()
+    gate.resolve()
+    await expect(second).rejects.toMatchObject({ code: 'log_unavailable' })
+    expect((await first).index).toBe(0)
+    await closed
   })
 
   it.each([

@@ -192,6 +192,14 @@ describe('a log with witnesses', () => {
     expect(performance.now() - start).toBeLessThan(1_400)
   })
 
+  it('attack: a witness that says another size each time is asked twice, and no more', async () => {
+    let asked = 0
+    const post: WitnessPolicy['post'] = async () => ({ status: 409, type: 'text/x.tlog.size', body: `${++asked % 2}\n` })
+    const unwitnessed = await witnessed({ witnesses: [{ url: 'http://x', key: witnessKey }], post })
+    await unwitnessed.add(entryOf('a'))
+    expect(asked).toBe(2)
+  })
+
   it('refuses entries with too few of them where the policy is closed', async () => {
     const post: WitnessPolicy['post'] = async () => ({ status: 404, type: 'text/plain', body: '' })
     const closed = await witnessed({ witnesses: [{ url: 'http://x', key: witnessKey }], post, whenFewer: 'closed' })
