@@ -17,7 +17,7 @@ export function trustStatus(invocation: Invocation): Promise<Conclusion> {
   const { terminal } = invocation
   return withInstallation(invocation, 'none', async (installation) => {
     const server = await import('@countersign/server/main/ceremonies')
-    const { roles, proposals, instances } = await server.trustStatus(installation)
+    const { roles, proposals, instances, warnings } = await server.trustStatus(installation)
     for (const { role, version, expires, threshold, keys } of roles) {
       const here = keys.filter((key) => key.here).length
       terminal.out(
@@ -26,11 +26,13 @@ export function trustStatus(invocation: Invocation): Promise<Conclusion> {
     }
     for (const { role, version, signatures, threshold } of proposals)
       terminal.out(`proposed   ${role} version ${version} has ${signatures} of ${threshold} signatures\n`)
-    for (const { id, start, end, signsFrom } of instances) {
+    for (const { id, start, end, signsFrom, certificateEnds } of instances) {
       const planned = signsFrom === undefined ? '' : `, signs from ${signsFrom}`
-      terminal.out(`${id.padEnd(20)} from ${start}${end === undefined ? '' : ` until ${end}`}${planned}\n`)
+      const certified = certificateEnds === undefined ? '' : `, certified until ${certificateEnds.slice(0, 10)}`
+      terminal.out(`${id.padEnd(20)} from ${start}${end === undefined ? '' : ` until ${end}`}${certified}${planned}\n`)
     }
-    const content = { roles: [...roles], proposals: [...proposals], instances: [...instances] }
+    for (const text of warnings) terminal.warn(text)
+    const content = { roles: [...roles], proposals: [...proposals], instances: [...instances], warnings: [...warnings] }
     return { subjects: [{ subject: 'trust', ok: true, content }] }
   })
 }

@@ -5,7 +5,10 @@ import { parsePublicKeyPem } from '@countersign/core/keys/public-key'
 import { type TufRole, tufRoles } from '@countersign/core/tuf/model'
 import { readTufRoot } from '@countersign/core/tuf/read'
 import { validTufSignatures } from '@countersign/core/tuf/sign'
+import { parseCertificate } from '@countersign/core/x509/certificate'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
+import { expiryWarnings } from '../base/expiry.ts'
+import { trustExpiries } from '../trust/expiring.ts'
 import { type ProposedKeys, addSignatures, proposeRoot, publishProposals, withdrawProposal } from '../trust/repository/ceremony.ts'
 import { type ProposedRole, readProposal } from '../trust/repository/proposals.ts'
 import type { RepositoryOptions } from '../trust/repository/repository.ts'
@@ -39,6 +42,8 @@ export type InstanceStatus = {
   readonly role: string
   readonly start: string
   readonly end?: string
+  /** The first end of a certificate in its chain. */
+  readonly certificateEnds?: string
   /** From when it signs, when that is planned. */
   readonly signsFrom?: string
 }
@@ -48,6 +53,8 @@ export type TrustStatus = {
   readonly roles: readonly RoleStatus[]
   readonly proposals: readonly ProposalStatus[]
   readonly instances: readonly InstanceStatus[]
+  /** What will end, or has: a sentence each, the gravest first. */
+  readonly warnings: readonly string[]
 }
 
 const proposedRoles = ['root', 'targets'] as const
@@ -79,14 +86,19 @@ export async function trustStatus({ platform }: OpenInstallation): Promise<Trust
     const { length } = await validTufSignatures(proposal.metadata, counting, serverPrimitives)
     proposals.push({ role, version: proposal.metadata.version, signatures: length, threshold: counting.threshold })
   }
-  const instances = (await openTrust({ database, keys, clock }).instances()).map(({ id, role, validFor: { start, end }, signsFromMs }) => ({
+  const registered = await openTrust({ database, keys, clock }).instances()
+  const instances = registered.map(({ id, role, anchor, validFor: { start, end }, signsFromMs }) => ({
     id,
     role,
     start: new Date(start).toISOString(),
     ...(end === undefined ? {} : { end: new Date(end).toISOString() }),
+    ...(anchor.kind === 'chain'
+      ? { certificateEnds: new Date(Math.min(...anchor.certificates.map((der) => parseCertificate(der).notAfterMs))).toISOString() }
+      : {}),
     ...(signsFromMs === undefined || signsFromMs <= clock() ? {} : { signsFrom: new Date(signsFromMs).toISOString() }),
   }))
-  return { roles, proposals, instances }
+  const warnings = expiryWarnings(await trustExpiries({ database, keys }, registered), clock())
+  return { roles, proposals, instances, warnings }
 }
 
 /** Keys of a role by the files that hold them, and how many of them must sign. */

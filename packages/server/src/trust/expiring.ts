@@ -1,5 +1,5 @@
 /** When what clients trust will end, long before it does: for the log, the metrics and the console. */
-import { dueExpiries, dueText, type Expiry } from '@countersign/core/expiry/expiry'
+import type { Expiry } from '@countersign/core/expiry/expiry'
 import type { TufRole } from '@countersign/core/tuf/model'
 import { tufRoles } from '@countersign/core/tuf/model'
 import { parseCertificate } from '@countersign/core/x509/certificate'
@@ -14,8 +14,6 @@ import { tufLifetimes } from './repository/repository.ts'
 export type TrustExpiry = Expiry & { readonly name: string }
 
 const dayMs = 24 * 60 * 60 * 1000
-/** Eight weeks: a ceremony needs people. */
-const warnMs = 56 * dayMs
 
 /** Everything that ends, in force now. */
 export async function trustExpiries(
@@ -28,7 +26,7 @@ export async function trustExpiries(
   const metadata = tufRoles.map((role) =>
     roleExpiry(role, state.published[role].metadata.expiresMs, signers.suffice(state.root.roles[role])),
   )
-  return [...metadata, ...instances.flatMap(certificateExpiry)]
+  return [...metadata, ...certificateExpiries(instances)]
 }
 
 function roleExpiry(role: TufRole, endsMs: number, keysHere: boolean): TrustExpiry {
@@ -45,18 +43,27 @@ function roleExpiry(role: TufRole, endsMs: number, keysHere: boolean): TrustExpi
   return { name: role, what, endsMs, atMostMs, next: 'It should have renewed itself: look for failures of the renewal in the log.' }
 }
 
-function certificateExpiry({ id, role, anchor, validFor }: TrustInstance): readonly TrustExpiry[] {
-  // What was closed has had its successor.
-  if (anchor.kind !== 'chain' || validFor.end !== undefined) return []
-  const endsMs = Math.min(...anchor.certificates.map((der) => parseCertificate(der).notAfterMs))
-  const what = `the certificate of the ${role === 'ca' ? 'certificate' : 'timestamp'} authority ${id}`
-  return [{ name: id, what, endsMs, next: 'Rotate its key.' }]
+/** A root is said once, though several chains lead to it. */
+function certificateExpiries(instances: readonly TrustInstance[]): readonly TrustExpiry[] {
+  const found = new Map<string, TrustExpiry>()
+  for (const { id, role, anchor, validFor } of instances) {
+    // What was closed has had its successor.
+    if (anchor.kind !== 'chain' || validFor.end !== undefined) continue
+    const of = `${role === 'ca' ? 'certificate' : 'timestamp'} authority`
+    for (const [at, der] of anchor.certificates.entries()) {
+      const own = at === 0
+      const endsMs = parseCertificate(der).notAfterMs
+      const expiry = own
+        ? { name: id, what: `the certificate of the ${of} ${id}`, endsMs, next: `Rotate its key: countersign key rotate ${role}.` }
+        : { name: `${id}-issuer-${at}`, what: `a certificate above the ${of} ${id}`, endsMs, next: nextRoot[role === 'ca' ? 'ca' : 'tsa'] }
+      const known = own ? id : Buffer.from(der).toString('base64')
+      if (!found.has(known)) found.set(known, expiry)
+    }
+  }
+  return [...found.values()]
 }
 
-/** One line for each that ends within eight weeks (or that did not renew itself in time), or has ended; the gravest first. */
-export function expiryWarnings(expiries: readonly TrustExpiry[], nowMs: number): readonly string[] {
-  const ended = expiries
-    .filter(({ endsMs }) => endsMs < nowMs)
-    .map(({ what, endsMs, next }) => `ENDED: ${what} ended on ${new Date(endsMs).toISOString().slice(0, 10)}. ${next}`)
-  return [...ended, ...dueExpiries(expiries, nowMs, warnMs).map(dueText)]
+const nextRoot = {
+  ca: 'Have the next intermediate signed by another root: countersign ca csr and ca import.',
+  tsa: 'Begin another timestamp authority before, and have its chain in the trust root beside this one.',
 }

@@ -2,7 +2,8 @@
 import type { TufRole } from '@countersign/core/tuf/model'
 import type { Leases } from '../base/leases/lease.ts'
 import type { Clock } from '../base/clock.ts'
-import { expiryWarnings, type TrustExpiry } from './expiring.ts'
+import { expiryWarnings, warningLog } from '../base/expiry.ts'
+import type { TrustExpiry } from './expiring.ts'
 
 /** What the renewal drives. */
 export type RenewalOptions = {
@@ -28,9 +29,10 @@ const hourMs = 60 * 60 * 1000
 const retryMs = 60 * 1000
 const leaseName = 'trust-renew'
 
-/** Starts at once, then every hour; after a failure every minute. One process of several does the work, all of them warn. */
+/** Starts at once, then every hour; after a failure every minute. One process of several does the work, all of them warn, at the start and every day. */
 export function startRenewal(options: RenewalOptions): Renewal {
   let [failures, stopped] = [0, false]
+  const say = warningLog(options.log, 'trust ends')
   let timer: NodeJS.Timeout | undefined
   let running: Promise<void> = Promise.resolve()
   const once = async (): Promise<void> => {
@@ -48,7 +50,7 @@ export function startRenewal(options: RenewalOptions): Renewal {
       failures++
       log.error({ err: cause, failures }, 'trust metadata not renewed')
     }
-    await warn(options)
+    await warn(options, say)
   }
   const tick = (): Promise<void> => (running = running.then(once))
   const next = (): void => {
@@ -68,9 +70,9 @@ export function startRenewal(options: RenewalOptions): Renewal {
   }
 }
 
-async function warn({ expiries, clock, log }: RenewalOptions): Promise<void> {
+async function warn({ expiries, clock, log }: RenewalOptions, say: ReturnType<typeof warningLog>): Promise<void> {
   try {
-    for (const text of expiryWarnings(await expiries(), clock())) log.warn({ detail: text }, 'trust ends')
+    say(expiryWarnings(await expiries(), clock()))
   } catch (cause) {
     log.error({ err: cause }, 'expiry of trust not read')
   }

@@ -1,6 +1,7 @@
 /** `/tuf`: the repository for clients, its metrics and its readiness. */
 import { Gauge } from 'prom-client'
 import type { Clock } from '../base/clock.ts'
+import { expiryWarnings } from '../base/expiry.ts'
 import type { Database } from '../base/database/database.ts'
 import type { Service } from '../base/http/service.ts'
 import type { TrustExpiry } from './expiring.ts'
@@ -47,7 +48,9 @@ export function tufService({ database, clock, expiries, renewalFailures, close }
       const state = await readState(database)
       if (state === undefined) return { ok: false, detail: 'there is no TUF repository yet' }
       const ended = Object.entries(state.published).find(([, { metadata }]) => metadata.expiresMs < clock())
-      return ended === undefined ? { ok: true } : { ok: false, detail: `the ${ended[0]} of the TUF repository has expired` }
+      if (ended !== undefined) return { ok: false, detail: `the ${ended[0]} of the TUF repository has expired` }
+      const warnings = expiryWarnings(await expiries(), clock())
+      return warnings.length === 0 ? { ok: true } : { ok: true, warnings }
     },
     ...(close === undefined ? {} : { close }),
   }

@@ -17,6 +17,8 @@ export const timestampPolicy = '1.3.6.1.4.1.57264.2'
 export type TimestampAuthority = {
   /** TimeStampResp that grants. Rejects with `timestamp_policy_refused`, `clock_untrusted`, `signer_unavailable`. */
   readonly stamp: (request: ReadTimestampRequest) => Promise<Uint8Array>
+  /** Why the certificate makes no timestamps at this time; `undefined` while it does. */
+  readonly problem: (nowMs: number) => string | undefined
   /** DER, the authority's own certificate first, its root last. */
   readonly chain: readonly Uint8Array[]
 }
@@ -43,14 +45,16 @@ export function createTimestampAuthority({ key, chain, clock }: TimestampAuthori
   const embedded = chain.filter((der, i) => i === 0 || !isSelfIssued(der))
   const stamper = createStamper({ certificate, certificateHash, chain: embedded, algorithm, policy: timestampPolicy, accuracySeconds: 1 })
   const nextSerial = serialNumbers()
+  const isOutside = (nowMs: number): boolean => nowMs < certificate.notBeforeMs || nowMs > certificate.notAfterMs
   return {
     chain,
+    problem: (nowMs) => (isOutside(nowMs) ? 'now is outside the validity of the certificate' : undefined),
     stamp: async (request) => {
       if (request.policy !== undefined && request.policy !== timestampPolicy) throw policyRefused(request.policy)
       const now = clock()
       if (!now.ok) throw clockUntrusted(now.detail)
       // A certificate that has ended makes timestamps that nobody accepts: to say so now is better than to be found out later.
-      if (now.nowMs < certificate.notBeforeMs || now.nowMs > certificate.notAfterMs) throw outsideCertificate()
+      if (isOutside(now.nowMs)) throw outsideCertificate()
       const info = stamper.info(request, nextSerial(), now.nowMs)
       const attributes = stamper.attributes(hashBytes('sha256', info), now.nowMs)
       return stamper.response(info, attributes, await key.sign(attributes), request.certReq)

@@ -66,7 +66,9 @@ export function timestampService({ authority, clock }: TimestampServiceOptions):
     },
     ready: async () => {
       const verdict = clock()
-      return verdict.ok ? { ok: true } : { ok: false, detail: `clock_untrusted: ${verdict.detail}` }
+      if (!verdict.ok) return { ok: false, detail: `clock_untrusted: ${verdict.detail}` }
+      const detail = authority().problem(verdict.nowMs)
+      return detail === undefined ? { ok: true } : { ok: false, detail }
     },
   }
 }

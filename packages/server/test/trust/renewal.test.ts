@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { databaseLeases } from '../../src/base/leases/database-leases.ts'
-import { expiryWarnings, trustExpiries } from '../../src/trust/expiring.ts'
+import { expiryWarnings } from '../../src/base/expiry.ts'
+import { trustExpiries } from '../../src/trust/expiring.ts'
 import { startRenewal } from '../../src/trust/renewal.ts'
 import { renewRepository } from '../../src/trust/repository/repository.ts'
 import { lastSignedMs, readState } from '../../src/trust/repository/state.ts'
@@ -24,7 +25,16 @@ const warnings = async (days: number): Promise<readonly string[]> => expiryWarni
 describe('what will end', () => {
   it('is silent while everything renews itself', async () => {
     expect(await warnings(0)).toEqual([])
-    expect((await expiries()).map(({ name }) => name)).toEqual(['root', 'targets', 'snapshot', 'timestamp', 'ca-1', 'tsa-1'])
+    expect((await expiries()).map(({ name }) => name)).toEqual([
+      'root',
+      'targets',
+      'snapshot',
+      'timestamp',
+      'ca-1',
+      'ca-1-issuer-1',
+      'tsa-1',
+      'tsa-1-issuer-1',
+    ])
   })
 
   it('is said within a day or two when the renewal stands still', async () => {

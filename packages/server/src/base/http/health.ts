@@ -1,9 +1,7 @@
 /** `/healthz`: the process runs. `/readyz`: every service can serve, so that traffic may come. */
 import type { FastifyInstance } from 'fastify'
 import { asFailureText } from './problem.ts'
-import type { Service } from './service.ts'
-
-type State = { readonly ok: true } | { readonly ok: false; readonly detail: string }
+import type { Readiness, Service } from './service.ts'
 
 const askMs = 5000
 
@@ -21,10 +19,10 @@ export function addHealth(app: FastifyInstance, services: readonly Service[], dr
 }
 
 /** A service that does not answer in time is not ready. */
-async function stateOf(service: Service): Promise<State> {
+async function stateOf(service: Service): Promise<Readiness> {
   if (service.ready === undefined) return { ok: true }
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<State>((resolve) => {
+  const late = new Promise<Readiness>((resolve) => {
     timer = setTimeout(() => resolve({ ok: false, detail: `no answer within ${askMs / 1000} seconds` }), askMs)
   })
   try {

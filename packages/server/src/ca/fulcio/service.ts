@@ -134,10 +134,10 @@ async function recordRefusal({ audit, caller }: RefusalRecord, failure: Counters
   })
 }
 
-async function readiness({ authorities }: FulcioServiceParts): ReturnType<NonNullable<Service['ready']>> {
+async function readiness({ authorities, now }: FulcioServiceParts): ReturnType<NonNullable<Service['ready']>> {
   try {
-    await authorities.issuing()
-    return { ok: true }
+    const { endsAt, name } = await authorities.issuing()
+    return now() < endsAt ? { ok: true } : { ok: false, detail: `the chain of ${name} has ended` }
   } catch (cause) {
     if (!(cause instanceof CountersignError)) throw cause
     return { ok: false, detail: cause.message }
