@@ -94,7 +94,7 @@ export async function startCa(wishes: CaWishes): Promise<CaPlatform> {
     trustedProxies: [],
   })
   const services = [fulcio, ctService({ tree: open, log, roots: async () => [] })]
-  await mountServices(app.fastify, services, () => false)
+  await mountServices(app, services, () => false)
   const url = await app.fastify.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,

@@ -30,4 +30,17 @@ describe('forms that somebody made up', () => {
     const ports = { ...world, attempts: createAttempts(world.clock) }
     await expect(loginByPassword(ports, { name: 'ad\0a', password: 'guess' }, 'somewhere')).rejects.toMatchObject({ code: 'login_refused' })
   })
+
+  it('are not read when they are great, or do not say how long they are', async () => {
+    const { issuer } = await identityWorld()
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const ask = async (path: string, body: RequestInit): Promise<number> =>
+      (await fetch(`${issuer}${path}`, { method: 'POST', headers, ...body })).status
+    const chunked = (): RequestInit & { duplex: 'half' } => ({ body: new Blob(['a='.padEnd(100, 'x')]).stream(), duplex: 'half' })
+    for (const path of ['/token', '/device', '/device/auth']) {
+      expect([path, await ask(path, chunked())]).toEqual([path, 411])
+      expect([path, await ask(path, { body: 'a='.padEnd(20_000, 'x') })]).toEqual([path, 413])
+    }
+    for (const path of ['/login/x', '/welcome/x']) expect([path, await ask(path, { body: 'a='.padEnd(20_000, 'x') })]).toEqual([path, 413])
+  })
 })

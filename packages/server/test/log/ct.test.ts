@@ -57,7 +57,7 @@ describe('the certificate transparency log', () => {
       log: { level: 'error', format: 'json', write: () => undefined },
       trustedProxies: [],
     })
-    await mountServices(app.fastify, [ctService({ tree, log, roots: async () => chain.slice(1) })], () => false)
+    await mountServices(app, [ctService({ tree, log, roots: async () => chain.slice(1) })], () => false)
     url = `${await app.fastify.listen({ host: '127.0.0.1', port: 0 })}/ct`
     stop = async () => app.fastify.close()
   })

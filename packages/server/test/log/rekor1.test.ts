@@ -75,14 +75,14 @@ async function serving(admit: Admission): Promise<string> {
       (await index.find(keys, operator)).map(({ log, leafHash }) => ({ treeId: log, leafHash })),
     remember: index.remember,
   }
-  const { fastify } = createApp({
+  const app = createApp({
     limits: defaultHttpLimits,
     log: { level: 'error', format: 'json', write: () => undefined },
     trustedProxies: [],
   })
-  await mountServices(fastify, [rekor1Service({ shards: [shard], verifier, admit, search })], () => false)
-  closing.unshift(() => fastify.close())
-  return `${await fastify.listen({ port: 0, host: '127.0.0.1' })}/rekor`
+  await mountServices(app, [rekor1Service({ shards: [shard], verifier, admit, search })], () => false)
+  closing.unshift(() => app.fastify.close())
+  return `${await app.fastify.listen({ port: 0, host: '127.0.0.1' })}/rekor`
 }
 
 afterAll(async () => {

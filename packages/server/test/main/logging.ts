@@ -22,10 +22,10 @@ export async function logged(
   key: TestKey,
   text: string,
   version: 1 | 2 = 2,
+  headers: Readonly<Record<string, string>> = { 'content-type': 'application/json' },
 ): Promise<{ readonly status: number; readonly checkpoint: string }> {
   const [path, body] =
     version === 1 ? ['/rekor/api/v1/log/entries', requestV1(key, text)] : ['/rekor2/api/v2/log/entries', requestV2(key, text)]
-  const headers = { 'content-type': 'application/json' }
   const reply = await fetch(`${serving.publicUrl}${path}`, { method: 'POST', body: JSON.stringify(body), headers })
   const answer = (await reply.json()) as { readonly inclusionProof?: { readonly checkpoint: { readonly envelope: string } } }
   return { status: reply.status, checkpoint: answer.inclusionProof?.checkpoint.envelope ?? '' }

@@ -97,12 +97,15 @@ export type ProcessConfiguration = {
     readonly requestMs: number
     readonly idleMs: number
     readonly connections: number
+    readonly receivedBytes: number
+    readonly answeredBytes: number
     readonly drainMs: number
   }
   readonly logging: { readonly level: LogLevel; readonly format: 'json' | 'text' | 'auto' }
 }
 
 const minute = 60_000
+const mebibyte = 1024 * 1024
 const limitDefaults = { ...defaultHttpLimits, drainMs: 30_000 }
 
 const tls: Field<TlsChoice> = renamed(
@@ -145,20 +148,29 @@ const tokenField = group<TokenChoice>(
 )
 
 const limits: Field<ProcessConfiguration['limits']> = renamed(
-  group<{ bodyBytes: number; headers: number; request: number; idle: number; connections: number; drain: number }>({
+  group<Record<'bodyBytes' | 'headers' | 'request' | 'idle' | 'connections' | 'receivedBytes' | 'answeredBytes' | 'drain', number>>({
     bodyBytes: member('Largest body of a request, bytes', integerField(1024, 64 * 1024 * 1024), limitDefaults.bodyBytes),
     headers: member('Time for the headers of a request', durationField(100, 10 * minute), limitDefaults.headersMs, '15s'),
     request: member('Time for a whole request to arrive', durationField(100, 60 * minute), limitDefaults.requestMs, '1m'),
     idle: member('Time after which an idle connection is closed', durationField(100, 60 * minute), limitDefaults.idleMs, '65s'),
     connections: member('Most connections at a time', integerField(1, 100_000), limitDefaults.connections),
+    receivedBytes: member(
+      'Most memory for great bodies that arrive together, bytes; whoever has sent for the longest is cut off',
+      integerField(64 * mebibyte, 65_536 * mebibyte),
+      limitDefaults.receivedBytes,
+    ),
+    answeredBytes: member(
+      'Most memory for great answers that are on their way together, bytes; others are told to come back',
+      integerField(64 * mebibyte, 65_536 * mebibyte),
+      limitDefaults.answeredBytes,
+    ),
     drain: member('Time for running requests to end when the process stops', durationField(0, 60 * minute), limitDefaults.drainMs, '30s'),
   }),
-  ({ bodyBytes, headers, request, idle, connections, drain }) => ({
-    bodyBytes,
+  ({ headers, request, idle, drain, ...counts }) => ({
+    ...counts,
     headersMs: headers,
     requestMs: request,
     idleMs: idle,
-    connections,
     drainMs: drain,
   }),
 )

@@ -1,8 +1,9 @@
 /** The Fastify instance that all services share: what holds for every request, whoever answers it. */
 import { randomUUID } from 'node:crypto'
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { fastify, type FastifyInstance, LogController } from 'fastify'
+import { type Answering, answeringWithin } from './answering.ts'
 import { addHealth } from './health.ts'
 import type { hostGuard } from './host-guard.ts'
 import { knownPaths } from './known-paths.ts'
@@ -10,6 +11,7 @@ import { leavingTogether } from './leaving.ts'
 import { loggerOptions, type LogTarget } from './log.ts'
 import { addMetrics } from './metrics.ts'
 import { problemOf, sendProblem } from './problem.ts'
+import { receivingWithin } from './receiving.ts'
 import { wellFormedRequestId } from './request.ts'
 import type { EarlyRefusal, Service } from './service.ts'
 import type { TlsContext } from './tls.ts'
@@ -23,6 +25,10 @@ export type HttpLimits = {
   /** An idle connection is closed after this. */
   readonly idleMs: number
   readonly connections: number
+  /** Of great bodies that arrive together. */
+  readonly receivedBytes: number
+  /** Of great answers that are on their way together. */
+  readonly answeredBytes: number
 }
 
 /** 4 MiB are what the reference's certificate authority takes. */
@@ -32,6 +38,8 @@ export const defaultHttpLimits: HttpLimits = {
   requestMs: 60_000,
   idleMs: 65_000,
   connections: 10_000,
+  receivedBytes: 256 * 1024 * 1024,
+  answeredBytes: 512 * 1024 * 1024,
 }
 
 /** What the instance is made from. */
@@ -44,7 +52,12 @@ export type AppOptions = {
 }
 
 /** An instance without routes. `servers` are its sockets, once it listens. */
-export type App = { readonly fastify: FastifyInstance; readonly servers: readonly Server[]; readonly door: Door }
+export type App = {
+  readonly fastify: FastifyInstance
+  readonly servers: readonly Server[]
+  readonly door: Door
+  readonly answering: Answering
+}
 
 /** What stands before the instance: refusals that must cost nothing. */
 export type Door = { refuse: NonNullable<Service['refuseAtOnce']> }
@@ -54,6 +67,7 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
   const servers: Server[] = []
   const door: Door = { refuse: () => undefined }
   const refuseSlowly = slowRefusals()
+  const receiving = receivingWithin(limits.receivedBytes)
   const app = fastify({
     logger: loggerOptions(log),
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request' }),
@@ -69,7 +83,8 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
     frameworkErrors: (failure, request, reply) => void sendProblem(request, reply, problemOf(failure)),
     serverFactory: (instance) => {
       const handler: RequestListener = (request, response) => {
-        const refusal = door.refuse(request.method ?? '', request.url ?? '')
+        if (!hasOneHost(request)) return void response.writeHead(400, { connection: 'close', 'content-length': 0 }).end()
+        const refusal = door.refuse(request.method ?? '', request.url ?? '') ?? (receiving(request, response) ? undefined : noRoom)
         if (refusal === undefined) return instance(request, response)
         refuseSlowly(response, refusal)
       }
@@ -88,12 +103,22 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
   })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
-  return { fastify: app, servers, door }
+  return { fastify: app, servers, door, answering: answeringWithin(limits.answeredBytes) }
+}
+
+/** RFC 9112 §3.2. Hostile: of two names one would be judged here, and the other by a proxy before us. */
+function hasOneHost({ rawHeaders, headers }: IncomingMessage): boolean {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts++
+  }
+  return hosts <= 1 && !/[\s/?#@\\"<>]/.test(headers.host ?? '')
 }
 
 /** Adds what holds for every route, then the services under their prefixes. `meantForUs` judges the header `Host`. To be called once. */
 export async function mountServices(
-  app: FastifyInstance,
+  { fastify: app, answering }: Pick<App, 'fastify' | 'answering'>,
   services: readonly Service[],
   draining: () => boolean,
   meantForUs: ReturnType<typeof hostGuard> = () => true,
@@ -110,7 +135,9 @@ export async function mountServices(
   app.addHook('onSend', (_request, reply, payload, done) => {
     // Otherwise the connection would stay open, and the process with it, until it has been idle for long enough.
     if (draining()) reply.header('connection', 'close')
-    leaveTogether(() => done(null, payload))
+    const fits = answering(reply.raw, payload)
+    if (!fits) reply.code(noRoom.status).removeHeader('content-length').headers(noRoom.headers)
+    leaveTogether(() => done(null, fits ? payload : noRoom.body))
   })
   app.addHook('onResponse', (request, reply, done) => {
     const fields = {
@@ -156,6 +183,13 @@ function loggedPath(url: string, secretPaths: readonly string[]): string {
 function pathOf(url: string): string {
   const end = url.indexOf('?')
   return (end < 0 ? url : url.slice(0, end)).slice(0, 1024)
+}
+
+/** The answer where the memory for bodies or answers of others is in use. */
+const noRoom: EarlyRefusal = {
+  status: 503,
+  headers: { 'retry-after': '1', 'cache-control': 'no-store', 'content-type': 'application/problem+json' },
+  body: JSON.stringify({ type: 'about:blank', title: 'overloaded', status: 503, detail: 'too much is on its way at this moment' }),
 }
 
 const [heldMs, mostHeld] = [1000, 16_384]

@@ -1,5 +1,6 @@
 /** What every service needs of a request: its body as bytes, how long it may be, and whether other origins may read the answer. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { sendProblem } from './problem.ts'
 
 /** The body as it was sent, at most as long as the limit of the process; empty when there is none. */
 export function bodyOf(request: FastifyRequest): Uint8Array {
@@ -27,6 +28,17 @@ export function allowAnyOrigin(app: FastifyInstance, methods: readonly string[])
       .header('access-control-allow-headers', 'accept, authorization, content-type')
     await reply.header('access-control-max-age', '3600').code(204).send()
   })
+}
+
+/**
+ * A hook for routes that write for whoever asks. Hostile: any page can have the browser of its visitor post to what only their machine reaches, and
+ * needs no answer. Browsers say for which origin they post (Fetch standard, "`Origin` header"); other programs say nothing.
+ */
+export async function refuseOtherOrigins(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+  const { origin, host } = request.headers
+  if (origin === undefined || (URL.parse(origin)?.host ?? '') === host) return undefined
+  await sendProblem(request, reply, { status: 403, code: 'other_origin', detail: 'pages of other origins do not write here' })
+  return reply
 }
 
 /** An id that a proxy gave, when it is well formed; anything else could forge lines of the log. */

@@ -58,7 +58,7 @@ export async function httpPort(options: HttpOptions): Promise<HttpPort> {
       mounted = services
       const guard = isLoopback(listen.host) ? hostGuard(options.hosts ?? []) : undefined
       app.door.refuse = refusalsOf(services)
-      await mountServices(app.fastify, services, () => drained !== undefined, guard)
+      await mountServices(app, services, () => drained !== undefined, guard)
       const port = await listenOn(app, listen)
       if (tls !== undefined) watch = watchTls(tls, (context) => setContext(app, context), log, tls.lookEveryMs)
       return `${tls === undefined ? 'http' : 'https'}://${formatListenAddress({ host: listen.host, port })}`

@@ -3,8 +3,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { bytesToHex } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
 import type { Audit } from '../../base/audit/audit.ts'
+import { inFlightLimit } from '../../base/http/in-flight.ts'
 import { allowAnyOrigin, bodyOf } from '../../base/http/request.ts'
-import type { Service } from '../../base/http/service.ts'
+import type { EarlyRefusal, Service } from '../../base/http/service.ts'
 import type { IssuerConfiguration } from '../issuers/model.ts'
 import { principalOf, type Principal } from '../issuers/principal.ts'
 import type { TokenVerifier } from '../tokens/verify-token.ts'
@@ -21,7 +22,12 @@ export type FulcioServiceParts = IssuanceParts & {
   readonly verifyToken: TokenVerifier
   readonly audit: Audit
   readonly rate?: IssuanceRate
+  /** Certificates that are worked on at once; one more is told to come back before anything of it is read. Default 1,024. */
+  readonly maxInFlight?: number
 }
+
+const defaultInFlight = 1024
+const [pathV1, pathV2] = ['/api/v1/signingCert', '/api/v2/signingCert'] as const
 
 const maxBodyBytes = 4 * 1024 * 1024
 /** Refusals that are written to the audit log per second; the ids of those beyond are those of the request's log line. A flood must not fill a disk. */
@@ -32,6 +38,11 @@ export function fulcioService(parts: FulcioServiceParts): Service {
   const issuance = rateLimit(parts.rate ?? defaultIssuanceRate, parts.now)
   const refusals = rateLimit(recordedRefusals, parts.now, 1)
   const configuration = describeConfiguration(parts.issuers)
+  const limit = inFlightLimit({
+    most: parts.maxInFlight ?? defaultInFlight,
+    paths: [pathV1, pathV2].map((path) => `/fulcio${path}`),
+    refusal: earlyRefusal(),
+  })
   const answer = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -41,7 +52,12 @@ export function fulcioService(parts: FulcioServiceParts): Service {
     const caller: Caller = { from: request.ip, actor: 'unknown' }
     try {
       const { authorization } = request.headers
-      await send(await issueFor(parts, issuance, read(bodyOf(request), authorization), caller))
+      const issue = async (): Promise<IssuedCertificate> => issueFor(parts, issuance, read(bodyOf(request), authorization), caller)
+      await send(
+        await limit.run(issue, () => {
+          throw overloaded()
+        }),
+      )
     } catch (failure) {
       await refuse({ audit: parts.audit, limit: refusals, caller }, request, reply, failure)
     }
@@ -50,16 +66,17 @@ export function fulcioService(parts: FulcioServiceParts): Service {
     name: 'fulcio',
     prefix: '/fulcio',
     ready: async () => readiness(parts),
+    refuseAtOnce: limit.refuseAtOnce,
     routes: (app) => {
       allowAnyOrigin(app, ['GET', 'HEAD', 'POST'])
       const options = { bodyLimit: maxBodyBytes }
-      app.post('/api/v2/signingCert', options, async (request, reply) =>
+      app.post(pathV2, options, async (request, reply) =>
         answer(request, reply, readWish, async ({ chainPem }) => {
           const body = { signedCertificateEmbeddedSct: { chain: { certificates: chainPem } } }
           await reply.code(200).header('cache-control', 'no-store').type('application/json').send(JSON.stringify(body))
         }),
       )
-      app.post('/api/v1/signingCert', options, async (request, reply) =>
+      app.post(pathV1, options, async (request, reply) =>
         answer(request, reply, readWishV1, async ({ chainPem }) => {
           await reply
             .code(201)
@@ -81,6 +98,15 @@ export function fulcioService(parts: FulcioServiceParts): Service {
       })
     },
   }
+}
+
+function overloaded(): CountersignError {
+  return new CountersignError('log_overloaded', 'too many certificates are asked for at this moment', { hint: 'Try again in a second.' })
+}
+
+function earlyRefusal(): EarlyRefusal {
+  const { status, body } = refusalOf(overloaded(), '')
+  return { status, body, headers: { 'retry-after': '1', 'cache-control': 'no-store', 'content-type': 'application/json' } }
 }
 
 /** Who asks: from which network address, and as whom, once that is proven. */

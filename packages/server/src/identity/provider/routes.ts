@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { CountersignError } from '@countersign/core/failure'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { bodyOf } from '../../base/http/request.ts'
+import { bodyOf, takeBodies } from '../../base/http/request.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { deviceCookies, rememberDevice } from '../accounts/known-device.ts'
@@ -26,6 +26,7 @@ export type RoutePorts = {
 
 /** Adds the routes. Paths that are not ours are the library's. */
 export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void {
+  takeBodies(app, maxFormBytes)
   addLogin(app, ports)
   addWelcome(app, ports)
   app.register(async (raw) => {
@@ -41,7 +42,7 @@ export function addIdentityRoutes(app: FastifyInstance, ports: RoutePorts): void
   })
 }
 
-/** Forms of stock clients have a few hundred bytes. Of one whose length is not said the library reads 56 KB. */
+/** Forms of stock clients have a few hundred bytes, and say how many. */
 const maxFormBytes = 16_384
 
 /** Answers what would only fill our storage, and is true then. */
@@ -49,6 +50,15 @@ async function isFlood(request: FastifyRequest, reply: FastifyReply, pace: Pace,
   const { headers, url, ip } = request
   if (Number(headers['content-length'] ?? 0) > maxFormBytes) {
     await reply.code(413).header('connection', 'close').headers(pageHeaders).send(messagePage('Login failed', 'The form is too large.'))
+    return true
+  }
+  // The library would read 56 KB before it says no.
+  if (headers['transfer-encoding'] !== undefined) {
+    await reply
+      .code(411)
+      .header('connection', 'close')
+      .headers(pageHeaders)
+      .send(messagePage('Login failed', 'The form does not say how long it is.'))
     return true
   }
   const [path] = url.slice(prefix.length).split('?')

@@ -5,8 +5,10 @@ import { encodePublicKeyPem } from '@countersign/core/keys/public-key'
 import { maxProposalBytes, parseProposedEntryV1 } from '@countersign/core/rekor/proposal-v1'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { serverPrimitives } from '../../base/crypto/primitives.ts'
-import { allowAnyOrigin, bodyOf, takeBodies } from '../../base/http/request.ts'
-import type { Service } from '../../base/http/service.ts'
+import { inFlightLimit } from '../../base/http/in-flight.ts'
+import { allowAnyOrigin, bodyOf, refuseOtherOrigins, takeBodies } from '../../base/http/request.ts'
+import type { EarlyRefusal, Service } from '../../base/http/service.ts'
+import { overloaded } from '../engine/pending.ts'
 import { readinessOf } from '../readiness.ts'
 import { entryAnswer, type EntryAnswer } from './answer.ts'
 import { formatEntryId, parseEntryId } from './entry-id.ts'
@@ -28,15 +30,25 @@ export type EntrySearch = {
 }
 
 /** What the service is made of. */
-export type Rekor1Options = RecordPorts & { readonly shards: Shards; readonly search: EntrySearch }
+export type Rekor1Options = RecordPorts & {
+  readonly shards: Shards
+  readonly search: EntrySearch
+  /** Entries that are worked on at once; one more is told to come back before anything of it is read. Default 4,096. */
+  readonly maxInFlight?: number
+}
 
+const defaultInFlight = 4096
+const entriesPath = '/api/v1/log/entries'
 const noStore = { 'cache-control': 'no-store' }
 
 /** `/rekor/api/v1/…`. */
 export function rekor1Service(options: Rekor1Options): Service {
+  const most = options.maxInFlight ?? defaultInFlight
+  const limit = inFlightLimit({ most, paths: [`/rekor${entriesPath}`], refusal: earlyRefusal(most) })
   return {
     name: 'rekor',
     prefix: '/rekor',
+    refuseAtOnce: limit.refuseAtOnce,
     routes: (app) => {
       takeBodies(app, maxProposalBytes)
       app.setErrorHandler((failure, _, reply) => {
@@ -44,7 +56,13 @@ export function rekor1Service(options: Rekor1Options): Service {
         if (refusal === undefined) throw failure
         return refuse(reply, refusal)
       })
-      allowAnyOrigin(app, ['GET', 'POST'])
+      // Two of the reads are a POST. Entries are not taken from pages: see `refuseOtherOrigins`.
+      allowAnyOrigin(app, ['GET', 'HEAD', 'POST'])
+      addWrites(app, options, async (work) =>
+        limit.run(work, () => {
+          throw overloaded(most)
+        }),
+      )
       addEntries(app, options)
       addSearch(app, options)
       addTree(app, options)
@@ -53,9 +71,20 @@ export function rekor1Service(options: Rekor1Options): Service {
   }
 }
 
-function addEntries(app: FastifyInstance, options: Rekor1Options): void {
+function earlyRefusal(most: number): EarlyRefusal {
+  const { status, message, headers } = rekor1RefusalOf(overloaded(most)) as Rekor1Refusal
+  return {
+    status,
+    headers: { ...noStore, ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ code: status, message }),
+  }
+}
+
+type Bounded = (work: () => Promise<FastifyReply>) => Promise<FastifyReply>
+
+function addWrites(app: FastifyInstance, options: Rekor1Options, bounded: Bounded): void {
   const { shards, search } = options
-  app.post('/api/v1/log/entries', async (request, reply) => {
+  const take = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const proposed = parseProposedEntryV1(serverPrimitives, bodyOf(request))
     const shard = activeShard(shards)
     const logged = await recordEntry(options, shard, proposed)
@@ -73,8 +102,12 @@ function addEntries(app: FastifyInstance, options: Rekor1Options): void {
       .headers(headers)
       .type('application/json')
       .send(JSON.stringify({ [id]: entry }))
-  })
-  app.get('/api/v1/log/entries', async (request: FastifyRequest<{ Querystring: { readonly logIndex?: string } }>, reply) => {
+  }
+  app.post(entriesPath, { onRequest: refuseOtherOrigins }, async (request, reply) => bounded(async () => take(request, reply)))
+}
+
+function addEntries(app: FastifyInstance, { shards }: Rekor1Options): void {
+  app.get(entriesPath, async (request: FastifyRequest<{ Querystring: { readonly logIndex?: string } }>, reply) => {
     const index = readIndex(request.query.logIndex, 'logIndex')
     return sendEntry(reply, await entryAt(shards, index))
   })

@@ -9,7 +9,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Gauge } from 'prom-client'
 import { serverPrimitives } from '../../base/crypto/primitives.ts'
 import { immutable, sendBytes } from '../../base/http/reply.ts'
-import { bodyOf, takeBodies } from '../../base/http/request.ts'
+import { inFlightLimit } from '../../base/http/in-flight.ts'
+import { bodyOf, refuseOtherOrigins, takeBodies } from '../../base/http/request.ts'
 import type { EarlyRefusal, Service } from '../../base/http/service.ts'
 import type { OpenTreeLog } from '../engine/open-log.ts'
 import { overloaded } from '../engine/pending.ts'
@@ -49,7 +50,13 @@ export function rekor2Service(options: Rekor2Options): Service {
     labelNames: ['status'],
     registers: [],
   })
-  const limit = inFlightLimit(options.maxInFlight ?? defaultInFlight)
+  const most = options.maxInFlight ?? defaultInFlight
+  const limit = inFlightLimit({
+    most,
+    paths: [`/rekor2${entriesPath}`],
+    refusal: earlyRefusal(most),
+    refused: () => counts.inc({ status: '503' }),
+  })
   const refuse = (reply: FastifyReply, refusal: Rekor2Refusal): FastifyReply => {
     counts.inc({ status: String(refusal.status) })
     const { status, code, message, headers } = refusal
@@ -62,11 +69,7 @@ export function rekor2Service(options: Rekor2Options): Service {
   return {
     name: 'rekor2',
     prefix: '/rekor2',
-    refuseAtOnce: (method, url) => {
-      if (!limit.full() || method !== 'POST' || url !== `/rekor2${entriesPath}`) return undefined
-      counts.inc({ status: '503' })
-      return limit.refusal
-    },
+    refuseAtOnce: limit.refuseAtOnce,
     routes: (app) => {
       takeBodies(app, maxRequestBytes)
       app.setErrorHandler((failure, _, reply) => {
@@ -74,8 +77,8 @@ export function rekor2Service(options: Rekor2Options): Service {
         if (refusal === undefined) throw failure
         return refuse(reply, refusal)
       })
-      app.post(entriesPath, async (request, reply) => {
-        const answer = await limit.run(() => record(options, bodyOf(request)))
+      app.post(entriesPath, { onRequest: refuseOtherOrigins }, async (request, reply) => {
+        const answer = await limit.run(() => record(options, bodyOf(request)), beyond(most))
         if (typeof answer !== 'string') return refuse(reply, answer)
         counts.inc({ status: '201' })
         return reply.code(201).type('application/json').send(answer)
@@ -101,33 +104,19 @@ export function rekor2Service(options: Rekor2Options): Service {
   }
 }
 
-/** Under more load than the log can bear, the latency of what it accepts stays bounded by refusing the rest while that costs nothing. */
-function inFlightLimit(most: number): InFlightLimit {
-  let inFlight = 0
+function earlyRefusal(most: number): EarlyRefusal {
   const { status, code, message, headers } = rekor2RefusalOf(overloaded(most)) as Rekor2Refusal
   return {
-    full: () => inFlight >= most,
-    refusal: {
-      status,
-      headers: { ...headers, 'cache-control': 'no-store', 'content-type': 'application/json' },
-      body: JSON.stringify({ code, message, details: [] }),
-    },
-    run: async (work) => {
-      if (inFlight >= most) throw overloaded(most)
-      inFlight++
-      try {
-        return await work()
-      } finally {
-        inFlight--
-      }
-    },
+    status,
+    headers: { ...headers, 'cache-control': 'no-store', 'content-type': 'application/json' },
+    body: JSON.stringify({ code, message, details: [] }),
   }
 }
 
-type InFlightLimit = {
-  readonly full: () => boolean
-  readonly refusal: EarlyRefusal
-  readonly run: <T>(work: () => Promise<T>) => Promise<T>
+function beyond(most: number): () => never {
+  return () => {
+    throw overloaded(most)
+  }
 }
 
 /** Step 1 of an entry: read, admit, verify, canonicalise; then the engine's. Gives the answer, or the refusal of a duplicate. */

@@ -71,7 +71,16 @@ ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https:
         secretAccessKey: { kind: 'file', name: '/etc/countersign/s3.secret' },
       },
       keys: { passphrase: { kind: 'reference', reference: { kind: 'credential', name: 'passphrase' } } },
-      limits: { bodyBytes: 65_536, headersMs: 15_000, requestMs: 500, idleMs: 65_000, connections: 10_000, drainMs: 60_000 },
+      limits: {
+        bodyBytes: 65_536,
+        headersMs: 15_000,
+        requestMs: 500,
+        idleMs: 65_000,
+        connections: 10_000,
+        receivedBytes: 268_435_456,
+        answeredBytes: 536_870_912,
+        drainMs: 60_000,
+      },
       logging: { level: 'warn', format: 'json' },
       log: {
         admission: 'known',

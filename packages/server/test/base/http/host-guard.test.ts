@@ -34,13 +34,14 @@ describe('a listener on loopback', () => {
       '127.0.0.1.evil.example',
       'xsign.example.org',
       '192.0.2.1',
-      'localhost@evil.example',
     ]
     for (const host of names) {
       for (const path of ['/secrets', '/metrics', '/healthz', '/nothing'])
         expect([host, path, await statusUnder(url, host, path)]).toEqual([host, path, 421])
       expect(await statusUnder(url, host, '/secrets', 'POST')).toBe(421)
     }
+    // No name of a host at all (RFC 9110 §7.2).
+    expect(await statusUnder(url, 'localhost@evil.example', '/secrets')).toBe(400)
   })
 
   it('answers under its own names, with and without port', async () => {
