@@ -13,7 +13,7 @@ import { type ProposedKeys, addSignatures, proposeRoot, publishProposals, withdr
 import { type ProposedRole, readProposal } from '../trust/repository/proposals.ts'
 import type { RepositoryOptions } from '../trust/repository/repository.ts'
 import { openTufSigners } from '../trust/repository/signers.ts'
-import { readState } from '../trust/repository/state.ts'
+import { demandState } from '../trust/repository/state.ts'
 import { openTrust } from '../trust/trust.ts'
 import type { Operator } from './accounts.ts'
 import type { OpenInstallation } from './administer.ts'
@@ -62,8 +62,7 @@ const proposedRoles = ['root', 'targets'] as const
 /** What is in force and what waits. Throws `trust_missing`. */
 export async function trustStatus({ platform }: OpenInstallation): Promise<TrustStatus> {
   const { database, keys, clock } = platform
-  const state = await readState(database)
-  if (state === undefined) throw new CountersignError('trust_missing', 'there is no TUF repository yet')
+  const state = await demandState(database)
   const signers = await openTufSigners(keys)
   const roles = tufRoles.map((role): RoleStatus => {
     const { threshold, keys: listed } = state.root.roles[role]

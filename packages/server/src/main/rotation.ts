@@ -8,10 +8,10 @@
 import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { RoleKey, RoleKeyType } from '../base/keys/role-key.ts'
 import { freezeTree, readTree, treeNames } from '../log/engine/tree-store.ts'
-import type { TrustAnchor, TrustInstance } from '../trust/instances.ts'
+import type { TrustInstance } from '../trust/instances.ts'
 import { publishProposals, proposeRoot } from '../trust/repository/ceremony.ts'
 import { openTufSigners } from '../trust/repository/signers.ts'
-import { readState } from '../trust/repository/state.ts'
+import { demandState, readState } from '../trust/repository/state.ts'
 import { openTrust, type TrustChange } from '../trust/trust.ts'
 import { createTimestampCertificate } from '../tsa/certificates.ts'
 import type { Operator } from './accounts.ts'
@@ -114,7 +114,8 @@ async function nextShard(installation: OpenInstallation, role: keyof typeof logT
   if (role === 'rekor1') await createRekor1(platform, key, addresses)
   else await createLog(platform, role === 'ct' ? ctPlace(key, addresses) : await rekor2Place(key, addresses))
   const anchor = { kind: 'key', publicKey: key.publicKey } as const
-  return { name: key.name, change: await succeed(installation, role, key.name, addresses[urlNames[role]], anchor, options) }
+  const successor = { id: key.name, role, url: addresses[urlNames[role]], anchor }
+  return { name: key.name, change: await succeed(installation, successor, options) }
 }
 
 const urlNames = { ct: 'ct', rekor1: 'rekor', rekor2: 'rekor2' } as const
@@ -129,7 +130,7 @@ async function nextTimestamps(installation: OpenInstallation, options: RotationO
   const names = { organization: addresses.host, commonName: `${addresses.host} Timestamps`, nowMs: platform.clock() }
   const certificate = await createTimestampCertificate(key, names, { certificate: root, key: rootKey })
   const anchor = { kind: 'chain', certificates: [certificate, root] } as const
-  return { name: key.name, change: await succeed(installation, 'tsa', key.name, addresses.tsa, anchor, options) }
+  return { name: key.name, change: await succeed(installation, { id: key.name, role: 'tsa', url: addresses.tsa, anchor }, options) }
 }
 
 /** Every process has read the next key by then: what it signs, none refuses. */
@@ -149,14 +150,11 @@ async function nextTokenKey(installation: OpenInstallation, { overlapMs, signsFr
 /** Adds the next to the registry. What it replaces is closed with it where that can be published now; else by the server when it changes over. */
 async function succeed(
   installation: OpenInstallation,
-  role: TrustInstance['role'],
-  id: string,
-  url: string,
-  anchor: TrustAnchor,
+  successor: Pick<TrustInstance, 'id' | 'role' | 'url' | 'anchor'>,
   { overlapMs, signsFromMs }: RotationOptions,
 ): Promise<TrustChange> {
   const planned = signsFromMs === undefined ? {} : { signsFromMs }
-  const next = { id, role, url, operator: installation.addresses.host, anchor, ...planned }
+  const next = { ...successor, operator: installation.addresses.host, ...planned }
   // Closed before clients are told of the next, what the old one signs until then would be refused by all of them.
   const leaveOpen = !(await targetsKeysHere(installation))
   return trustOf(installation).rotate({ next, leaveOpen, ...(overlapMs === undefined ? {} : { overlapMs }) })
@@ -169,8 +167,7 @@ async function targetsKeysHere({ platform: { database, keys } }: OpenInstallatio
 
 async function nextTufKey(installation: OpenInstallation, role: 'root' | 'targets' | 'snapshot' | 'timestamp'): Promise<Rotated> {
   const { database, keys, clock } = installation.platform
-  const state = await readState(database)
-  if (state === undefined) throw new CountersignError('trust_missing', 'there is no TUF repository yet')
+  const state = await demandState(database)
   const signers = await openTufSigners(keys)
   const before = state.root.roles[role]
   if (signers.of(before).length < before.keys.length) {

@@ -2,7 +2,7 @@
 import { sql } from 'kysely'
 import type { Migration } from '../../base/database/database.ts'
 
-/** Accounts, and what lets somebody in. Nothing is ever deleted: an address belongs to one account for ever. */
+/** Accounts, and what lets somebody in. No account is ever deleted: an address belongs to one for ever. */
 export const accountMigrations: readonly Migration[] = [
   {
     name: 'identity-0001-accounts',

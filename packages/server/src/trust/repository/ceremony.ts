@@ -26,9 +26,9 @@ import {
   type Proposal,
   type ProposedRole,
 } from './proposals.ts'
-import { contents, describe, nextVersions, signAbove, tufLifetimes, type RepositoryOptions } from './repository.ts'
-import { openTufSigners, thresholdMissed, type TufSigners } from './signers.ts'
-import { publish, readState, type RepositoryState } from './state.ts'
+import { contents, describe, nextVersions, renewedTargets, signAbove, tufLifetimes, type RepositoryOptions } from './repository.ts'
+import { openTufSigners, thresholdMissed, type Signing, type TufSigners } from './signers.ts'
+import { demandState, publish, type RepositoryState } from './state.ts'
 
 /** Keys of a role, and how many of them must sign. */
 export type ProposedKeys = { readonly keys: readonly PublicKey[]; readonly threshold: number }
@@ -41,7 +41,7 @@ export async function proposeRoot(
   options: RepositoryOptions,
   change: Readonly<Partial<Record<TufRole, ProposedKeys>>>,
 ): Promise<Uint8Array> {
-  const state = await stateOf(options)
+  const state = await demandState(options.database)
   const nowMs = options.clock()
   const roles: Record<TufRole, TufRoleKeys> = { ...state.root.roles }
   for (const role of tufRoles) {
@@ -60,7 +60,7 @@ export async function proposeRoot(
   }
   const bytes = await signedHere(rootContent(root), [state.root.roles.root, roles.root], signers)
   const fitting = await enough(state.published.targets.metadata, roles.targets)
-  await createProposal(options.database, 'root', bytes, new Map(), nowMs)
+  await createProposal(options.database, { role: 'root', bytes, files: new Map(), createdMs: nowMs })
   if (!fitting && !signers.suffice(roles.targets) && (await readProposal(options.database, 'targets')) === undefined) {
     await proposeSameTargets(options, state, [roles.targets])
   }
@@ -69,20 +69,21 @@ export async function proposeRoot(
 
 /** Proposes targets. Gives the file to be signed. Throws `trust_proposal_exists`. */
 export async function proposeTargets(options: RepositoryOptions, files: ReadonlyMap<string, TargetFile>): Promise<Uint8Array> {
-  const state = await stateOf(options)
+  const state = await demandState(options.database)
   const nowMs = options.clock()
   const version = state.published.targets.metadata.version + 1
   const content = targetsContent(version, nowMs + tufLifetimes.targets.validMs, describe(files))
   const bytes = await signedHere(content, await countingKeys(options, state, 'targets'), await openTufSigners(options.keys))
-  await createProposal(options.database, 'targets', bytes, contents(files), nowMs)
+  await createProposal(options.database, { role: 'targets', bytes, files: contents(files), createdMs: nowMs })
   return bytes
 }
 
 async function proposeSameTargets(options: RepositoryOptions, state: RepositoryState, keys: readonly TufRoleKeys[]): Promise<void> {
   const { metadata } = state.published.targets
-  const content = targetsContent(metadata.version + 1, options.clock() + tufLifetimes.targets.validMs, readTufTargets(metadata))
+  const nowMs = options.clock()
+  const content = targetsContent(metadata.version + 1, nowMs + tufLifetimes.targets.validMs, readTufTargets(metadata))
   const bytes = await signedHere(content, keys, await openTufSigners(options.keys))
-  await createProposal(options.database, 'targets', bytes, new Map(), options.clock())
+  await createProposal(options.database, { role: 'targets', bytes, files: new Map(), createdMs: nowMs })
 }
 
 async function signedHere(content: TufMetadata['content'], roles: readonly TufRoleKeys[], signers: TufSigners): Promise<Uint8Array> {
@@ -115,7 +116,7 @@ export async function addSignatures(options: RepositoryOptions, document: Uint8A
       hint: 'Take the file of the proposal again, and have that signed.',
     })
   }
-  const keys = await countingKeys(options, await stateOf(options), role)
+  const keys = await countingKeys(options, await demandState(options.database), role)
   const counting = new Set<string>()
   for (const each of keys) for (const { id } of await validTufSignatures(given, each, serverPrimitives)) counting.add(id)
   const known = new Map(proposal.metadata.signatures.map(({ keyId, signature }) => [keyId, signature]))
@@ -143,16 +144,17 @@ export async function withdrawProposal(options: RepositoryOptions, role: Propose
  * force demands. Gives the roles that changed. Throws `trust_proposal_missing`, `trust_threshold_missed`, `trust_changed_meanwhile`.
  */
 export async function publishProposals(options: RepositoryOptions): Promise<readonly TufRole[]> {
-  const state = await stateOf(options)
+  const state = await demandState(options.database)
   const [rootProposal, targetsProposal] = [await readProposal(options.database, 'root'), await readProposal(options.database, 'targets')]
   if (rootProposal === undefined && targetsProposal === undefined) throw noProposal('root')
   const root = rootProposal === undefined ? state.root : await demandRoot(state.root, rootProposal)
   const signers = await openTufSigners(options.keys)
   const nowMs = options.clock()
+  const signing: Signing = { root, signers, nowMs }
   const metadata: { role: TufRole; bytes: Uint8Array }[] = rootProposal === undefined ? [] : [{ role: 'root', bytes: rootProposal.bytes }]
-  const targets = await nextTargets(state, root, targetsProposal, signers, nowMs)
+  const targets = await nextTargets(state, signing, targetsProposal)
   if (targets.changed) metadata.push({ role: 'targets', bytes: targets.bytes })
-  metadata.push(...(await signAbove(root, signers, targets, nextVersions(state), nowMs)))
+  metadata.push(...(await signAbove(signing, targets, nextVersions(state))))
   const roles: ProposedRole[] = [...(rootProposal ? (['root'] as const) : []), ...(targets.proposed ? (['targets'] as const) : [])]
   const files = targets.proposed && targetsProposal !== undefined ? targetsProposal.files : new Map<string, Uint8Array>()
   if (!(await publish(options.database, { metadata, files }, nowMs, (sql) => dropProposals(sql, roles)))) throw changed()
@@ -172,13 +174,8 @@ async function demandRoot(before: TufRoot, proposal: Proposal): Promise<TufRoot>
 type NextTargets = { readonly version: number; readonly bytes: Uint8Array; readonly changed: boolean; readonly proposed: boolean }
 
 /** The proposed targets when they have enough signatures; those before where they still hold; signed anew where the keys are here. */
-async function nextTargets(
-  state: RepositoryState,
-  root: TufRoot,
-  proposal: Proposal | undefined,
-  signers: TufSigners,
-  nowMs: number,
-): Promise<NextTargets> {
+async function nextTargets(state: RepositoryState, signing: Signing, proposal: Proposal | undefined): Promise<NextTargets> {
+  const { root, signers } = signing
   const role = root.roles.targets
   const { metadata, bytes } = state.published.targets
   if (proposal !== undefined && (await enough(proposal.metadata, role))) {
@@ -190,19 +187,11 @@ async function nextTargets(
     const found = proposal === undefined ? 0 : (await validTufSignatures(proposal.metadata, role, serverPrimitives)).length
     throw thresholdMissed('targets', found, role.threshold)
   }
-  const version = metadata.version + 1
-  const content = targetsContent(version, nowMs + tufLifetimes.targets.validMs, readTufTargets(metadata))
-  return { version, bytes: await signers.sign(root, 'targets', content), changed: true, proposed: false }
+  return { ...(await renewedTargets(state, signing)), changed: true, proposed: false }
 }
 
 async function enough(metadata: TufMetadata, role: TufRoleKeys): Promise<boolean> {
   return (await validTufSignatures(metadata, role, serverPrimitives)).length >= role.threshold
-}
-
-async function stateOf(options: RepositoryOptions): Promise<RepositoryState> {
-  const state = await readState(options.database)
-  if (state === undefined) throw new CountersignError('trust_missing', 'there is no TUF repository yet')
-  return state
 }
 
 function changed(): CountersignError {

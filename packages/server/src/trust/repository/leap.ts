@@ -5,7 +5,7 @@ import { targetsContent } from '@countersign/core/tuf/write'
 import type { TrustTables } from '../tables.ts'
 import { signAbove, tufLifetimes, type RepositoryOptions } from './repository.ts'
 import { openTufSigners } from './signers.ts'
-import { readState } from './state.ts'
+import { metadataRow, readState } from './state.ts'
 
 /**
  * Publishes the same targets under versions that are greater by `by`, so that they are newer than whatever was published after the backup. Nobody
@@ -24,17 +24,11 @@ export async function leapVersions(options: RepositoryOptions, by: number): Prom
     ? { version, bytes: await signers.sign(state.root, 'targets', content) }
     : { version: targets.metadata.version, bytes: targets.bytes }
   const versions = { snapshot: snapshot.metadata.version + by, timestamp: timestamp.metadata.version + by }
-  const above = await signAbove(state.root, signers, leapt, versions, nowMs)
-  const rows = [
-    ...(here ? [{ role: 'targets' as const, ...leapt, validMs: tufLifetimes.targets.validMs }] : []),
-    ...above.map(({ role, bytes }) => ({ role, bytes, version: versions[role], validMs: tufLifetimes[role].validMs })),
-  ]
+  const above = await signAbove({ root: state.root, signers, nowMs }, leapt, versions)
+  const metadata = [...(here ? [{ role: 'targets' as const, bytes: leapt.bytes }] : []), ...above]
+  const rows = metadata.map(({ bytes }) => metadataRow(bytes, nowMs))
   await options.database.transaction(async (transaction) => {
-    const sql = transaction.withTables<TrustTables>()
-    for (const { role, bytes, version: number, validMs } of rows) {
-      const expires = Math.floor((nowMs + validMs) / 1000) * 1000
-      await sql.insertInto('trust_metadata').values({ role, version: number, bytes, signed_at: nowMs, expires_at: expires }).execute()
-    }
+    await transaction.withTables<TrustTables>().insertInto('trust_metadata').values(rows).execute()
   })
-  return rows.map(({ role }) => role)
+  return metadata.map(({ role }) => role)
 }

@@ -34,16 +34,10 @@ export async function readProposal(database: Database, role: ProposedRole): Prom
 }
 
 /** Keeps a proposal. Throws `trust_proposal_exists` when one of its role waits already: its signatures would be lost. */
-export async function createProposal(
-  database: Database,
-  role: ProposedRole,
-  bytes: Uint8Array,
-  files: ReadonlyMap<string, Uint8Array>,
-  nowMs: number,
-): Promise<void> {
+export async function createProposal(database: Database, { role, bytes, files, createdMs }: Omit<Proposal, 'metadata'>): Promise<void> {
   const { version } = parseTufMetadata(bytes)
   const texts = Object.fromEntries([...files].map(([name, content]) => [name, bytesToBase64(content)]))
-  const row: ProposalRow = { role, version, bytes, files: JSON.stringify(texts), created_at: nowMs }
+  const row: ProposalRow = { role, version, bytes, files: JSON.stringify(texts), created_at: createdMs }
   const created = await database.transaction(async (transaction) => {
     const sql = transaction.withTables<TrustTables>()
     const there = await sql.selectFrom('trust_proposals').select('version').where('role', '=', role).executeTakeFirst()

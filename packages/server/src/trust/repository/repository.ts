@@ -11,8 +11,8 @@ import type { Clock } from '../../base/clock.ts'
 import type { Database } from '../../base/database/database.ts'
 import type { KeyStore } from '../../base/keys/role-key.ts'
 import type { TargetFile } from '../targets.ts'
-import { hexDigest, publish, readState, type Publication, type RepositoryState } from './state.ts'
-import { openTufSigners, type TufSigners } from './signers.ts'
+import { demandState, hexDigest, publish, readState, type Publication, type RepositoryState } from './state.ts'
+import { openTufSigners, type Signing, type TufSigners } from './signers.ts'
 
 const dayMs = 24 * 60 * 60 * 1000
 
@@ -52,7 +52,7 @@ export async function beginRepository(options: RepositoryOptions, files: Readonl
   const signers = await openTufSigners(options.keys)
   const rootBytes = await signers.sign(root, 'root', rootContent(root))
   const targets = await signers.sign(root, 'targets', targetsContent(1, nowMs + tufLifetimes.targets.validMs, describe(files)))
-  const above = await signAbove(root, signers, { version: 1, bytes: targets }, { snapshot: 1, timestamp: 1 }, nowMs)
+  const above = await signAbove({ root, signers, nowMs }, { version: 1, bytes: targets }, { snapshot: 1, timestamp: 1 })
   const metadata = [{ role: 'root', bytes: rootBytes }, { role: 'targets', bytes: targets }, ...above] as const
   // When another process was first, its repository is the one.
   await publish(options.database, { metadata, files: contents(files) }, nowMs)
@@ -88,7 +88,7 @@ export async function publishTargets(
     const nowMs = options.clock()
     const content = targetsContent(metadata.version + 1, nowMs + tufLifetimes.targets.validMs, describe(files))
     const bytes = await signers.sign(state.root, 'targets', content)
-    const above = await signAbove(state.root, signers, { version: metadata.version + 1, bytes }, nextVersions(state), nowMs)
+    const above = await signAbove({ root: state.root, signers, nowMs }, { version: metadata.version + 1, bytes }, nextVersions(state))
     return { result: 'published', publication: { metadata: [{ role: 'targets', bytes }, ...above], files: contents(files) } }
   })
 }
@@ -107,27 +107,27 @@ export async function renewRepository(options: RepositoryOptions): Promise<reado
       root = { ...root, version: root.version + 1, expiresMs: nowMs + tufLifetimes.root.validMs }
       metadata.push({ role: 'root', bytes: await signers.sign(root, 'root', rootContent(root)) })
     }
-    const targets = due('targets') && signers.suffice(root.roles.targets) ? await renewedTargets(state, root, signers, nowMs) : undefined
+    const signing: Signing = { root, signers, nowMs }
+    const targets = due('targets') && signers.suffice(root.roles.targets) ? await renewedTargets(state, signing) : undefined
     if (targets !== undefined) metadata.push({ role: 'targets', bytes: targets.bytes })
     if (targets !== undefined || due('snapshot') || due('timestamp')) {
       const current = { version: state.published.targets.metadata.version, bytes: state.published.targets.bytes }
-      const above = await signAbove(root, signers, targets ?? current, nextVersions(state), nowMs)
+      const above = await signAbove(signing, targets ?? current, nextVersions(state))
       // A snapshot that is still good stays: only a new timestamp is made over it.
       const keep = targets === undefined && !due('snapshot')
-      metadata.push(...(keep ? [await timestampOverSnapshot(state, root, signers, nowMs)] : above))
+      metadata.push(...(keep ? [await timestampOverSnapshot(state, signing)] : above))
     }
     const result = metadata.map(({ role }) => role)
     return metadata.length === 0 ? { result } : { result, publication: { metadata, files: new Map() } }
   })
 }
 
-async function renewedTargets(
-  state: RepositoryState,
-  root: TufRoot,
-  signers: TufSigners,
-  nowMs: number,
+/** The targets that are in force, under their next version. */
+export async function renewedTargets(
+  { published }: RepositoryState,
+  { root, signers, nowMs }: Signing,
 ): Promise<{ readonly version: number; readonly bytes: Uint8Array }> {
-  const { metadata } = state.published.targets
+  const { metadata } = published.targets
   const version = metadata.version + 1
   const content = targetsContent(version, nowMs + tufLifetimes.targets.validMs, readTufTargets(metadata))
   return { version, bytes: await signers.sign(root, 'targets', content) }
@@ -135,26 +135,19 @@ async function renewedTargets(
 
 async function timestampOverSnapshot(
   state: RepositoryState,
-  root: TufRoot,
-  signers: TufSigners,
-  nowMs: number,
+  { root, signers, nowMs }: Signing,
 ): Promise<{ role: 'timestamp'; bytes: Uint8Array }> {
   const { metadata, bytes } = state.published.snapshot
-  const content = timestampContent(
-    state.published.timestamp.metadata.version + 1,
-    nowMs + tufLifetimes.timestamp.validMs,
-    fileOf(metadata.version, bytes),
-  )
+  const { timestamp } = nextVersions(state)
+  const content = timestampContent(timestamp, nowMs + tufLifetimes.timestamp.validMs, fileOf(metadata.version, bytes))
   return { role: 'timestamp', bytes: await signers.sign(root, 'timestamp', content) }
 }
 
 /** The snapshot over targets, and the timestamp over that. */
 export async function signAbove(
-  root: TufRoot,
-  signers: TufSigners,
+  { root, signers, nowMs }: Signing,
   targets: { readonly version: number; readonly bytes: Uint8Array },
   versions: { readonly snapshot: number; readonly timestamp: number },
-  nowMs: number,
 ): Promise<readonly [{ role: 'snapshot'; bytes: Uint8Array }, { role: 'timestamp'; bytes: Uint8Array }]> {
   const { validMs } = tufLifetimes.snapshot
   const snapshot = await signers.sign(
@@ -181,9 +174,7 @@ export async function untilFirst<T>(
 ): Promise<T> {
   const signers = await openTufSigners(options.keys)
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const state = await readState(options.database)
-    if (state === undefined) throw new CountersignError('trust_missing', 'there is no TUF repository yet')
-    const { result, publication } = await decide(state, signers)
+    const { result, publication } = await decide(await demandState(options.database), signers)
     if (publication === undefined || (await publish(options.database, publication, options.clock()))) return result
   }
   throw new CountersignError('trust_changed_meanwhile', 'other processes changed the TUF repository again and again', {

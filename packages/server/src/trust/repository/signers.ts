@@ -17,6 +17,9 @@ export type TufSigners = {
   readonly sign: (root: TufRoot, role: TufRole, content: JsonObject) => Promise<Uint8Array>
 }
 
+/** Under which root, with which keys and when metadata is signed. */
+export type Signing = { readonly root: TufRoot; readonly signers: TufSigners; readonly nowMs: number }
+
 const prefix = 'tuf-'
 
 /** Opens all keys whose name begins with `tuf-`. */

@@ -34,6 +34,13 @@ export async function readState(database: Database): Promise<RepositoryState | u
   return { root: readTufRoot(published.root.metadata), published }
 }
 
+/** The same, where there must be a repository. Throws `trust_missing`, `trust_damaged`. */
+export async function demandState(database: Database): Promise<RepositoryState> {
+  const state = await readState(database)
+  if (state === undefined) throw new CountersignError('trust_missing', 'there is no TUF repository yet')
+  return state
+}
+
 async function newestRows(sql: Rows): Promise<ReadonlyMap<TufRole, MetadataRow>> {
   const newest = new Map<TufRole, MetadataRow>()
   for (const role of tufRoles) {
@@ -90,7 +97,8 @@ export async function publish(
   })
 }
 
-function metadataRow(bytes: Uint8Array, nowMs: number): MetadataRow {
+/** Metadata as it is kept: role, version and end are its own. */
+export function metadataRow(bytes: Uint8Array, nowMs: number): MetadataRow {
   const { role, version, expiresMs } = parseTufMetadata(bytes)
   return { role, version, bytes, signed_at: nowMs, expires_at: expiresMs }
 }
