@@ -27,7 +27,7 @@ type Outcome = {
 const [folder = '', suite = '', project = '', ...filters] = process.argv.slice(2)
 
 async function run(files: readonly string[], alone: boolean): Promise<Outcome> {
-  const one = alone ? { fileParallelism: false, maxWorkers: 1, maxConcurrency: 1 } : {}
+  const one = alone ? { fileParallelism: false, maxWorkers: 1 } : {}
   const vitest = await startVitest([...files], { run: true, watch: false, project: [project], ...one })
   const modules = vitest.state.getTestModules()
   const outcome = {

@@ -38,11 +38,12 @@ export function makeStage(): Stage {
   const command = (name: string, words: readonly string[]): void =>
     writeFileSync(join(bin, name), `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(' ')} "$@"\n`, { mode: 0o755 })
   // The cache keeps compiled code between the many runs; the built command does the same for itself.
-  command('countersign', ['env', `NODE_COMPILE_CACHE=${process.env['NODE_COMPILE_CACHE'] ?? join(root, 'cache')}`, ...commandUnderTest()])
+  const cached = ['env', `NODE_COMPILE_CACHE=${process.env['NODE_COMPILE_CACHE'] ?? join(root, 'cache')}`]
+  command('countersign', [...cached, ...commandUnderTest()])
   symlinkSync('countersign', join(bin, 'cosign'))
   // `npx countersign` as in a checkout; the real one would ask a package registry for what it does not find.
   writeFileSync(join(bin, 'npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 })
-  for (const tool of tools) command(tool, [process.execPath, '--conditions=source', resolve(import.meta.dirname, `${tool}.ts`)])
+  for (const tool of tools) command(tool, [...cached, process.execPath, '--conditions=source', resolve(import.meta.dirname, `${tool}.ts`)])
   return {
     root,
     link: (name, target) => {
