@@ -63,6 +63,8 @@ const byCode: { readonly [code in FailureCode]?: string } = {
   reference_malformed: 'Write registry/repository:tag, registry/repository@sha256:…, oci:DIR or oci-archive:FILE.',
   digest_malformed: 'Write sha256: and 64 lower-case hex digits.',
   pattern_malformed: 'Write an RE2 pattern; it must match the whole name.',
+  account_disabled: 'Use another account; one that was disabled is never enabled again.',
+  service_refused: 'The service says above what it does not take: correct that, and try again.',
   key_exists: 'Go on with the one that is there; none is ever replaced.',
   config_malformed: 'Correct the configuration; docs/schema/server-config.schema.json says what it may hold.',
   config_reference_missing: 'Set the variable, or make the file, that the configuration names for the secret.',

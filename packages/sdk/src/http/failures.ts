@@ -50,6 +50,16 @@ export function isCertificateRefused(error: unknown): boolean {
   return /CERT|ISSUER|SIGNATURE/.test(errorCode(error))
 }
 
+/** What to try when `url`, which is no registry, was not reached; `message` is of the failure, and ends with its code. */
+export function hintForAddress(url: URL, message: string): string | undefined {
+  const code = /\b[A-Z][A-Z0-9_]+$/.exec(message)?.[0] ?? ''
+  if (/CERT|ISSUER|SIGNATURE/.test(code)) return 'Name the authority of its certificate in a file: NODE_EXTRA_CA_CERTS=FILE.'
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL')) return 'What answers there speaks no TLS: is the address http:// and not https://?'
+  if (code === 'ECONNRESET' && url.protocol === 'http:') return 'Does it speak TLS? Then its address begins with https://.'
+  if (code === 'ECONNREFUSED') return `Nothing listens there: check the address ${url.origin}, and that the server runs.`
+  return undefined
+}
+
 function hintFor(code: string): string | undefined {
   if (/CERT|ISSUER|SIGNATURE/.test(code)) return 'Name the authority of the server certificate with --registry-cacert.'
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Check the registry name and the DNS server.'

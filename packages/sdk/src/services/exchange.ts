@@ -2,7 +2,7 @@
 import { CountersignError, type FailureCode } from '@countersign/core/failure'
 import type { HttpClient } from '../http/client.ts'
 import { readBody } from '../http/body.ts'
-import { describeRequest } from '../http/failures.ts'
+import { describeRequest, hintForAddress } from '../http/failures.ts'
 import { isLoopbackHost } from '../http/address.ts'
 import type { HttpRequest, HttpResponse } from '../http/message.ts'
 
@@ -73,7 +73,7 @@ function inServiceWords(error: unknown, request: HttpRequest, service: string): 
   if (code === undefined) return error
   return new CountersignError(code, `${service} cannot be reached: ${error.message}`, {
     cause: error,
-    hint: `Check the address ${request.url.origin} and that the service runs.`,
+    hint: hintForAddress(request.url, error.message) ?? `Check the address ${request.url.origin} and that the service runs.`,
   })
 }
 

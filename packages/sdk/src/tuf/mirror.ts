@@ -86,7 +86,10 @@ async function connect({ environment, deadlineMs = 180_000, retries }: MirrorOpt
 }
 
 async function download(client: HttpClient, url: string, maxBytes: number, userAgent: string): Promise<Uint8Array | undefined> {
-  const [{ readBody, againWhenBroken }, { failureOfStatus }] = await Promise.all([import('../http/body.ts'), import('../http/failures.ts')])
+  const [{ readBody, againWhenBroken }, { failureOfStatus, hintForAddress }] = await Promise.all([
+    import('../http/body.ts'),
+    import('../http/failures.ts'),
+  ])
   const request: HttpRequest = { method: 'GET', url: new URL(url), headers: { 'user-agent': userAgent } }
   try {
     return await againWhenBroken(async () => {
@@ -99,23 +102,17 @@ async function download(client: HttpClient, url: string, maxBytes: number, userA
       throw failureOfStatus(request, response.status)
     })
   } catch (cause) {
-    throw unreachableMirror(cause)
+    throw unreachableMirror(cause, cause instanceof Error ? hintForAddress(request.url, cause.message) : undefined)
   }
 }
 
 /** The client speaks of registries; this is none. */
-function unreachableMirror(cause: unknown): unknown {
+function unreachableMirror(cause: unknown, hint?: string): unknown {
   if (!(cause instanceof CountersignError) || !cause.code.startsWith('registry_')) return cause
   return new CountersignError('tuf_unreachable', `the TUF mirror does not answer as it should: ${cause.message}`, {
     cause,
-    hint: hintFor(cause.message),
+    hint: hint ?? 'Check the name and the network. Without network, name a copy of the mirror: --mirror file:///path.',
   })
-}
-
-function hintFor(message: string): string {
-  if (/\b(?:EPROTO|ERR_SSL_\w+)$/.test(message)) return 'What answers there does not speak TLS: is its address http:// and not https://?'
-  if (message.endsWith('ECONNREFUSED')) return 'Nothing listens there: check the port, and that the server runs.'
-  return 'Check the name and the network. Without network, name a copy of the mirror: --mirror file:///path.'
 }
 
 async function readFileUrl(url: string, maxBytes: number): Promise<Uint8Array | undefined> {

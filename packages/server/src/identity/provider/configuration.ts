@@ -129,6 +129,13 @@ async function grantOwnClient(ctx: KoaContextWithOIDC): Promise<InstanceType<typ
   return grant
 }
 
+/** The input of the library's form has no name for who does not see it, and a script that our pages do not run. */
+function labelled(form: string): string {
+  return form
+    .replace('name="user_code"', 'id="user_code" name="user_code" autocapitalize="characters" spellcheck="false" required')
+    .replace(/ (?:placeholder|onfocus)="[^"]*"/g, '')
+}
+
 /** The forms are the provider's own HTML; around them stands ours. */
 const devicePages = {
   userCodeInputSource: async (ctx: KoaContextWithOIDC, form: string, _out?: unknown, failure?: unknown): Promise<void> => {
@@ -137,7 +144,7 @@ const devicePages = {
     ctx.set({ ...pageHeaders })
     ctx.body = page(
       'Log in by code',
-      `${problem}<p>Enter the code that your terminal shows.</p>${form}<button type="submit" form="op.deviceInputForm">Continue</button>`,
+      `${problem}<p>Enter the code that your terminal shows.</p><label for="user_code">Code</label>${labelled(form)}<button type="submit" form="op.deviceInputForm">Continue</button>`,
     )
   },
   userCodeConfirmSource: async (
