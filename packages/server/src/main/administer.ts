@@ -1,7 +1,6 @@
 /** Small work on an installation beside a running server: what the command line does without going through the port. */
-import { CountersignError } from '@countersign/core/failure'
 import type { PassphraseAccess } from '../base/config/passphrase.ts'
-import { parsePassphraseSource } from '../base/config/passphrase.ts'
+import { typedPassphraseSource } from '../base/config/passphrase.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Log } from '../base/http/log.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
@@ -48,7 +47,7 @@ export async function loadInstallation(
   const { data: named, config: file, access, workingFolder } = request
   const { configuration, data } = await loadConfiguration({ file, data: named, environment: access.environment, workingFolder })
   const keys =
-    request.passphrase === undefined ? configuration.keys : { ...configuration.keys, passphrase: typedSource(request.passphrase) }
+    request.passphrase === undefined ? configuration.keys : { ...configuration.keys, passphrase: typedPassphraseSource(request.passphrase) }
   return { configuration: { ...configuration, keys }, data, access: askingOnce(access) }
 }
 
@@ -64,14 +63,6 @@ function askingOnce(access: PassphraseAccess): PassphraseAccess {
       return answer
     },
   }
-}
-
-function typedSource(text: string): NonNullable<ReturnType<typeof parsePassphraseSource>> {
-  const source = parsePassphraseSource(text)
-  if (source !== undefined) return source
-  throw new CountersignError('usage', 'a passphrase is not typed here but named', {
-    expected: 'file:PATH, env:NAME, credential:NAME or prompt',
-  })
 }
 
 /** Warnings and errors for people; the rest is for servers. */

@@ -24,6 +24,7 @@ import { sntpSource } from '../tsa/clock/sntp.ts'
 import { timestampService } from '../tsa/service.ts'
 import type { Trust } from '../trust/trust.ts'
 import type { ServiceAddresses } from './addresses.ts'
+import { ownKeySets } from './identity.ts'
 import { activatePlanned } from './intermediates.ts'
 import type { ServerPlatform } from './platform.ts'
 import { liveInstances } from './shards.ts'
@@ -64,7 +65,7 @@ export async function createFirstTimestampChain(
 }
 
 /** The authorities on record. */
-export function authoritiesOf({ database, keys, clock }: ServerPlatform): Authorities {
+function authoritiesOf({ database, keys, clock }: ServerPlatform): Authorities {
   return openAuthorities({ table: authorityTable(database, clock), keys, now: clock })
 }
 
@@ -79,15 +80,11 @@ export function ownChains(platform: ServerPlatform): () => Promise<readonly (rea
 
 const keyPollMs = 2_000
 
-/** `/fulcio`. `ownKeys` are those of our own identity provider, as they are now: the command line may rotate them. */
-export async function composeFulcio(
-  platform: ServerPlatform,
-  addresses: ServiceAddresses,
-  authorities: Authorities,
-  log: CertificateLog,
-  ownKeys: () => Promise<string>,
-): Promise<Service> {
+/** `/fulcio`, which publishes in `log`. */
+export async function composeFulcio(platform: ServerPlatform, addresses: ServiceAddresses, log: CertificateLog): Promise<Service> {
   const { clock, audit, configuration, environment } = platform
+  // As they are now: the command line may rotate them.
+  const ownKeys = ownKeySets(platform)
   const { exact, meta } = configuration.ca.issuers
   const own = (keys: string): readonly [string, Issuer] => [addresses.oidc, ownIssuer(addresses.oidc, keys)]
   const known = new Map([own(await ownKeys()), ...exact])
@@ -106,7 +103,7 @@ export async function composeFulcio(
   const { fetch, close } = documentFetcher({ environment, serviceAccount: configuration.ca.serviceAccount })
   const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch, now: clock }), primitives: serverPrimitives, now: clock })
   return {
-    ...fulcioService({ authorities, log, now: clock, random, issuers, verifyToken, audit }),
+    ...fulcioService({ authorities: authoritiesOf(platform), log, now: clock, random, issuers, verifyToken, audit }),
     close: async () => {
       clearInterval(timer)
       await close()

@@ -12,15 +12,8 @@ import { kitService } from '../trust/kit/service.ts'
 import { tufService } from '../trust/service.ts'
 import { openTrust, type Trust } from '../trust/trust.ts'
 import { type ServiceAddresses, serviceAddresses } from './addresses.ts'
-import {
-  authoritiesOf,
-  composeFulcio,
-  composeTimestamps,
-  createFirstAuthority,
-  createFirstTimestampChain,
-  ownChains,
-} from './authorities.ts'
-import { administrator, administratorLink, composeIdentity, createFirstAdministrator, ownKeySets } from './identity.ts'
+import { composeFulcio, composeTimestamps, createFirstAuthority, createFirstTimestampChain, ownChains } from './authorities.ts'
+import { administrator, administratorLink, composeIdentity, createFirstAdministrator } from './identity.ts'
 import { certificateLogOf, composeCt, composeLogs, createLog, createRekor1, ctPlace, openCtLogs, rekor2Place } from './logs.ts'
 import type { FirstStartStep, ServerPlatform } from './platform.ts'
 import { composeWitness } from './witnesses.ts'
@@ -116,11 +109,9 @@ type Parts = {
 const makers: { readonly [R in Role]: (parts: Parts) => Promise<readonly Service[]> } = {
   ca: async ({ platform, addresses, trust }) => {
     const ct = await openCtLogs(platform, trust, addresses)
-    const authorities = authoritiesOf(platform)
     const chains = ownChains(platform)
     const roots = async (): Promise<readonly Uint8Array[]> => (await chains()).flatMap((chain) => chain.slice(-1))
-    const log = certificateLogOf(ct)
-    return [...composeCt(ct, roots), await composeFulcio(platform, addresses, authorities, log, ownKeySets(platform))]
+    return [...composeCt(ct, roots), await composeFulcio(platform, addresses, certificateLogOf(ct))]
   },
   log: async ({ platform, addresses, trust }) => {
     const logs = await composeLogs(platform, trust, addresses, ownChains(platform))

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
 import type { Clock } from '../base/clock.ts'
 import type { ConfigurationSetting } from '../base/config/document.ts'
-import { describePassphraseSource, parsePassphraseSource, type PassphraseAccess, type PassphraseSource } from '../base/config/passphrase.ts'
+import { describePassphraseSource, type PassphraseAccess, typedPassphraseSource } from '../base/config/passphrase.ts'
 import { type Role, roles } from '../base/config/process.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
 import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
@@ -77,7 +77,7 @@ function withTyped(configuration: Configuration, request: ServeRequest): Configu
     publicUrl: publicUrl === undefined ? configuration.publicUrl : parsePublicUrl(publicUrl),
     firstStart: configuration.firstStart && request.firstStart !== false,
     roles: request.roles === undefined ? configuration.roles : typedRoles(request.roles),
-    keys: passphrase === undefined ? configuration.keys : { ...configuration.keys, passphrase: typedPassphrase(passphrase) },
+    keys: passphrase === undefined ? configuration.keys : { ...configuration.keys, passphrase: typedPassphraseSource(passphrase) },
   }
 }
 
@@ -94,14 +94,6 @@ function typedRoles(names: readonly string[]): readonly Role[] {
     const role = roles.find((known) => known === name)
     if (role !== undefined) return role
     throw new CountersignError('usage', `there is no role ${JSON.stringify(name.slice(0, 40))}`, { expected: roles.join(', ') })
-  })
-}
-
-function typedPassphrase(text: string): PassphraseSource {
-  const source = parsePassphraseSource(text)
-  if (source !== undefined) return source
-  throw new CountersignError('usage', 'a passphrase is not typed here but named', {
-    expected: 'file:PATH, env:NAME, credential:NAME or prompt',
   })
 }
 

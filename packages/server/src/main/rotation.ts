@@ -2,8 +2,8 @@
  * Rotates the key of a role, each by one call: the new one is added, the validity of the one before is closed, and what that one signed stays valid.
  * Running servers notice within seconds (`shards.ts`) and sign with the new key only when clients are told of it.
  *
- * 1. The key; 2. for a log its next shard, empty; 3. the registry of trust and what is published of it. A crash after 1 or 2 leaves a key or an
- * empty log that nobody was told of; the next rotation takes the next number.
+ * 1. The key; 2. for a log its next shard, empty; 3. the registry of trust; 4. the metadata that names the new key. A crash after 1 or 2 leaves a
+ * key or an empty log that nobody was told of; the next rotation takes the next number.
  */
 import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { RoleKey, RoleKeyType } from '../base/keys/role-key.ts'

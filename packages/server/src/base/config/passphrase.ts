@@ -70,9 +70,12 @@ async function askFor({ ask }: PassphraseAccess, first: boolean): Promise<Uint8A
   return new Uint8Array(Buffer.from(answer))
 }
 
-/** Reads a passphrase source as it stands on a command line; `undefined` for anything else. */
-export function parsePassphraseSource(text: string): PassphraseSource | undefined {
+/** Reads a passphrase source as it stands on a command line. Throws `usage` for anything else, which may be a passphrase and is not shown. */
+export function typedPassphraseSource(text: string): PassphraseSource {
   if (text === 'prompt') return { kind: 'prompt' }
   const reference = parseSecretReference(text)
-  return reference === undefined ? undefined : { kind: 'reference', reference }
+  if (reference !== undefined) return { kind: 'reference', reference }
+  throw new CountersignError('usage', 'a passphrase is not typed here but named', {
+    expected: 'file:PATH, env:NAME, credential:NAME or prompt',
+  })
 }

@@ -60,19 +60,19 @@ export function ctLog({ tree, key, blobs, now }: CtLogParts): CtLog {
 
   const publish = async (precertificate: Precertificate): Promise<SignedCertificateTimestamp> => {
     const { certificate, tbs, issuerKeyHash } = precertificate
-    // 1. Issuers first: every issuer that a leaf refers to must be there (c2sp.org/static-ct-api, "Issuers").
+    // Step 2 of a certificate. Issuers first: every issuer that a leaf refers to must be there (c2sp.org/static-ct-api, "Issuers").
     const chain = await Promise.all(precertificate.chain.map(keepIssuer))
     const timestampMs = now()
     const signed = { kind: 'precertificate', issuerKeyHash, tbs, precertificate: certificate } as const
     const leaf = encodeTileLeaf({ timestampMs, index: 0, signed, chain })
-    // 2. The entry, durable and published: the promise that a timestamp makes is kept before it is given.
+    // Then the entry, durable and published: the promise that a timestamp makes is kept before it is given.
     const logged = await tree.add({
       data: leaf.bytes,
       leafHash: new Uint8Array(32),
       numbered: { offset: leaf.indexOffset, leafPrefix: merkleLeafPrefix, leafBytes: leaf.entryBytes },
       identity: hashBytes('sha256', concatBytes(issuerKeyHash, tbs)),
     })
-    // 3. The timestamp.
+    // Step 3.
     const body = { timestampMs: await timestampOf(tree, logged, timestampMs), extensions: leafIndexExtension(logged.index) }
     const signature = await key.sign(sctSignedData(body, issuerKeyHash, tbs))
     return { logId, ...body, ...algorithms, signature }

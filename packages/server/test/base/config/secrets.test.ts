@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { fromUtf8 } from '@countersign/core/bytes'
-import { describePassphraseSource, generatedPassphraseNotice, readPassphrase } from '@countersign/server/base/config/passphrase'
+import {
+  describePassphraseSource,
+  generatedPassphraseNotice,
+  readPassphrase,
+  typedPassphraseSource,
+} from '@countersign/server/base/config/passphrase'
 import { formatSecretReference, parseSecretReference, resolveSecret } from '@countersign/server/base/config/reference'
 
 const folder = mkdtempSync(join(tmpdir(), 'countersign-secrets-'))
@@ -45,6 +50,14 @@ describe('a secret by reference', () => {
 })
 
 describe('the passphrase of the keys', () => {
+  it('is named on a command line, and one that is typed there is refused without showing it', () => {
+    expect(typedPassphraseSource('prompt')).toEqual({ kind: 'prompt' })
+    expect(typedPassphraseSource('env:NAME')).toEqual({ kind: 'reference', reference: { kind: 'env', name: 'NAME' } })
+    expect(() => typedPassphraseSource('hunter2')).toThrow(
+      expect.objectContaining({ code: 'usage', message: expect.not.stringContaining('hunter2') as string }),
+    )
+  })
+
   const generated = { kind: 'generated' } as const
 
   it('is made by the first start when nothing else is configured, readable by this account alone, and used from then on', async () => {
