@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { CountersignError } from '@countersign/core/failure'
 import { fileBlobs } from '../../src/base/blobs/file-blobs.ts'
+import type { Leases } from '../../src/base/leases/lease.ts'
 import { soleLeases } from '../../src/base/leases/sole-leases.ts'
 import { stepPlaces, type StepHook } from '../../src/log/engine/integrate.ts'
 import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
@@ -158,6 +159,20 @@ describe('a log with faults', () => {
     await new Promise((resolve) => setTimeout(resolve, 500))
     await expect(again.add(entryOf('b'))).rejects.toMatchObject({ code: 'log_unavailable' })
     expect((await again.checkpoint()).size).toBe(1)
+  })
+
+  it('decides no more once its lease ended, though nobody else has taken it', async () => {
+    const place = await newPlace()
+    let takes = 0
+    const once: Leases = {
+      take: async (name) => (takes++ === 0 ? { name, fence: 1, expiresAt: Date.now() + 300 } : undefined),
+      release: async () => undefined,
+    }
+    const log = await openTreeLog(place.options({ leases: once }))
+    opened.push(log.close)
+    expect((await log.add(entryOf('in time'))).index).toBe(0)
+    await expect.poll(() => log.sequencing(), { timeout: 5_000 }).toBe(false)
+    await expect.poll(() => log.failure()).toMatchObject({ code: 'log_unavailable' })
   })
 
   it('tells everybody who waits when it stops', async () => {
