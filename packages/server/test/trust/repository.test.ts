@@ -147,6 +147,10 @@ describeDatabases('trust', (openDatabase) => {
       },
     )
 
+    it('ends nothing that there is not', async () => {
+      await expect(trust.close('rekor2-9', noonMs)).rejects.toMatchObject({ code: 'trust_instance_missing' })
+    })
+
     it('ends what it replaces alone: the same role at another address goes on', async () => {
       const elsewhere = { ...(await makeInstance('rekor2', 7)), url: 'https://second.example/rekor2' }
       await trust.add(elsewhere)
