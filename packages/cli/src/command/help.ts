@@ -8,7 +8,8 @@ const groups: readonly (readonly [Verb['group'], string])[] = [
   ['look', 'Look'],
   ['move', 'Copy, attach and remove'],
   ['keys', 'Keys'],
-  ['trust', 'Trust and services'],
+  ['trust', 'Trust and registries'],
+  ['services', 'Run the services'],
   ['other', 'Other'],
 ]
 
@@ -22,7 +23,11 @@ export function helpOfAll(verbs: readonly Verb[]): string {
     text += `\n${title}:\n`
     for (const verb of members) text += `  ${verb.name.padEnd(width)}${verb.summary}\n`
   }
-  return `${text}\nExamples:\n  countersign generate-key-pair\n  countersign sign --key cosign.key registry.example/app:1.2\n  countersign verify --key cosign.pub registry.example/app:1.2\n\n"countersign VERB --help" shows the flags of a verb and examples.\n`
+  // Of one family of verbs, each has examples of its own.
+  const examples = verbs.some(({ name }) => name === 'sign')
+    ? '\nExamples:\n  countersign generate-key-pair\n  countersign sign --key cosign.key registry.example/app:1.2\n  countersign verify --key cosign.pub registry.example/app:1.2\n'
+    : ''
+  return `${text}${examples}\n"countersign VERB --help" shows the flags of a verb and examples.\n`
 }
 
 /** One verb: what it does, examples, flags. */

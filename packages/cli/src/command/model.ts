@@ -61,6 +61,6 @@ export type Command = {
 export type Verb = {
   readonly name: string
   readonly summary: string
-  readonly group: 'sign' | 'verify' | 'look' | 'move' | 'keys' | 'trust' | 'other'
+  readonly group: 'sign' | 'verify' | 'look' | 'move' | 'keys' | 'trust' | 'services' | 'other'
   readonly load: () => Promise<Command>
 }

@@ -84,6 +84,22 @@ export const accountSecretCommand: Command = {
   body: async () => (await import('../verbs/account.ts')).accountSecret,
 }
 
+/** Enrols an authenticator. */
+export const accountTotpCommand: Command = {
+  name: 'account totp',
+  summary: 'Demand one-time passwords of a person from now on, and print what an authenticator reads.',
+  description: `Prints an otpauth URI (RFC 6238) for an authenticator, which takes its secret as text or as a QR code; whoever has it has the passwords. Sessions of the account end. Again: another authenticator, in place of the one before.\n${beside}`,
+  subjects: 'NAME',
+  least: 1,
+  most: 1,
+  examples: [
+    { text: 'A second factor', line: 'countersign account totp ada' },
+    { text: 'As a QR code in the terminal', line: 'countersign account totp ada | qrencode -t ansiutf8' },
+  ],
+  flags: installationFlags,
+  body: async () => (await import('../verbs/account.ts')).accountTotp,
+}
+
 /** Issues a token. */
 export const tokenCommand: Command = {
   name: 'token',

@@ -63,6 +63,15 @@ export function accountSecret(invocation: Invocation): Promise<Conclusion> {
   return printed(invocation, (accounts, installation, name) => accounts.accountSecret(installation, name, operator()))
 }
 
+/** Prints what an authenticator reads. */
+export function accountTotp(invocation: Invocation): Promise<Conclusion> {
+  return printed(invocation, async (accounts, installation, name) => {
+    const uri = await accounts.accountOneTimePassword(installation, name, operator())
+    invocation.terminal.err(`From now on ${name} logs in with a one-time password too. For the authenticator, shown once:\n`)
+    return uri
+  })
+}
+
 /** Prints an identity token. */
 export function token(invocation: Invocation): Promise<Conclusion> {
   return printed(invocation, (accounts, installation, name) => accounts.accountToken(installation, name, operator()))

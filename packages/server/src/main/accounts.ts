@@ -2,7 +2,7 @@
 import { CountersignError } from '@countersign/core/failure'
 import type { Account } from '../identity/accounts/account.ts'
 import { createAccount, disableAccount, listAccounts, usableAccount } from '../identity/accounts/accounts.ts'
-import { createLoginLink } from '../identity/accounts/login.ts'
+import { createLoginLink, enrolOneTimePassword } from '../identity/accounts/login.ts'
 import { renewServiceSecret } from '../identity/accounts/service-secret.ts'
 import { issueToken } from '../identity/token.ts'
 import type { OpenInstallation } from './administer.ts'
@@ -61,6 +61,12 @@ export async function accountLink({ platform, addresses }: OpenInstallation, nam
 export async function accountSecret({ platform }: OpenInstallation, name: string, operator: Operator): Promise<string> {
   const ports = { ...accountPorts(platform), secrets: platform.secrets }
   return renewServiceSecret(ports, await usableAccount(ports, name), by(operator))
+}
+
+/** What an authenticator reads (otpauth URI): from now on the account logs in with one-time passwords too. The one before ends. */
+export async function accountOneTimePassword({ platform, addresses }: OpenInstallation, name: string, operator: Operator): Promise<string> {
+  const ports = { ...accountPorts(platform), secrets: platform.secrets }
+  return enrolOneTimePassword(ports, await usableAccount(ports, name), addresses.host, by(operator))
 }
 
 /** An identity token for signing as the account. */

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { createAccount, disableAccount } from '@countersign/server/identity/accounts/accounts'
-import { createAttempts } from '@countersign/server/identity/accounts/attempts'
 import { enrolOneTimePassword, setPassword } from '@countersign/server/identity/accounts/login'
 import { databaseAdapter } from '@countersign/server/identity/provider/adapter'
 import { begin, browser, codeOf, exchange, followed, form, located } from './browser.ts'
@@ -16,7 +15,7 @@ const ends = {
   'the password is set anew': async (world, account) => setPassword(world, account, 'another horse battery', by),
   'the account is disabled': async (world) => disableAccount(world, 'ada', by),
   'one-time passwords are demanded': async (world, account) => {
-    await enrolOneTimePassword({ ...world, attempts: createAttempts(world.clock) }, account, 'Countersign', by)
+    await enrolOneTimePassword(world, account, 'Countersign', by)
   },
 } satisfies Record<string, (world: IdentityWorld, account: Awaited<ReturnType<typeof createAccount>>) => Promise<void>>
 

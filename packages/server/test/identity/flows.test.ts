@@ -123,6 +123,12 @@ describe('the OpenID provider', () => {
     await expect(loginByPassword(ports, { name: 'ada', password, code }, 'x')).rejects.toMatchObject({ code: 'login_refused' })
   })
 
+  it('has no one-time passwords for programs, which log in with a secret', async () => {
+    const world = await identityWorld()
+    const account = await createAccount(world, { name: 'robot', email: 'robot@example.org', kind: 'service' }, by)
+    await expect(enrolOneTimePassword(world, account, 'Countersign', by)).rejects.toMatchObject({ code: 'account_malformed' })
+  })
+
   it('lets a person log in on another device by a code', async () => {
     const world = await identityWorld()
     await ada(world)

@@ -101,13 +101,21 @@ export async function setPassword({ database, audit }: AccountPorts, account: Ac
   await audit.record({ action: 'identity.password_set', subject: account.name, outcome: 'done', detail: {}, ...by })
 }
 
-/** Demands one-time passwords from now on, also of those who are logged in; gives what an authenticator reads. */
+/**
+ * Demands one-time passwords from now on, also of those who are logged in; gives what an authenticator reads. Throws `account_malformed` for an
+ * account that logs in by other means.
+ */
 export async function enrolOneTimePassword(
-  { database, audit, secrets }: LoginPorts,
+  { database, audit, secrets }: AccountPorts & Pick<LoginPorts, 'secrets'>,
   account: Account,
   issuer: string,
   by: Actor,
 ): Promise<string> {
+  if (account.kind !== 'person') {
+    throw new CountersignError('account_malformed', `${account.name} does not log in with a password here`, {
+      hint: 'One-time passwords are for accounts of persons: "countersign account list" says which these are.',
+    })
+  }
   const seed = newSeed()
   const sealed = secrets.seal(seedContext(account.id), seed)
   await database.raw.run('update identity_accounts set totp = ?, totp_step = null, epoch = epoch + 1 where id = ?', [sealed, account.id])
