@@ -209,6 +209,7 @@ const outcomes = {
   data_folder_newer: 'failed',
   data_folder_occupied: 'usage',
   data_folder_locked: 'failed',
+  data_folder_exposed: 'failed',
   // Services. base/http
   listen_failed: 'failed',
   tls_unusable: 'usage',

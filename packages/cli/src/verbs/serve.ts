@@ -52,13 +52,15 @@ function requestOf({ flags, terminal }: Invocation): ServeRequest {
 
 async function check(request: ServeRequest, { terminal }: Invocation): Promise<Conclusion> {
   const { checkServing } = await import('@countersign/server/main/plan')
-  const { data, state, listen, publicUrl, roles, passphrase, file, settings } = await checkServing(request)
+  const { data, state, listen, publicUrl, roles, passphrase, file, settings, warnings } = await checkServing(request)
+  for (const warning of warnings) terminal.warn(warning)
   const content = {
     data,
     state,
     listen,
     roles,
     passphrase,
+    warnings,
     settings: settings.map(({ path, value, place }) => ({ path, value, place })),
     ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(file === undefined ? {} : { file }),

@@ -1,4 +1,5 @@
 /** The identity service: the OpenID provider of this installation under `/oidc`. */
+import type { ProxyEnvironment } from '../base/http/outgoing.ts'
 import type { Service } from '../base/http/service.ts'
 import type { KeyStore } from '../base/keys/role-key.ts'
 import { createAttempts } from './accounts/attempts.ts'
@@ -19,6 +20,8 @@ export type IdentityOptions = AccountPorts &
     readonly issuer: string
     readonly prefix: string
     readonly upstreams: readonly Upstream[]
+    /** Of which the variables of a proxy count. */
+    readonly environment?: ProxyEnvironment
     /** Told what went wrong where the caller learns nothing of it. */
     readonly failed?: (failure: unknown) => void
   }
@@ -41,7 +44,14 @@ export async function identityService(options: IdentityOptions): Promise<Service
     prefix,
     // Links that let somebody in, once.
     secretPaths: ['/welcome/'],
-    routes: (app) => addIdentityRoutes(app, { live, login, issuer, prefix, upstreams: options.upstreams.map(upstreamClient) }),
+    routes: (app) =>
+      addIdentityRoutes(app, {
+        live,
+        login,
+        issuer,
+        prefix,
+        upstreams: options.upstreams.map((upstream) => upstreamClient(upstream, options.environment ?? {})),
+      }),
     close: async () => {
       clearInterval(sweeping)
       live.close()

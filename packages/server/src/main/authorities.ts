@@ -87,8 +87,9 @@ export async function composeFulcio(platform: ServerPlatform, addresses: Service
   const ownKeys = ownKeySets(platform)
   const { exact, meta } = configuration.ca.issuers
   const own = (keys: string): readonly [string, Issuer] => [addresses.oidc, ownIssuer(addresses.oidc, keys)]
-  const known = new Map([own(await ownKeys()), ...exact])
-  const isOurs = !exact.has(addresses.oidc)
+  // Hostile: who keeps our identity provider switched off has other keys of it somewhere. Where it runs elsewhere, the configuration names it.
+  const isOurs = configuration.roles.includes('identity') && !exact.has(addresses.oidc)
+  const known = new Map([...(isOurs ? [own(await ownKeys())] : []), ...exact])
   const look = async (): Promise<void> => {
     const keys = await ownKeys()
     if (isOurs && known.get(addresses.oidc)?.staticKeys !== keys) known.set(...own(keys))

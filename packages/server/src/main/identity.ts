@@ -61,7 +61,7 @@ function keyOfProvider({ id }: TrustInstance): string {
 
 /** `/oidc`. */
 export async function composeIdentity(platform: ServerPlatform, addresses: ServiceAddresses): Promise<Service> {
-  const { keys, secrets, log } = platform
+  const { keys, secrets, log, environment } = platform
   return identityService({
     ...accountPorts(platform),
     secrets,
@@ -70,6 +70,7 @@ export async function composeIdentity(platform: ServerPlatform, addresses: Servi
     issuer: addresses.oidc,
     prefix: '/oidc',
     upstreams: await upstreamsOf(platform),
+    environment,
     failed: (failure) => log.error({ err: failure }, 'identity provider failed'),
   })
 }

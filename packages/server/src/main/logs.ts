@@ -231,8 +231,13 @@ async function admission(
   const reached = hostOf(new URL(installation.publicUrl))
   const local = listen !== undefined && isLoopback(listen.host) && isLoopback(reached)
   if ((configuration.log.admission ?? (local ? 'anyone' : 'known')) === 'anyone') return admitAnyone
-  const known = await Promise.all(configuration.log.knownKeys.map(readKnownKey))
+  const known = await readKnownKeys(configuration.log.knownKeys)
   return admitOwn(ofOwnAuthority(chains, clock), known)
+}
+
+/** Reads the keys that are admitted. Throws `file_not_found`, `key_malformed`. */
+export function readKnownKeys(paths: readonly string[]): Promise<readonly Uint8Array[]> {
+  return Promise.all(paths.map(readKnownKey))
 }
 
 async function readKnownKey(path: string): Promise<Uint8Array> {

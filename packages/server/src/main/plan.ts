@@ -3,8 +3,9 @@ import { type AddressInfo, createServer } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
 import type { Clock } from '../base/clock.ts'
 import type { ConfigurationSetting } from '../base/config/document.ts'
-import { describePassphraseSource, type PassphraseAccess, typedPassphraseSource } from '../base/config/passphrase.ts'
+import { describePassphraseSource, type PassphraseAccess, passphraseFile, typedPassphraseSource } from '../base/config/passphrase.ts'
 import { type Role, roles } from '../base/config/process.ts'
+import { exposuresOf, exposureWarning } from '../base/data-folder/exposure.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
 import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
 import type { LogTarget } from '../base/http/log.ts'
@@ -142,6 +143,8 @@ export type ServeCheck = {
   readonly passphrase: string
   readonly file: string | undefined
   readonly settings: readonly ConfigurationSetting[]
+  /** What should be otherwise, in sentences. */
+  readonly warnings: readonly string[]
 }
 
 /** Checks everything that can be without changing anything: the document, its references, the certificate, the data folder. Throws as serving would. */
@@ -152,6 +155,10 @@ export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
   if (state !== 'complete' && first === undefined) {
     throw new CountersignError('data_folder_missing', `there is no installation in ${data}, and a first start is forbidden`)
   }
+  // The rooms that know these keys are many: not loaded to serve.
+  const [{ checkWitnesses }, { readKnownKeys }] = await Promise.all([import('./witnesses.ts'), import('./logs.ts')])
+  await checkWitnesses(configuration.log)
+  await readKnownKeys(configuration.log.knownKeys)
   return {
     data,
     state,
@@ -161,5 +168,13 @@ export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
     passphrase: describePassphraseSource(configuration.keys.passphrase, data),
     file,
     settings,
+    warnings: await warningsOf(plan),
   }
+}
+
+async function warningsOf({ data, state, configuration }: ServingPlan): Promise<readonly string[]> {
+  const exposed = await exposuresOf(data, passphraseFile(configuration.keys.passphrase))
+  // A first start closes the folder that it finds.
+  const warning = exposureWarning(exposed.filter(({ path }) => state !== 'empty' || path !== data))
+  return warning === undefined ? [] : [warning]
 }

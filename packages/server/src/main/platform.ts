@@ -8,10 +8,11 @@ import type { BlobStore } from '../base/blobs/blob-store.ts'
 import { fileBlobs } from '../base/blobs/file-blobs.ts'
 import { s3Blobs } from '../base/blobs/s3-blobs.ts'
 import type { Clock } from '../base/clock.ts'
-import { type PassphraseAccess, readPassphrase } from '../base/config/passphrase.ts'
+import { type PassphraseAccess, passphraseFile, readPassphrase } from '../base/config/passphrase.ts'
 import type { TokenChoice } from '../base/config/process.ts'
 import { resolveSecret, type SecretReference } from '../base/config/reference.ts'
 import { makeFolder } from '../base/data-folder/durable-file.ts'
+import { closeToOthers, exposuresOf, exposureWarning } from '../base/data-folder/exposure.ts'
 import { beginInstallation, completeInstallation, demandParts, inspectFolder, type Installation } from '../base/data-folder/installation.ts'
 import { demandInstallation, recordInstallation } from '../base/data-folder/installation-record.ts'
 import { type FolderLock, folderLock, type LockMode } from '../base/data-folder/lock.ts'
@@ -91,7 +92,12 @@ export async function openPlatform(
   const step = options.step ?? (() => undefined)
   const empty = (await inspectFolder(data)).kind === 'empty'
   if (empty && first === undefined) throw noInstallation(data, configuration)
-  if (empty) await makeFolder(data)
+  if (empty) {
+    await makeFolder(data)
+    await closeToOthers(data)
+  }
+  const warning = exposureWarning(await exposuresOf(data, passphraseFile(configuration.keys.passphrase)))
+  if (warning !== undefined) options.log.warn({}, warning)
   // A first start is one process's work; those that share a database server come together afterwards.
   const lock = options.lock === 'none' ? undefined : folderLock(data, empty ? 'alone' : modeOf(options))
   try {
@@ -153,7 +159,7 @@ async function openParts(
     await step('first-start-3-vault')
     await createVault(keyFolder, passphrase)
   }
-  const opened = await fileKeyStore(keyFolder, passphrase, (text) => log.warn({}, text))
+  const opened = await fileKeyStore(keyFolder, passphrase)
   const token = configuration.keys.pkcs11 === undefined ? undefined : await openToken(configuration.keys.pkcs11, options)
   const wherever = token === undefined ? opened.keys : token.split(opened.keys)
   const keys = firstStart ? repeatable(wherever) : wherever

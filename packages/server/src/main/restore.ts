@@ -19,6 +19,7 @@ import { readTar, type TarFile } from '../base/backup/tar.ts'
 import { readPassphrase } from '../base/config/passphrase.ts'
 import { plain } from '../base/crypto/primitives.ts'
 import { codeOf, createFile, makeFolder, syncFolder } from '../base/data-folder/durable-file.ts'
+import { closeToOthers } from '../base/data-folder/exposure.ts'
 import { inspectFolder } from '../base/data-folder/installation.ts'
 import type { Statements } from '../base/database/database.ts'
 import { freezeTree, readTree } from '../log/engine/tree-store.ts'
@@ -62,6 +63,7 @@ export async function restore(request: AdministerRequest, file: string, operator
   }
   const passphrase = await readPassphrase(source, data, access, false)
   await makeFolder(data)
+  await closeToOthers(data)
   const unpacked = join(data, `.restoring-${randomBytes(6).toString('hex')}`)
   try {
     const manifest = await unpack(file, passphrase, unpacked)

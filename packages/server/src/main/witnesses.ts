@@ -9,24 +9,34 @@ import type { Service } from '../base/http/service.ts'
 import type { Cosign } from '../log/engine/integrate.ts'
 import { type Witness, witnessClient, type WitnessPolicy } from '../log/witness/client.ts'
 import { openWitnessKeys } from '../log/witness/keys.ts'
-import { postText } from '../log/witness/post-text.ts'
+import { postTextThrough } from '../log/witness/post-text.ts'
 import { witnessService } from '../log/witness/service.ts'
 import type { ServiceAddresses } from './addresses.ts'
 import type { ServerPlatform } from './platform.ts'
 import type { WitnessConfiguration } from './witness-configuration.ts'
 
 /** Asks the witnesses that the configuration names; `undefined` when it names none. Throws `config_malformed`, `policy_malformed`, `key_malformed`, `file_not_found`. */
-export async function witnessesOf({ configuration, log }: ServerPlatform): Promise<Cosign | undefined> {
+export async function witnessesOf({ configuration, log, environment }: ServerPlatform): Promise<Cosign | undefined> {
   const { witness } = configuration.log
   if (witness.policy === undefined && witness.witnesses.length === 0) return undefined
-  const asked = witness.policy === undefined ? await listed(witness) : await ofPolicy(witness.policy)
+  const asked = await askedOf(witness)
   return witnessClient({
     ...asked,
     deadlineMs: witness.deadline,
     whenFewer: witness.whenFewer,
-    post: postText,
+    post: postTextThrough(environment),
     failed: ({ key }, failure) => log.warn({ err: failure, witness: key.name }, 'witness gave no cosignature'),
   })
+}
+
+/** Reads every key that the configuration has of witnesses and logs. Throws as {@link witnessesOf} and {@link composeWitness}. */
+export async function checkWitnesses({ witness, witnessFor }: ServerPlatform['configuration']['log']): Promise<void> {
+  await askedOf(witness)
+  for (const text of witnessFor) await keyOf(text, 'log')
+}
+
+async function askedOf(witness: WitnessConfiguration): Promise<Asked> {
+  return witness.policy === undefined ? listed(witness) : ofPolicy(witness.policy)
 }
 
 type Asked = Pick<WitnessPolicy, 'witnesses' | 'quorum'>

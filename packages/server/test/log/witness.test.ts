@@ -12,7 +12,7 @@ import { soleLeases } from '../../src/base/leases/sole-leases.ts'
 import { createTreeLog, openTreeLog, type OpenTreeLog } from '../../src/log/engine/open-log.ts'
 import type { PublishedCheckpoint } from '../../src/log/tree-log.ts'
 import { witnessClient, type Witness, type WitnessPolicy } from '../../src/log/witness/client.ts'
-import { postText } from '../../src/log/witness/post-text.ts'
+import { postTextThrough } from '../../src/log/witness/post-text.ts'
 import { addCheckpoint, witnessService, type WitnessOptions } from '../../src/log/witness/service.ts'
 import { entryOf, newLogKey, newLogPlace, origin, type LogPlace } from './logs.ts'
 
@@ -143,7 +143,14 @@ describe('a witness of a log that has a new key', () => {
 describe('a log with witnesses', () => {
   async function witnessed(change: Partial<WitnessPolicy> & { readonly witnesses: readonly Witness[] }): Promise<OpenTreeLog> {
     await log.close()
-    const policy: WitnessPolicy = { quorum: 1, deadlineMs: 1_000, whenFewer: 'open', post: postText, failed: () => undefined, ...change }
+    const policy: WitnessPolicy = {
+      quorum: 1,
+      deadlineMs: 1_000,
+      whenFewer: 'open',
+      post: postTextThrough({}),
+      failed: () => undefined,
+      ...change,
+    }
     log = await openTreeLog(place.options({ leases: soleLeases(Date.now), cosign: witnessClient(policy) }))
     return log
   }
@@ -214,8 +221,8 @@ describe('attack: a witness that answers without end', () => {
     app.post('/enough', async () => 'x'.repeat(64 * 1024))
     const url = await app.listen({ port: 0, host: '127.0.0.1' })
     const signal = AbortSignal.timeout(5_000)
-    expect((await postText(`${url}/enough`, '', signal)).body).toHaveLength(64 * 1024)
-    await expect(postText(`${url}/add-checkpoint`, '', signal)).rejects.toMatchObject({ code: 'witness_refused' })
+    expect((await postTextThrough({})(`${url}/enough`, '', signal)).body).toHaveLength(64 * 1024)
+    await expect(postTextThrough({})(`${url}/add-checkpoint`, '', signal)).rejects.toMatchObject({ code: 'witness_refused' })
     await app.close()
   })
 })

@@ -31,6 +31,11 @@ export function describePassphraseSource(source: PassphraseSource, data: string)
   return source.kind === 'prompt' ? 'prompt' : formatSecretReference({ kind: 'file', name: join(data, generatedFile) })
 }
 
+/** The file of a passphrase that is kept outside of the data folder. */
+export function passphraseFile(source: PassphraseSource): string | undefined {
+  return source.kind === 'reference' && source.reference.kind === 'file' ? source.reference.name : undefined
+}
+
 /**
  * The passphrase of an installation. `first` is true until the first start is complete: then the default source makes its file, or takes the
  * one that an interrupted first start made. Throws `config_reference_missing`, `data_folder_damaged` when the generated file is gone,

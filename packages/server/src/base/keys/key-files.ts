@@ -3,7 +3,7 @@
  * key in clear. A key whose private half was taken away keeps its `.pub`.
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { readdir, stat, unlink } from 'node:fs/promises'
+import { readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { equalBytes, fromUtf8 } from '@countersign/core/bytes'
 import { CountersignError, unreachable } from '@countersign/core/failure'
@@ -21,16 +21,11 @@ const label = 'COUNTERSIGN SEALED PRIVATE KEY'
 export type FileKeys = { readonly keys: KeyStore; readonly secrets: SecretBox }
 
 /**
- * Opens a folder of keys whose vault exists (see `createVault`). `warn` is told of files that other accounts can read.
+ * Opens a folder of keys whose vault exists (see `createVault`).
  * Throws `data_folder_damaged` or `key_password_wrong`.
  */
-export async function fileKeyStore(
-  folder: string,
-  passphrase: Uint8Array,
-  warn: (text: string) => void = () => undefined,
-): Promise<FileKeys> {
+export async function fileKeyStore(folder: string, passphrase: Uint8Array): Promise<FileKeys> {
   const vault = await openVault(folder, passphrase)
-  await warnOfReaders(folder, warn)
   return { keys: keyStore(folder, vault.keys), secrets: secretBox(vault.secrets) }
 }
 
@@ -170,14 +165,4 @@ function secretBox(sealing: Sealing): SecretBox {
 /** A name becomes a file: it can neither leave the folder nor hide in it. */
 function checkName(name: string): void {
   if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(name)) throw new CountersignError('internal', `${JSON.stringify(name)} is no name of a key`)
-}
-
-async function warnOfReaders(folder: string, warn: (text: string) => void): Promise<void> {
-  const secretFiles = (await readdir(folder))
-    .filter((file) => file.endsWith('.key') || file === 'vault.json')
-    .map((file) => join(folder, file))
-  for (const path of [folder, ...secretFiles]) {
-    const { mode } = await stat(path)
-    if ((mode & 0o077) !== 0) warn(`${path} can be read by other accounts; run "chmod ${path === folder ? '700' : '600'} ${path}"`)
-  }
 }

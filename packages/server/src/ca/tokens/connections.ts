@@ -4,11 +4,9 @@ import { readFile } from 'node:fs/promises'
 import type { LookupFunction } from 'node:net'
 import { join } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
-import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import type { Dispatcher } from 'undici'
+import { outgoing, type ProxyEnvironment } from '../../base/http/outgoing.ts'
 import { type AddressRule, isPublicAddress } from './addresses.ts'
-
-/** Variables of the environment, of which `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, in either case. */
-export type ProxyEnvironment = Readonly<Record<string, string | undefined>>
 
 /** Which connection. */
 export type ConnectionChoice = { readonly addresses: AddressRule; readonly caCertificates: string | undefined }
@@ -26,25 +24,11 @@ export function connections(
   environment: ProxyEnvironment,
 ): Dispatcher {
   const tls = caCertificates === undefined ? {} : { ca: caCertificates }
-  const options = {
-    connect: { timeout: timeoutMs, ...tls, ...(addresses === 'public' ? { lookup: publicLookup } : {}) },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connections: 4,
-    pipelining: 1,
-    maxResponseSize: maxBytes,
-  }
-  const [httpsProxy, httpProxy, noProxy] = ['https_proxy', 'http_proxy', 'no_proxy'].map(
-    (name) => environment[name] ?? environment[name.toUpperCase()] ?? '',
+  const bounds = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connections: 4, pipelining: 1, maxResponseSize: maxBytes }
+  return outgoing(
+    { ...bounds, connect: { timeout: timeoutMs, ...tls, ...(addresses === 'public' ? { lookup: publicLookup } : {}) } },
+    environment,
   )
-  if (httpsProxy === '' && httpProxy === '') return new Agent(options)
-  return new EnvHttpProxyAgent({
-    ...options,
-    requestTls: { timeout: timeoutMs, ...tls },
-    httpsProxy: httpsProxy ?? '',
-    httpProxy: httpProxy ?? '',
-    noProxy: [noProxy, 'localhost', '127.0.0.1', '::1'].filter((part) => part !== '').join(','),
-  })
 }
 
 /** What a pod of Kubernetes asks its cluster with. */

@@ -4,7 +4,8 @@ import { parseJson, type JsonValue } from '@countersign/core/json/parse'
 import { request, type Dispatcher } from 'undici'
 import { parseHttpUrl } from '../issuers/url.ts'
 import { isPublicAddress, literalAddress, type AddressRule } from './addresses.ts'
-import { type ConnectionChoice, connections, type ProxyEnvironment, readServiceAccount } from './connections.ts'
+import type { ProxyEnvironment } from '../../base/http/outgoing.ts'
+import { type ConnectionChoice, connections, readServiceAccount } from './connections.ts'
 
 /** How one document is fetched. */
 export type DocumentRequest = {

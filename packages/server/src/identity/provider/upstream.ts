@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
 import * as client from 'openid-client'
 import { hostOf, isLoopback } from '../../base/http/address.ts'
+import { outgoingFetch, type ProxyEnvironment } from '../../base/http/outgoing.ts'
 import type { Account } from '../accounts/account.ts'
 import { type AccountPorts, createAccount, findFederated } from '../accounts/accounts.ts'
 
@@ -36,11 +37,11 @@ export type UpstreamIdentity = { readonly subject: string; readonly email: strin
 
 const timeoutSeconds = 10
 
-/** Makes the client of a provider. Plain http only on loopback. */
-export function upstreamClient(upstream: Upstream): UpstreamClient {
+/** Makes the client of a provider, which is asked through the proxy of the environment. Plain http only on loopback. */
+export function upstreamClient(upstream: Upstream, environment: ProxyEnvironment): UpstreamClient {
   let discovered: Promise<client.Configuration> | undefined
   const discover = (): Promise<client.Configuration> => {
-    discovered ??= discoverUpstream(upstream).catch((cause: unknown) => {
+    discovered ??= discoverUpstream(upstream, environment).catch((cause: unknown) => {
       discovered = undefined
       throw new CountersignError('login_refused', `${upstream.title} cannot be reached`, {
         cause,
@@ -78,10 +79,19 @@ export function loginOfState(state: string): string | undefined {
   return /^([A-Za-z0-9_-]{1,64})\.[A-Za-z0-9_-]{1,128}$/.exec(state)?.[1]
 }
 
-async function discoverUpstream({ issuer, clientId, clientSecret }: Upstream): Promise<client.Configuration> {
+async function discoverUpstream(
+  { issuer, clientId, clientSecret }: Upstream,
+  environment: ProxyEnvironment,
+): Promise<client.Configuration> {
   const url = new URL(issuer)
+  const fetchThrough = outgoingFetch(environment)
   const loopback = url.protocol === 'http:' && isLoopback(hostOf(url))
-  const options = { timeout: timeoutSeconds, ...(loopback ? { execute: [client.allowInsecureRequests] } : {}) }
+  const through: client.CustomFetch = async (address, init) => fetchThrough(address, init as RequestInit)
+  const options = {
+    timeout: timeoutSeconds,
+    [client.customFetch]: through,
+    ...(loopback ? { execute: [client.allowInsecureRequests] } : {}),
+  }
   return client.discovery(url, clientId, clientSecret, undefined, options)
 }
 

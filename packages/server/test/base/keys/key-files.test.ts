@@ -1,15 +1,4 @@
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -132,15 +121,6 @@ describe('an attack on sealed keys', () => {
     }
     unlinkSync(path)
     await expect(fileKeyStore(folder, passphrase)).rejects.toThrow(/vault\.json is missing/)
-  })
-
-  it('of a neighbour on the same machine is warned of where files are open to others', async () => {
-    const { keys, folder } = await newKeys()
-    await keys.create('tsa-1', 'ec-p256')
-    chmodSync(join(folder, 'tsa-1.key'), 0o644)
-    const warnings: string[] = []
-    await fileKeyStore(folder, passphrase, (text) => warnings.push(text))
-    expect(warnings).toEqual([expect.stringContaining('tsa-1.key can be read by other accounts')])
   })
 })
 
