@@ -1,7 +1,7 @@
 /** Reads a command line as cobra does, whose flags ours are: `--flag=false`, `--flag value`, `-yr`, `-ofile`, `--`. */
 import { CountersignError, unreachable } from '@countersign/core/failure'
 import type { Flag } from './model.ts'
-import { closest } from './suggestion.ts'
+import { closest } from '@countersign/core/json/nearest-name'
 
 /** What was typed: every flag with its values in order, and the rest. */
 export type ParsedArguments = {

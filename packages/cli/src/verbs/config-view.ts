@@ -1,7 +1,7 @@
 /** `countersign config view`. */
 import { CountersignError } from '@countersign/core/failure'
 import type { Invocation } from '../command/invocation.ts'
-import { closest } from '../command/suggestion.ts'
+import { closest } from '@countersign/core/json/nearest-name'
 import { verbs } from '../command/table.ts'
 import { printable } from '../failure/message.ts'
 import { concealed, type FlagInForce, flagsInForce } from '../profile/in-force.ts'

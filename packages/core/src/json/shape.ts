@@ -8,6 +8,7 @@
  */
 import { base64ToBytes } from '../base64.ts'
 import { CountersignError, type FailureCode, type FailureParts } from '../failure.ts'
+import { closest } from './nearest-name.ts'
 import type { JsonObject, JsonValue } from './parse.ts'
 
 /** A value (or its absence), where it stands, and the code with which its readers fail. {@link placed} makes one of another value. */
@@ -74,7 +75,13 @@ export function optional<T>(at: Place, read: (at: Place) => T): T | undefined {
 export function members(at: Place, known: readonly string[]): Members {
   const object = readObject(at)
   for (const name of Object.keys(object)) {
-    if (!known.includes(name)) refuse(at, `unknown field ${JSON.stringify(name.slice(0, 80))}`)
+    if (known.includes(name)) continue
+    const near = closest(name, known)
+    refuse(
+      at,
+      `unknown field ${JSON.stringify(name.slice(0, 80))}`,
+      near === undefined ? {} : { hint: `Did you mean ${JSON.stringify(near)}?` },
+    )
   }
   return memberOf(at, object)
 }

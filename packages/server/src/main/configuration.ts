@@ -70,6 +70,10 @@ const issuersField: Field<IssuerConfiguration> = {
   },
 }
 
+const clockSourceField: Field<string> = parsedField('time.example.org:123', (text) =>
+  /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?(?::[0-9]{1,5})?$/.test(text) ? text : undefined,
+)
+
 const upstreamField: Field<UpstreamChoice> = group<UpstreamChoice>(
   {
     name: member(
@@ -126,7 +130,7 @@ const roomMembers: { readonly [Name in Exclude<keyof Configuration, keyof Proces
     group<Configuration['tsa']>({
       clockSources: member(
         'NTP servers, as HOST or HOST:PORT, that must confirm the clock; without any only jumps are noticed',
-        listField(textField(260), 20),
+        listField(clockSourceField, 20),
         [],
         [],
       ),

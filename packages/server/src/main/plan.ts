@@ -4,6 +4,7 @@ import { CountersignError } from '@countersign/core/failure'
 import type { Clock } from '../base/clock.ts'
 import type { ConfigurationSetting } from '../base/config/document.ts'
 import { describePassphraseSource, type PassphraseAccess, passphraseFile, typedPassphraseSource } from '../base/config/passphrase.ts'
+import { resolveSecret, type SecretReference } from '../base/config/reference.ts'
 import { type Role, roles } from '../base/config/process.ts'
 import { exposuresOf, exposureWarning } from '../base/data-folder/exposure.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
@@ -133,6 +134,15 @@ export function portOptions({ configuration, listen, tls, log, first }: ServingP
   return { listen, limits, log, trustedProxies, hosts, ...(tls === undefined ? {} : { tls }) }
 }
 
+/** Every secret that a configuration names, wherever. */
+function referencesIn(value: unknown): readonly SecretReference[] {
+  if (Array.isArray(value)) return value.flatMap(referencesIn)
+  if (typeof value !== 'object' || value === null || value instanceof Map) return []
+  const { kind, name } = value as { readonly kind?: unknown; readonly name?: unknown }
+  if ((kind === 'file' || kind === 'env' || kind === 'credential') && typeof name === 'string') return [{ kind, name }]
+  return Object.values(value).flatMap(referencesIn)
+}
+
 /** What `--check` found. */
 export type ServeCheck = {
   readonly data: string
@@ -152,6 +162,7 @@ export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
   const plan = await planServing(request)
   const { configuration, data, listen, state, first, file, settings } = plan
   await httpPort(portOptions(plan))
+  for (const reference of referencesIn(configuration)) await resolveSecret(reference, request.access)
   if (state !== 'complete' && first === undefined) {
     throw new CountersignError('data_folder_missing', `there is no installation in ${data}, and a first start is forbidden`)
   }

@@ -175,6 +175,20 @@ describe('what is typed', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  it('is checked with every secret that it names: what is not there is said before serving would need it', async () => {
+    const folder = testFolder()
+    writeFileSync(join(folder, 'c.yaml'), 'database: { kind: postgres, url: env:DATABASE_URL }\nkeys: { passphrase: file:words }\n')
+    const check = (environment: Record<string, string>) =>
+      checkServing(requestFor(join(folder, 'new'), { config: join(folder, 'c.yaml'), access: { environment } }))
+    await expect(check({})).rejects.toThrow(failsWith('config_reference_missing'))
+    const there = { DATABASE_URL: 'postgres://sign:hunter2@127.0.0.1:1/none' }
+    await expect(check(there)).rejects.toThrow(failsWith('config_reference_missing'))
+    writeFileSync(join(folder, 'words'), 'a passphrase of the test')
+    const checked = await check(there)
+    expect(checked).toMatchObject({ state: 'empty' })
+    expect(JSON.stringify(checked)).not.toContain('hunter2')
+  })
+
   it('falls back on config.yaml in the data folder', async () => {
     const folder = testFolder()
     mkdirSync(join(folder, 'new'))

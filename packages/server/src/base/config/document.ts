@@ -50,10 +50,12 @@ export function readConfiguration<T>(text: string, name: string, folder: string,
 /** A failure whose text begins with a path, as one of a place in the file. */
 function located(cause: unknown, document: Document.Parsed, at: (offset: number) => string): unknown {
   if (!(cause instanceof CountersignError)) return cause
-  const path = /^\$(?:\.[A-Za-z_][A-Za-z0-9_]{0,79}|\[[0-9]{1,6}\]){0,20}/.exec(cause.message)?.[0]
+  const path = /^\$(?:\.[A-Za-z_][A-Za-z0-9_]{0,79}|\[[0-9]{1,6}\]|\["[^"\\]{1,80}"\]){0,20}/.exec(cause.message)?.[0]
   if (path === undefined) return cause
   const unknown = /: unknown field "([A-Za-z0-9_-]{1,80})"/.exec(cause.message)?.[1]
-  const steps = [...path.slice(1).matchAll(/\.([A-Za-z0-9_]+)|\[([0-9]+)\]/g)].map((step) => step[1] ?? Number(step[2]))
+  const steps = [...path.slice(1).matchAll(/\.([A-Za-z0-9_]+)|\["([^"]+)"\]|\[([0-9]+)\]/g)].map(
+    (step) => step[1] ?? step[2] ?? Number(step[3]),
+  )
   const { expected, found, hint } = cause
   return new CountersignError(
     cause.code,

@@ -71,6 +71,9 @@ async function readPem(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new CountersignError('tls_unusable', `${path} cannot be read`, { cause })
+    throw new CountersignError('tls_unusable', `${path} cannot be read`, {
+      cause,
+      hint: 'It is named in the configuration under tls: it must be there, and this account may read it.',
+    })
   }
 }

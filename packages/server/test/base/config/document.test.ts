@@ -121,6 +121,28 @@ ca: { issuers: { oidc-issuers: { 'https://id.example.org': { issuer-url: 'https:
     })
   }
 
+  it('with a name that is nearly right is refused with the right one, wherever it stands', () => {
+    const issuer = 'ca:\n  issuers:\n    oidc-issuers:\n      https://x.example:\n        client-id: sigstore\n        tpye: email\n'
+    for (const [text, place, near] of [
+      ['lisen: 127.0.0.1:1\n', '1:1', 'listen'],
+      ['listen: 127.0.0.1:1\nlogging:\n  levle: info\n', '3:3', 'level'],
+      ['identity:\n  upstreams:\n    - name: a\n      issuer: https://x.example\n      clientID: abc\n', '5:7', 'clientId'],
+      [issuer, '6:9', 'type'],
+    ] as const)
+      expect(failureOf(() => read(text))).toMatchObject({
+        code: 'config_malformed',
+        message: expect.stringContaining(`server.yaml:${place}: $`) as string,
+        hint: `Did you mean "${near}"?`,
+      })
+    expect(failureOf(() => read('colour: red\n'))).not.toHaveProperty('hint', expect.any(String))
+  })
+
+  it('names no clock source that is no host', () => {
+    for (const source of ['ntp .example', 'ntp://x.example', '2001:db8::1', ''])
+      expect(failureOf(() => read(`tsa: { clockSources: [${JSON.stringify(source)}] }`))).toMatchObject({ code: 'config_malformed' })
+    expect(read('tsa: { clockSources: [a.example, "127.0.0.1:123"] }').tsa.clockSources).toHaveLength(2)
+  })
+
   it('with a public URL of plain http off loopback is refused as that', () => {
     expect(() => read('publicUrl: http://sign.example.org\n')).toThrow(
       expect.objectContaining({ code: 'insecure_transport', message: expect.stringContaining('server.yaml:1:1: $.publicUrl') as string }),
