@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { CountersignError } from '@countersign/core/failure'
 import { S3mini, S3ServiceError } from 's3mini'
+import { hostOf, isLoopback } from '../http/address.ts'
 import { checkBlobName, checkBlobPrefix, isBlobName } from './blob-name.ts'
 import type { BlobStore } from './blob-store.ts'
 import { boundedFetch } from './bounded-fetch.ts'
@@ -70,7 +71,7 @@ function bucketOf(options: S3BlobOptions): Bucket {
   if (url === null || url.username !== '' || url.search !== '' || !/^https?:$/.test(url.protocol)) {
     throw new CountersignError('usage', 'the endpoint of the bucket is no http(s) URL without user and query')
   }
-  if (url.protocol === 'http:' && !/^(localhost|\[::1\]|127(\.\d{1,3}){3})$/.test(url.hostname)) {
+  if (url.protocol === 'http:' && !isLoopback(hostOf(url))) {
     throw new CountersignError('insecure_transport', `${url.host} is reached without TLS`, { expected: 'https', found: 'http' })
   }
   if (prefix !== '') checkBlobName(`${prefix}x`)

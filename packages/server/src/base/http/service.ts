@@ -10,7 +10,7 @@ export type Readiness = { readonly ok: true; readonly warnings?: readonly string
 
 /** One service on the one port. */
 export type Service = {
-  /** Its name in logs, metrics and `/readyz`: `fulcio`, `rekor`, `rekor2`, `tsa`, `tuf`, `oidc`, `kit`. */
+  /** Its name in logs, metrics and `/readyz`, as `rekor2`; of those that clients are told of also the name of their address. */
   readonly name: string
   /** Path under which the routes are mounted, as `/fulcio`; empty for the root. */
   readonly prefix: string

@@ -1,6 +1,6 @@
 /** Who may do what only one process may: sequence a log, renew the trust root. */
 
-/** A lease held; its fence grows with every holder. */
+/** A lease held; its fence grows with every holder. `expiresAt`: Unix milliseconds, by the clock of the holder. */
 export type Lease = { readonly name: string; readonly fence: number; readonly expiresAt: number }
 
 /**
