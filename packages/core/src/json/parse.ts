@@ -53,13 +53,18 @@ export function parseJsonDocument(document: Uint8Array | string, limits: JsonLim
   return { value: parse(document, limits, sources), sources }
 }
 
-/** Parses a document whose every failure is one code of the caller's, with the JSON failure as cause. */
-export function parseJsonAs(code: FailureCode, what: string, document: Uint8Array | string, limits: JsonLimits = {}): JsonDocument {
+/** Parses a document whose every failure is one code of the caller's, with the JSON failure as cause. `what` is asked for its words then alone. */
+export function parseJsonAs(
+  code: FailureCode,
+  what: string | (() => string),
+  document: Uint8Array | string,
+  limits: JsonLimits = {},
+): JsonDocument {
   try {
     return parseJsonDocument(document, limits)
   } catch (cause) {
     if (!(cause instanceof CountersignError)) throw cause
-    throw new CountersignError(code, `${what}: ${cause.message}`, { cause })
+    throw new CountersignError(code, `${typeof what === 'string' ? what : what()}: ${cause.message}`, { cause })
   }
 }
 

@@ -113,17 +113,33 @@ function withReleasedBody(response: HttpResponse, request: HttpRequest, deadline
   }
 }
 
-async function* readAndRelease(
+/** Not a generator: handing on what another one gives costs several turns of the queue for each part. */
+function readAndRelease(
   body: AsyncIterable<Uint8Array>,
   request: HttpRequest,
   deadline: Deadline,
   release: () => void,
 ): AsyncIterable<Uint8Array> {
-  try {
-    yield* body
-  } catch (error) {
-    throw bodyBrokenOff(error, request, deadline)
-  } finally {
-    release()
+  const begin = (): AsyncIterator<Uint8Array, undefined> => {
+    const parts = body[Symbol.asyncIterator]()
+    return {
+      next: async () => {
+        try {
+          const part = await parts.next()
+          if (part.done !== true) return part
+          release()
+          return { done: true, value: undefined }
+        } catch (error) {
+          release()
+          throw bodyBrokenOff(error, request, deadline)
+        }
+      },
+      return: async () => {
+        release()
+        await parts.return?.()
+        return { done: true, value: undefined }
+      },
+    }
   }
+  return { [Symbol.asyncIterator]: begin }
 }

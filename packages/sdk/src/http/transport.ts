@@ -7,6 +7,7 @@ import { classifyAddress, isLoopbackHost, literalClass, type AddressClass } from
 import { guardedLookup, guardLiteral, notingLookup } from './lookup.ts'
 import { contentLength, type HttpRequest, type HttpResponse, type Transport } from './message.ts'
 import { onAbort } from './on-abort.ts'
+import { partsOf } from './parts.ts'
 import { redactUrl } from './redact.ts'
 
 /** What the transport needs to know about TLS and proxies. PEM texts, already read. */
@@ -191,7 +192,9 @@ function drained(outgoing: ClientRequest): Promise<void> {
 }
 
 function toResponse(incoming: IncomingMessage, request: HttpRequest, remote: AddressClass | undefined): HttpResponse {
-  const encoding = incoming.headers['content-encoding'] ?? 'identity'
+  // Not `headers` too: Node makes both from the same lines, each when it is first looked at.
+  const headers = incoming.headersDistinct
+  const encoding = headers['content-encoding']?.join(', ') ?? 'identity'
   if (encoding !== 'identity' && encoding !== '') {
     incoming.destroy()
     throw new CountersignError('registry_response_malformed', `${redactUrl(request.url)} answers in an encoding that was not asked for`, {
@@ -199,11 +202,11 @@ function toResponse(incoming: IncomingMessage, request: HttpRequest, remote: Add
       found: encoding.slice(0, 40),
     })
   }
-  const response = { headers: incoming.headersDistinct }
+  const response = { headers }
   return {
     ...response,
     status: incoming.statusCode ?? 0,
-    body: incoming as AsyncIterable<Uint8Array>,
+    body: partsOf(incoming),
     remote,
     discard: () => {
       incoming.on('error', ignoreLateFailure)

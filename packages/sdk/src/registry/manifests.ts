@@ -111,7 +111,7 @@ function checkedDigest(context: RepositoryContext, reference: ManifestReference,
 /** The same bytes must not be an image to one reader and an index to another (CVE-2021-41190): header and document have to agree. */
 function checkedMediaType(answer: Answer, bytes: Uint8Array): string {
   const mediaType = contentType(answer.response)
-  const { value } = parseJsonAs('registry_response_malformed', `${describeRequest(answer.request)}: the manifest`, bytes)
+  const { value } = parseJsonAs('registry_response_malformed', () => `${describeRequest(answer.request)}: the manifest`, bytes)
   const inside = typeof value === 'object' && value !== null && 'mediaType' in value ? value.mediaType : undefined
   if (mediaType !== '' && (inside === undefined || inside === mediaType)) return mediaType
   throw new CountersignError(

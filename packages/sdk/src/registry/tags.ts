@@ -27,9 +27,9 @@ export async function* listTags(context: RepositoryContext): AsyncIterable<strin
 }
 
 function readTags(answer: Answer, bytes: Uint8Array): readonly string[] {
-  const what = `${describeRequest(answer.request)}: the list of tags`
+  const what = (): string => `${describeRequest(answer.request)}: the list of tags`
   const { value } = parseJsonAs('registry_response_malformed', what, bytes)
   const tags = typeof value === 'object' && value !== null && 'tags' in value ? (value.tags ?? []) : undefined
   if (Array.isArray(tags) && tags.every((tag) => typeof tag === 'string' && tagPattern.test(tag))) return tags as string[]
-  throw new CountersignError('registry_response_malformed', `${what} is malformed`)
+  throw new CountersignError('registry_response_malformed', `${what()} is malformed`)
 }
