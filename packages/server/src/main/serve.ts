@@ -82,7 +82,10 @@ async function open(
 }
 
 async function stop(port: HttpPort, platform: ServerPlatform, drainMs: number): Promise<boolean> {
+  const { log } = platform
+  log.info({}, 'stopping: no new connections')
   const complete = await port.drain(drainMs)
   await platform.close()
+  log.info({}, complete ? 'stopped' : 'stopped; not everything ended in time')
   return complete
 }

@@ -66,8 +66,15 @@ export function postgresFailure(thrown: unknown, where: string): CountersignErro
       ...parts,
       hint: 'Create the database, or name the right one.',
     })
-  const hint = state === '53100' ? 'Make room on the disk of the database.' : undefined
+  const hint = hintOf(state ?? '')
   return new CountersignError('database_failed', `${where}: ${reason}`, hint === undefined ? parts : { ...parts, hint })
+}
+
+function hintOf(code: string): string | undefined {
+  if (code === '53100') return 'Make room on the disk of the database.'
+  if (code.startsWith('28')) return 'Check user and password of the database, and whom it lets in from here.'
+  if (/^E[A-Z_]+$/.test(code)) return 'Check that the database runs, and its address in the configuration.'
+  return undefined
 }
 
 /** True for what PostgreSQL asks to run again from the start: serialization_failure, deadlock_detected. Everything was rolled back then. */
