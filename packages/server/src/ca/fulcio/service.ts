@@ -109,8 +109,8 @@ function earlyRefusal(): EarlyRefusal {
   return { status, body, headers: { 'retry-after': '1', 'cache-control': 'no-store', 'content-type': 'application/json' } }
 }
 
-/** Who asks: from which network address, and as whom, once that is proven. */
-type Caller = { readonly from: string; actor: string }
+/** Who asks: from which network address, and as whom, once that is proven; and how long they are to wait, when they asked too often. */
+type Caller = { readonly from: string; actor: string; waitSeconds?: number }
 
 /** In the order of the reference: who, which key, is it theirs; then how often; then the certificate, and the record of it before it is given away. */
 async function issueFor(parts: FulcioServiceParts, limit: RateLimit, wish: CertificateWish, caller: Caller): Promise<IssuedCertificate> {
@@ -118,7 +118,7 @@ async function issueFor(parts: FulcioServiceParts, limit: RateLimit, wish: Certi
   const principal = principalOf(issuer, claims)
   caller.actor = principal.name.value
   const key = await provenKey(wish.key, principal.proofTexts)
-  demandRate(limit, principal)
+  demandRate(limit, principal, caller)
   const issued = await issueCertificate(parts, principal, key)
   await parts.audit.record({
     action: 'ca.certificate_issued',
@@ -131,9 +131,10 @@ async function issueFor(parts: FulcioServiceParts, limit: RateLimit, wish: Certi
   return issued
 }
 
-function demandRate(limit: RateLimit, { issuer, name }: Principal): void {
+function demandRate(limit: RateLimit, { issuer, name }: Principal, caller: Caller): void {
   const waitSeconds = limit(`${issuer}\n${name.kind}\n${name.value}`)
   if (waitSeconds === 0) return
+  caller.waitSeconds = waitSeconds
   throw new CountersignError('issuance_throttled', 'this identity asked for too many certificates', {
     hint: `Try again in ${waitSeconds} seconds.`,
   })
@@ -144,7 +145,7 @@ type RefusalRecord = { readonly audit: Audit; readonly limit: RateLimit; readonl
 async function refuse(record: RefusalRecord, request: FastifyRequest, reply: FastifyReply, failure: unknown): Promise<void> {
   if (!isClientFailure(failure)) request.log.error({ err: failure }, 'no certificate was issued')
   const id = isClientFailure(failure) && record.limit('') === 0 ? await recordRefusal(record, failure) : request.id
-  const { status, body, retryAfterSeconds } = refusalOf(failure, id)
+  const { status, body, retryAfterSeconds } = refusalOf(failure, id, record.caller.waitSeconds)
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds)
   await reply.code(status).header('cache-control', 'no-store').type('application/json').send(body)
 }
