@@ -4,10 +4,12 @@ import { CountersignError } from '@countersign/core/failure'
 import type { Clock } from '../base/clock.ts'
 import type { ConfigurationSetting } from '../base/config/document.ts'
 import { describePassphraseSource, type PassphraseAccess, passphraseFile, typedPassphraseSource } from '../base/config/passphrase.ts'
-import { resolveSecret, type SecretReference } from '../base/config/reference.ts'
+import { formatSecretReference, resolveSecret, type SecretReference } from '../base/config/reference.ts'
 import { type Role, roles } from '../base/config/process.ts'
 import { exposuresOf, exposureWarning } from '../base/data-folder/exposure.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
+import { expiryWarnings } from '../base/expiry.ts'
+import { tlsExpiry } from '../base/http/tls-expiry.ts'
 import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
 import type { LogTarget } from '../base/http/log.ts'
 import { type HttpOptions, httpPort, listenFailure } from '../base/http/server.ts'
@@ -143,6 +145,21 @@ function referencesIn(value: unknown): readonly SecretReference[] {
   return Object.values(value).flatMap(referencesIn)
 }
 
+/** Variables and credentials that a service manager may set for the server alone; a file is there, or `config_reference_missing`. */
+async function unsetSecrets(configuration: Configuration, access: PassphraseAccess): Promise<readonly string[]> {
+  const unset: string[] = []
+  for (const reference of referencesIn(configuration)) {
+    try {
+      await resolveSecret(reference, access)
+    } catch (failure) {
+      const isElsewhere = failure instanceof CountersignError && failure.code === 'config_reference_missing' && reference.kind !== 'file'
+      if (!isElsewhere) throw failure
+      unset.push(`${formatSecretReference(reference)} is not set here; serving needs it`)
+    }
+  }
+  return unset
+}
+
 /** What `--check` found. */
 export type ServeCheck = {
   readonly data: string
@@ -162,7 +179,7 @@ export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
   const plan = await planServing(request)
   const { configuration, data, listen, state, first, file, settings } = plan
   await httpPort(portOptions(plan))
-  for (const reference of referencesIn(configuration)) await resolveSecret(reference, request.access)
+  const unset = await unsetSecrets(configuration, request.access)
   if (state !== 'complete' && first === undefined) {
     throw new CountersignError('data_folder_missing', `there is no installation in ${data}, and a first start is forbidden`)
   }
@@ -179,13 +196,14 @@ export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
     passphrase: describePassphraseSource(configuration.keys.passphrase, data),
     file,
     settings,
-    warnings: await warningsOf(plan),
+    warnings: [...(await warningsOf(plan, request.clock)), ...unset],
   }
 }
 
-async function warningsOf({ data, state, configuration }: ServingPlan): Promise<readonly string[]> {
+async function warningsOf({ data, state, configuration }: ServingPlan, clock: Clock): Promise<readonly string[]> {
   const exposed = await exposuresOf(data, passphraseFile(configuration.keys.passphrase))
   // A first start closes the folder that it finds.
   const warning = exposureWarning(exposed.filter(({ path }) => state !== 'empty' || path !== data))
-  return warning === undefined ? [] : [warning]
+  const ends = configuration.tls === undefined ? [] : expiryWarnings([await tlsExpiry(configuration.tls)], clock())
+  return [...(warning === undefined ? [] : [warning]), ...ends]
 }
