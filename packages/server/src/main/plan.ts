@@ -1,5 +1,4 @@
 /** What a server will be, decided before anything is touched: from what was typed, the document, and what the data folder says. */
-import { type AddressInfo, createServer } from 'node:net'
 import { CountersignError } from '@countersign/core/failure'
 import type { Clock } from '../base/clock.ts'
 import type { ConfigurationSetting } from '../base/config/document.ts'
@@ -11,6 +10,7 @@ import { inspectFolder, type Installation } from '../base/data-folder/installati
 import { expiryWarnings } from '../base/expiry.ts'
 import { tlsExpiry } from '../base/http/tls-expiry.ts'
 import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
+import { freePort, whyNotListening } from '../base/http/free-port.ts'
 import type { LogTarget } from '../base/http/log.ts'
 import { type HttpOptions, httpPort, listenFailure } from '../base/http/server.ts'
 import { type Configuration, loadConfiguration, type LoadedConfiguration } from './configuration.ts'
@@ -107,19 +107,16 @@ async function choosePort(configuration: Configuration, known: Installation | un
   const listen = configuration.listen ?? stored ?? defaultListen
   if (listen.port !== 0) return listen
   if (stored !== undefined && stored.host === listen.host) return stored
-  return { host: listen.host, port: await freePort(listen) }
+  const port = await freePort(listen.host).catch((cause: unknown) => {
+    throw listenFailure(listen, cause)
+  })
+  return { host: listen.host, port }
 }
 
-/** The port, or one that is free for port 0. Throws `listen_failed`. */
-export function freePort(listen: ListenAddress): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.once('error', (cause) => reject(listenFailure(listen, cause)))
-    probe.listen(listen.port, listen.host, () => {
-      const { port } = probe.address() as AddressInfo
-      probe.close(() => resolve(port))
-    })
-  })
+/** Sees that nobody listens there. Throws `listen_failed`. */
+export async function demandFreePort(listen: ListenAddress): Promise<void> {
+  const cause = await whyNotListening(listen.host, listen.port)
+  if (cause !== undefined) throw listenFailure(listen, cause)
 }
 
 function defaultPublicUrl(scheme: 'http' | 'https', listen: ListenAddress): string {

@@ -14,13 +14,14 @@ const attempts = 50
 export async function freePort(host: string): Promise<number> {
   for (let attempt = 1; ; attempt++) {
     const port = randomInt(first, end)
-    const failure = await listens(host, port)
+    const failure = await whyNotListening(host, port)
     if (failure === undefined) return port
     if (failure.code !== 'EADDRINUSE' || attempt === attempts) throw failure
   }
 }
 
-function listens(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
+/** Why nobody can listen on a port of a host now; `undefined` when somebody could. Port 0 asks for any. */
+export function whyNotListening(host: string, port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const probe = createServer()
     probe.once('error', resolve)
