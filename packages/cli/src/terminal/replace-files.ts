@@ -5,7 +5,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { dirname } from 'node:path'
 import { unwritableFile } from '@countersign/sdk/file-failure'
 import { readBoundedFile } from '@countersign/sdk/bounded-file'
-import { syncFolder } from '@countersign/sdk/layout/durable-file'
+import { syncFolder } from '@countersign/sdk/durable-file'
 
 /** A file with the bytes that it must still have, and those that it gets. */
 export type Replacement = { readonly path: string; readonly before: Uint8Array; readonly after: Uint8Array }

@@ -1,9 +1,10 @@
 /** `login` and `logout`: keeps and forgets credentials where Docker, Podman and cosign find them. */
-import { mkdir, open, realpath, rename, rm } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { bytesToBase64 } from '@countersign/core/base64'
 import { fromUtf8, utf8 } from '@countersign/core/bytes'
 import { CountersignError } from '@countersign/core/failure'
+import { replaceWhole } from '../durable-file.ts'
 import { systemCode } from '../file-failure.ts'
 import { parseAuthDocument, readAuthFile, readIfThere } from './auth-file.ts'
 import { dockerConfigPath } from './find.ts'
@@ -89,19 +90,10 @@ async function rewrite(path: string, change: (auths: Auths) => Auths): Promise<v
   // Some keep the file elsewhere and link to it: the link stays.
   const target = await targetOf(path)
   const next = { ...document, auths: change((document['auths'] ?? {}) as Auths) }
-  const temporary = `${target}.${process.pid}.${performance.now().toString(36).replace('.', '')}.tmp`
   try {
     await mkdir(dirname(target), { recursive: true, mode: 0o700 })
-    const file = await open(temporary, 'wx', 0o600)
-    try {
-      await file.writeFile(`${JSON.stringify(next, null, '\t')}\n`)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(temporary, target)
+    await replaceWhole(target, `${JSON.stringify(next, null, '\t')}\n`, 0o600)
   } catch (cause) {
-    await rm(temporary, { force: true })
     throw new CountersignError('io_failed', `the credentials file ${path} could not be written`, { cause })
   }
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { link, lstat, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
+import { syncFolder, writeNew } from '../durable-file.ts'
 import { systemCode } from '../file-failure.ts'
 import type { KeyPairPem } from './generate.ts'
 
@@ -40,12 +41,6 @@ export async function writeKeyPair(files: KeyPairFiles, pair: KeyPairPem, option
     for (const { temporary } of staged) await rm(temporary, { force: true })
   }
   for (const { kept } of staged) await rm(kept, { force: true })
-}
-
-async function writeNew(path: string, text: string, mode: number): Promise<void> {
-  await using file = await open(path, 'wx', mode)
-  await file.writeFile(text)
-  await file.sync()
 }
 
 /** A hard link fails when the name exists, at once and for all: no other process can slip a file in between check and write. */
@@ -100,8 +95,7 @@ async function renameOr(from: string, to: string, undo: () => Promise<void>): Pr
 async function syncFolders(files: KeyPairFiles): Promise<void> {
   for (const folder of new Set([dirname(files.privatePath), dirname(files.publicPath)])) {
     try {
-      await using handle = await open(folder, 'r')
-      await handle.sync()
+      await syncFolder(folder)
     } catch (cause) {
       if (!isCode(cause, 'EISDIR', 'EPERM', 'EINVAL', 'ENOTSUP', 'EACCES')) throw cause
     }

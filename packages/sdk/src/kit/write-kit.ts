@@ -13,7 +13,7 @@ import { gitsignEnvironment, kitFiles } from '@countersign/core/trust/kit'
 import { parseSigningConfig } from '@countersign/core/trust/signing-config'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import { systemCode, unwritableFile } from '../file-failure.ts'
-import { writeDurably } from '../layout/durable-file.ts'
+import { writeDurably } from '../durable-file.ts'
 import { initializeStore } from '../tuf/initialize.ts'
 import { type MirrorOptions, parseMirrorUrl } from '../tuf/mirror.ts'
 

@@ -19,7 +19,7 @@ import type { Carrier, ListedManifest, ManifestReference, Repository, StoredMani
 import { checkDigest, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
 import { chunks, type ArchiveEntries, entryWriter } from './archive-entries.ts'
 import { indexType, refNameAnnotation } from './layout-index.ts'
-import { syncFolder } from './durable-file.ts'
+import { syncFolder } from '../durable-file.ts'
 
 /** An archive that is being written. What went in can be read from it as far as it is manifests. */
 export type ArchiveWriter = {

@@ -15,7 +15,7 @@ import { parseRevocationList, revocationListJson, type RevocationList } from '@c
 import type { SeenRevocations } from '@countersign/core/policy/revocations'
 import { nodePrimitives } from '../crypto/node-primitives.ts'
 import { systemCode, unreadableFile } from '../file-failure.ts'
-import { writeDurably } from '../layout/durable-file.ts'
+import { writeDurably } from '../durable-file.ts'
 
 /** A memory of lists. */
 export type RevocationMemory = {
