@@ -129,7 +129,7 @@ async function* contentOf(
   }
   // After the snapshot: every key that it speaks of is there by now.
   for (const name of (await readdir(join(data, 'keys'))).toSorted()) {
-    const bytes = /^[a-z0-9]/.test(name) ? await readFileIfThere(join(data, 'keys', name)) : undefined
+    const bytes = /^[a-z0-9][a-z0-9-]*\.(?:key|pub|json)$/.test(name) ? await readFileIfThere(join(data, 'keys', name)) : undefined
     if (bytes !== undefined) yield inMemory(`${members.keys}${name}`, bytes)
   }
 }

@@ -9,7 +9,7 @@ import { exposuresOf, exposureWarning } from '../base/data-folder/exposure.ts'
 import { inspectFolder, type Installation } from '../base/data-folder/installation.ts'
 import { expiryWarnings } from '../base/expiry.ts'
 import { tlsExpiry } from '../base/http/tls-expiry.ts'
-import { formatListenAddress, hostOf, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
+import { formatListenAddress, hostOf, isLoopback, type ListenAddress, parseListenAddress, parsePublicUrl } from '../base/http/address.ts'
 import { freePort, whyNotListening } from '../base/http/free-port.ts'
 import type { LogTarget } from '../base/http/log.ts'
 import { type HttpOptions, httpPort, listenFailure } from '../base/http/server.ts'
@@ -197,10 +197,22 @@ export async function checkServing(request: ServeRequest): Promise<ServeCheck> {
   }
 }
 
-async function warningsOf({ data, state, configuration }: ServingPlan, clock: Clock): Promise<readonly string[]> {
+async function warningsOf(plan: ServingPlan, clock: Clock): Promise<readonly string[]> {
+  const { data, state, configuration } = plan
   const exposed = await exposuresOf(data, passphraseFile(configuration.keys.passphrase))
   // A first start closes the folder that it finds.
   const warning = exposureWarning(exposed.filter(({ path }) => state !== 'empty' || path !== data))
   const ends = configuration.tls === undefined ? [] : expiryWarnings([await tlsExpiry(configuration.tls)], clock())
-  return [...(warning === undefined ? [] : [warning]), ...ends]
+  return [...(warning === undefined ? [] : [warning]), ...ends, ...hiddenCallers(plan)]
+}
+
+/** Behind a proxy that nobody named, everybody is one caller: what is bounded for each address is then bounded for all of them together. */
+export function hiddenCallers({
+  listen,
+  first,
+  configuration,
+}: Pick<ServingPlan, 'listen' | 'first' | 'configuration'>): readonly string[] {
+  if (!isLoopback(listen.host) || first === undefined || isLoopback(hostOf(new URL(first.publicUrl)))) return []
+  if (configuration.trustedProxies.length > 0) return []
+  return ['every caller counts as one, as whose wrong passwords all others wait: name the proxy on this machine under trustedProxies']
 }

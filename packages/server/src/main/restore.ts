@@ -67,6 +67,7 @@ export async function restore(request: AdministerRequest, file: string, operator
   const unpacked = join(data, `.restoring-${randomBytes(6).toString('hex')}`)
   try {
     const manifest = await unpack(file, passphrase, unpacked)
+    await demandPlainConfiguration(request, unpacked)
     const restored = await administer({ ...request, access, data: unpacked }, 'alone', (installation) =>
       continueAnew(installation, manifest, operator, options),
     )
@@ -92,6 +93,7 @@ async function unpack(file: string, passphrase: Uint8Array, folder: string): Pro
       manifest = parseManifest(await inMemory(entry))
       continue
     }
+    if (!memberName.test(entry.name)) throw new CountersignError('backup_damaged', `${entry.name} is nothing that a backup holds`)
     if (found.has(entry.name)) throw new CountersignError('backup_damaged', `${entry.name} is in the backup twice`)
     found.set(entry.name, await writeEntry(entry, join(folder, entry.name), folders))
   }
@@ -106,6 +108,24 @@ async function unpack(file: string, passphrase: Uint8Array, folder: string): Pro
   for (const each of folders) await syncFolder(each)
   await mkdir(join(folder, 'blobs'), { recursive: true, mode: 0o700 })
   return manifest
+}
+
+const memberName = /^(?:VERSION|installation\.json|config\.yaml|database\.sqlite|blobs\/.+|keys\/[a-z0-9][a-z0-9-]*\.(?:key|pub|json))$/
+
+/**
+ * Hostile: who made the archive would choose, by the configuration in it, which program is loaded, and which database is emptied of what must not be
+ * used twice. A configuration that the operator names is their own.
+ */
+async function demandPlainConfiguration(request: AdministerRequest, data: string): Promise<void> {
+  if (request.config !== undefined) return
+  const { database, blobs, keys } = (await loadInstallation({ ...request, data })).configuration
+  if (database.kind !== 'sqlite' || blobs.kind !== 'files') {
+    throw new CountersignError('backup_damaged', 'the configuration in the backup names a storage elsewhere, of which no backup is made')
+  }
+  if (keys.pkcs11 === undefined) return
+  throw new CountersignError('usage', `the configuration in the backup would load a program, ${keys.pkcs11.module}`, {
+    hint: 'If the installation is yours and has a token, say so in a configuration of your own: --config FILE.',
+  })
 }
 
 async function* readPieces(file: string): AsyncGenerator<Uint8Array> {

@@ -3,7 +3,7 @@ import { generatedPassphraseNotice } from '../base/config/passphrase.ts'
 import { type HttpPort, httpPort } from '../base/http/server.ts'
 import { compose, composeFirstStart, type Composition } from './compose.ts'
 import type { Configuration } from './configuration.ts'
-import { demandFreePort, planServing, portOptions, type ServeRequest } from './plan.ts'
+import { demandFreePort, hiddenCallers, planServing, portOptions, type ServeRequest } from './plan.ts'
 import { openPlatform, type ServerPlatform } from './platform.ts'
 
 /** A server that answers. */
@@ -32,6 +32,7 @@ export async function serve(request: ServeRequest): Promise<Serving> {
   const plan = await planServing(request)
   const { configuration, data, first } = plan
   const port = await httpPort(portOptions(plan))
+  for (const text of hiddenCallers(plan)) port.log.warn({}, text)
   // The public URL is stored for ever: not that of a port which somebody else has.
   if (plan.state === 'empty' && first !== undefined) await demandFreePort(plan.listen)
   const platform = await openPlatform(

@@ -1,3 +1,4 @@
+import { connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createAttempts } from '@countersign/server/identity/accounts/attempts'
 import { createAccount, disableAccount } from '@countersign/server/identity/accounts/accounts'
@@ -29,7 +30,50 @@ describe('attack: who reads the log of the server', () => {
     await expect.poll(() => world.lines.filter((line) => line.includes('/oidc/welcome/')).length).toBeGreaterThanOrEqual(4)
     expect(world.lines.join('')).not.toContain(secret)
   })
+
+  it('finds none either that was written otherwise: encoded, with the host before it, in capitals, after another slash', async () => {
+    const world = await identityWorld()
+    const { host } = new URL(world.issuer)
+    const secret = 'S3cr3t-of-a-link'
+    const ways = [
+      `/oidc/%77elcome/${secret}`,
+      `/oidc/welcome%2f${secret}`,
+      `http://${host}/oidc/welcome/${secret}`,
+      `/OIDC/Welcome/${secret}`,
+      `//oidc/welcome/${secret}`,
+    ]
+    for (const target of ways) await askFor(target, host)
+    await expect.poll(() => world.lines.filter((line) => line.includes('"msg":"request"')).length).toBe(ways.length)
+    expect(world.lines.join('')).not.toContain(secret)
+  })
 })
+
+describe('attack: who got hold of a login link, and does not want to set a password yet', () => {
+  it('does not keep it for longer by passwords that are too short, nor gets another one', async () => {
+    const world = await identityWorld()
+    const link = `${world.issuer}/welcome/${await createLoginLink(world, await createAccount(world, person, by), by)}`
+    const post = async (text: string): Promise<Response> => fetch(link, { method: 'POST', headers: form, body: `password=${text}` })
+    world.advance(14 * 60_000)
+    const short = await post('short')
+    expect([short.status, /action="([^"]*)"/.exec(await short.text())?.[1]]).toEqual([400, new URL(link).pathname])
+    expect(await world.database.raw.query('select hash from identity_links')).toHaveLength(1)
+    world.advance(2 * 60_000)
+    expect((await post(password)).status).toBe(400)
+    expect(await (await fetch(link)).text()).toContain('has ended')
+  })
+})
+
+/** Asks for a target as it is written. */
+function askFor(target: string, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(host.split(':')[1]), '127.0.0.1', () => {
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+    })
+    socket.resume()
+    socket.once('error', reject)
+    socket.once('close', () => resolve())
+  })
+}
 
 describe('attack: a caller that says where it is', () => {
   it('does not write the network address of somebody else into the audit log', async () => {

@@ -65,6 +65,8 @@ describe('attack: a backup that somebody put together, of whom we know only that
     ['without a file that its manifest names', [one, manifestOf([one, two])], /not in the backup as the manifest says/],
     ['with a file that its manifest does not name', [one, two, manifestOf([one])], /does not name every file/],
     ['without a manifest', [one, two], /manifest of the backup is missing/],
+    ['with a file that no backup holds', [['.profile', 'rm'], manifestOf([['.profile', 'rm']])], /nothing that a backup holds/],
+    ['with a program among its keys', [['keys/evil.so', 'elf'], manifestOf([['keys/evil.so', 'elf']])], /nothing that a backup holds/],
     ['of a later version', [one, manifestOf([one], 2)], /another version/],
   ])('%s becomes no installation, and leaves nothing behind', async (_, members, words) => {
     const folder = testFolder()
@@ -73,6 +75,30 @@ describe('attack: a backup that somebody put together, of whom we know only that
       code: 'backup_damaged',
       message: expect.stringMatching(words),
     })
+    expect(existsSync(join(folder, 'data')) ? readdirSync(join(folder, 'data')) : []).toEqual([])
+  })
+})
+
+describe('attack: a backup whose configuration does what its maker wants', () => {
+  const configured = (config: string): readonly Member[] => {
+    const members: readonly Member[] = [one, ['blobs/evil.so', 'elf'], ['config.yaml', config]]
+    return [...members, manifestOf(members)]
+  }
+  const token = 'keys: { pkcs11: { module: blobs/evil.so, token: t, pin: env:PASSPHRASE } }\n'
+
+  it.each([
+    ['loads a program that came with it', token, 'usage', /would load a program/],
+    ['empties a database of the operator', 'database: { kind: postgres, url: env:DATABASE_URL }\n', 'backup_damaged', /elsewhere/],
+    [
+      'asks a store elsewhere',
+      `blobs: { kind: s3, endpoint: 'https://evil.example/b', accessKeyId: env:A, secretAccessKey: env:B }\n`,
+      'backup_damaged',
+      /elsewhere/,
+    ],
+  ])('and %s is not restored', async (_, config, code, words) => {
+    const folder = testFolder()
+    const file = await archiveOf(join(folder, 'backup'), configured(config))
+    await expect(restore(requestIn(folder), file, { name: 'ada' })).rejects.toMatchObject({ code, message: expect.stringMatching(words) })
     expect(existsSync(join(folder, 'data')) ? readdirSync(join(folder, 'data')) : []).toEqual([])
   })
 })

@@ -72,6 +72,16 @@ describe('attack: another account of the machine', { timeout: 60_000 }, () => {
 })
 
 describe('a check before serving', () => {
+  it('warns where a proxy hides who calls, so that all would wait for the wrong passwords of one', async () => {
+    const data = join(testFolder(), 'data')
+    const behind = { publicUrl: 'https://sign.example.org', listen: '127.0.0.1:1' }
+    expect((await checkServing(requestFor(data, behind))).warnings).toEqual([expect.stringContaining('trustedProxies')])
+    expect((await checkServing(requestFor(data))).warnings).toEqual([])
+    const config = join(data, '..', 'server.yaml')
+    writeFileSync(config, 'trustedProxies: [127.0.0.1]\n')
+    expect((await checkServing(requestFor(data, { ...behind, config }))).warnings).toEqual([])
+  })
+
   const key = 'other.example.org+0a0b0c0d+AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8g'
   it.each([
     ['a verifier key of a log whose hash is not that of the key', { witnessFor: [key] }, 'key_malformed'],

@@ -107,13 +107,15 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
 }
 
 /** RFC 9112 §3.2. Hostile: of two names one would be judged here, and the other by a proxy before us. */
-function hasOneHost({ rawHeaders, headers }: IncomingMessage): boolean {
+function hasOneHost({ rawHeaders, headers, url = '' }: IncomingMessage): boolean {
   let hosts = 0
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] ?? ''
     if (name.length === 4 && name.toLowerCase() === 'host') hosts++
   }
-  return hosts <= 1 && !/[\s/?#@\\"<>]/.test(headers.host ?? '')
+  // A target that names a host names the same one (§3.2.2).
+  const isPath = url.startsWith('/') || url === '*'
+  return hosts <= 1 && !/[\s/?#@\\"<>]/.test(headers.host ?? '') && (isPath || URL.parse(url)?.host === headers.host)
 }
 
 /** Adds what holds for every route, then the services under their prefixes. `meantForUs` judges the header `Host`. To be called once. */
@@ -175,7 +177,9 @@ export async function mountServices(
 /** Hostile: who reads logs, of this process or of what collects them, must not get in by a link that they find there. */
 function loggedPath(url: string, secretPaths: readonly string[]): string {
   const path = pathOf(url)
-  const secret = secretPaths.find((begin) => path.startsWith(begin))
+  // However it is written: the router reads it so, and a link that somebody mistyped holds the same secret.
+  const plain = path.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))).toLowerCase()
+  const secret = secretPaths.find((begin) => plain.includes(begin))
   return secret === undefined ? path : `${secret}…`
 }
 

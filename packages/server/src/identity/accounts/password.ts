@@ -8,13 +8,17 @@ const cost = { memory: 65_536, passes: 3, parallelism: 4 }
 const [leastCharacters, mostBytes] = [12, 1024]
 const derive = promisify(argon2)
 
+/** The bytes of a text that can be a password. Throws `account_malformed` for one that is too short or too long. */
+export function demandPassword(password: string): Uint8Array {
+  const bytes = Buffer.from(password.normalize('NFKC'))
+  if (password.length >= leastCharacters && bytes.length <= mostBytes) return bytes
+  const bounds = `at least ${leastCharacters} characters, and at most ${mostBytes} bytes`
+  throw new CountersignError('account_malformed', `the password must have ${bounds}`)
+}
+
 /** A text that holds salt, cost and hash of a password. Throws `account_malformed` for one that is too short or too long. */
 export async function hashPassword(password: string): Promise<string> {
-  const bytes = Buffer.from(password.normalize('NFKC'))
-  if (password.length < leastCharacters || bytes.length > mostBytes) {
-    const bounds = `at least ${leastCharacters} characters, and at most ${mostBytes} bytes`
-    throw new CountersignError('account_malformed', `the password must have ${bounds}`)
-  }
+  const bytes = demandPassword(password)
   const salt = randomBytes(16)
   const { memory, passes, parallelism } = cost
   return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${b64(salt)}$${b64(await run(bytes, salt, cost))}`

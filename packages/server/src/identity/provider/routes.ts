@@ -6,9 +6,10 @@ import { bodyOf, takeBodies } from '../../base/http/request.ts'
 import type { Account } from '../accounts/account.ts'
 import { findAccount } from '../accounts/accounts.ts'
 import { deviceCookies, rememberDevice } from '../accounts/known-device.ts'
-import { accountOfLink, createLoginLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
+import { accountOfLink, loginByLink, loginByPassword, type LoginPorts, setPassword } from '../accounts/login.ts'
 import { signingClient } from './configuration.ts'
 import type { LiveProvider } from './live.ts'
+import { demandPassword } from '../accounts/password.ts'
 import { loginPace, type Pace } from './pace.ts'
 import { continuePage, loginPage, messagePage, pageHeaders, passwordSetPage, welcomePage } from './pages.ts'
 import { federatedAccount, loginOfState, type UpstreamClient, type UpstreamState } from './upstream.ts'
@@ -183,22 +184,26 @@ function addWelcome(app: FastifyInstance, ports: RoutePorts): void {
     return reply.headers(pageHeaders).send(welcomePage(`${prefix}/welcome/${encodeURIComponent(secret)}`, account.name))
   })
   app.post<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
-    const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
-    const account = await orProblem(loginByLink(login, request.params.secret, request.ip))
-    if (typeof account === 'string') return reply.code(400).headers(pageHeaders).send(messagePage('That did not work', account))
-    const by = { actor: account.name, from: request.ip }
-    const problem = await orProblem(setPassword(login, account, form.get('password') ?? '', by).then(() => account))
-    if (typeof problem !== 'string') {
-      reply.header('set-cookie', await rememberDevice(login, account.id, placeOf(ports)))
-      return reply.headers(pageHeaders).send(passwordSetPage(account.name))
+    const { secret } = request.params
+    const password = new URLSearchParams(new TextDecoder().decode(bodyOf(request))).get('password') ?? ''
+    const known = await accountOfLink(login, secret)
+    // Hostile: with a new link for each attempt, whoever got hold of one would have one for ever. It is spent by what can be a password.
+    const problem = known === undefined ? known : await orProblem(acceptable(password, known))
+    if (known !== undefined && typeof problem === 'string') {
+      const page = welcomePage(`${prefix}/welcome/${encodeURIComponent(secret)}`, known.name, problem)
+      return reply.code(400).headers(pageHeaders).send(page)
     }
-    // The link is spent; a new one, for the same 15 minutes, lets the person try again.
-    const again = await createLoginLink(login, account, by)
-    return reply
-      .code(400)
-      .headers(pageHeaders)
-      .send(welcomePage(`${prefix}/welcome/${again}`, account.name, problem))
+    const account = await orProblem(loginByLink(login, secret, request.ip))
+    if (typeof account === 'string') return reply.code(400).headers(pageHeaders).send(messagePage('That did not work', account))
+    await setPassword(login, account, password, { actor: account.name, from: request.ip })
+    reply.header('set-cookie', await rememberDevice(login, account.id, placeOf(ports)))
+    return reply.headers(pageHeaders).send(passwordSetPage(account.name))
   })
+}
+
+async function acceptable(password: string, account: Account): Promise<Account> {
+  demandPassword(password)
+  return account
 }
 
 /** Where cookies of ours hold. */

@@ -42,6 +42,7 @@ describe('attack: a request that two readers read differently', () => {
     ['has two names that are the same', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n'],
     ['has a host that is none', 'GET /healthz HTTP/1.1\r\nHost: localhost/evil.example\r\n\r\n'],
     ['has a host with somebody before it', 'GET /healthz HTTP/1.1\r\nHost: evil.example@localhost\r\n\r\n'],
+    ['names another host than its header does', 'GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'],
     ['has no host', 'GET /healthz HTTP/1.1\r\n\r\n'],
     [
       'has a length and chunks',
