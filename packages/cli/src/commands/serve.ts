@@ -1,6 +1,6 @@
 /** `countersign serve`: flags and help. */
 import type { Command } from '../command/model.ts'
-import { dataFlag } from '../flags/services.ts'
+import { dataFlag, passphraseFlag } from '../flags/services.ts'
 
 /** Runs the services. */
 export const serveCommand: Command = {
@@ -42,14 +42,7 @@ export const serveCommand: Command = {
       default: 'that of --listen',
     },
     { name: 'role', kind: 'csv', value: 'ROLE,…', help: 'services of this process: ca, log, tsa, trust, identity', default: 'all' },
-    {
-      name: 'passphrase',
-      kind: 'text',
-      value: 'SOURCE',
-      help: 'where the passphrase of the keys is: file:PATH, env:NAME, credential:NAME or prompt',
-      default: 'a file that the first start makes',
-      commandLineOnly: true,
-    },
+    passphraseFlag,
     { name: 'no-create', kind: 'boolean', help: 'fail where there is no installation, instead of making one' },
     { name: 'check', kind: 'boolean', help: 'check everything that can be without starting, and change nothing', commandLineOnly: true },
   ],

@@ -16,7 +16,7 @@ import type { Descriptor } from '@countersign/core/oci/model'
 import type { Pack } from 'tar-stream'
 import { unwritableFile } from '../file-failure.ts'
 import type { Carrier, ListedManifest, ManifestReference, Repository, StoredManifest, WriteResult } from '../registry/repository.ts'
-import { checkDigest, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
+import { digestToWrite, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
 import { chunks, type ArchiveEntries, entryWriter } from './archive-entries.ts'
 import { indexType, refNameAnnotation } from './layout-index.ts'
 import { syncFolder } from '../durable-file.ts'
@@ -120,8 +120,7 @@ function archiveRepository(name: string, entries: ArchiveEntries): { readonly re
     else if (tag !== undefined) listed[at] = entry
   }
   const putManifest: Repository['putManifest'] = async (reference, bytes, mediaType): Promise<WriteResult> => {
-    if ('digest' in reference) checkDigest(bytes, reference.digest, 'the manifest to write')
-    const digest = 'digest' in reference ? reference.digest : sha256Digest(bytes)
+    const digest = digestToWrite(reference, bytes)
     await putStream({ digest, size: bytes.length }, () => chunks(bytes))
     manifests.set(digest, { bytes, mediaType, digest })
     const subjectListed = subjectOf(bytes, mediaType) !== undefined

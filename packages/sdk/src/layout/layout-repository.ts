@@ -7,7 +7,7 @@ import { CountersignError } from '@countersign/core/failure'
 import { parseJson, type JsonObject } from '@countersign/core/json/parse'
 import type { Descriptor } from '@countersign/core/oci/model'
 import type { ListedManifest, ManifestReference, Repository, WriteCondition, WriteResult } from '../registry/repository.ts'
-import { checkDigest, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
+import { digestToWrite, sha256Digest, verifiedStream } from '../registry/verified-stream.ts'
 import { systemCode, unreadableFile } from '../file-failure.ts'
 import { writeDurably } from '../durable-file.ts'
 import { openFolderStore, type FolderStore } from './folder-store.ts'
@@ -120,8 +120,7 @@ async function putManifest(
   mediaType: string,
   condition?: WriteCondition,
 ): Promise<WriteResult> {
-  if ('digest' in reference) checkDigest(bytes, reference.digest, 'the manifest to write')
-  const digest = 'digest' in reference ? reference.digest : sha256Digest(bytes)
+  const digest = digestToWrite(reference, bytes)
   const subjectListed = hasSubject(bytes)
   const tag = 'tag' in reference ? reference.tag : undefined
   const before = await store.blob(digest)

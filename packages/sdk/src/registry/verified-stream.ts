@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { digestAlgorithm, digestFromBytes, digestHex, type Digest } from '@countersign/core/digest'
 import { CountersignError } from '@countersign/core/failure'
 import type { Descriptor } from '@countersign/core/oci/model'
+import type { ManifestReference } from './repository.ts'
 
 /** SHA-256 of bytes, in OCI notation. */
 export function sha256Digest(bytes: Uint8Array): Digest {
@@ -13,6 +14,13 @@ export function sha256Digest(bytes: Uint8Array): Digest {
 export function checkDigest(bytes: Uint8Array, digest: Digest, what: string): void {
   const found = createHash(digestAlgorithm(digest)).update(bytes).digest('hex')
   if (found !== digestHex(digest)) throw altered(what, digest, `${digestAlgorithm(digest)}:${found}`)
+}
+
+/** The digest of a manifest that is about to be written under a tag or its digest. Throws `content_altered` when it is not the one that is named. */
+export function digestToWrite(reference: ManifestReference, bytes: Uint8Array): Digest {
+  if ('tag' in reference) return sha256Digest(bytes)
+  checkDigest(bytes, reference.digest, 'the manifest to write')
+  return reference.digest
 }
 
 /**

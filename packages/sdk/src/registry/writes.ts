@@ -9,7 +9,7 @@ import { errorText } from './error-body.ts'
 import { locationOf } from './redirect.ts'
 import type { ManifestReference, PutBlobOptions, WriteCondition, WriteResult } from './repository.ts'
 import { cacheKey, referenceText, unexpected, type RepositoryContext } from './repository-context.ts'
-import { checkDigest, sha256Digest } from './verified-stream.ts'
+import { digestToWrite, sha256Digest } from './verified-stream.ts'
 
 const uploadAttempts = 3
 
@@ -78,8 +78,7 @@ export async function putManifest(
   mediaType: string,
   condition?: WriteCondition,
 ): Promise<WriteResult> {
-  if ('digest' in reference) checkDigest(bytes, reference.digest, 'the manifest to write')
-  const digest = 'digest' in reference ? reference.digest : sha256Digest(bytes)
+  const digest = digestToWrite(reference, bytes)
   const answer = await context.session.send({
     method: 'PUT',
     target: `manifests/${referenceText(reference)}`,
