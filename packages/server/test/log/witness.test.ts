@@ -1,6 +1,7 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto'
 import { fastify } from 'fastify'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CountersignError } from '@countersign/core/failure'
 import { utf8 } from '@countersign/core/bytes'
 import { parsePublicKey } from '@countersign/core/keys/public-key'
 import { formatAddCheckpoint } from '@countersign/core/note/add-checkpoint'
@@ -211,6 +212,32 @@ describe('a log with witnesses', () => {
     const post: WitnessPolicy['post'] = async () => ({ status: 404, type: 'text/plain', body: '' })
     const closed = await witnessed({ witnesses: [{ url: 'http://x', key: witnessKey }], post, whenFewer: 'closed' })
     await expect(closed.add(entryOf('a'))).rejects.toMatchObject({ code: 'log_unavailable' })
+  })
+
+  it('attack: whoever asks again, or after a restart, gets no confirmation under a checkpoint that a closed policy does not let out', async () => {
+    const app = fastify()
+    const service = witnessService(witness)
+    await app.register(async (child) => service.routes(child), { prefix: service.prefix })
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    let there = false
+    const through = postTextThrough({})
+    const post: WitnessPolicy['post'] = async (...request) =>
+      there ? through(...request) : Promise.reject(new CountersignError('witness_refused', 'not there'))
+    const policy = { witnesses: [{ url: `${url}/witness`, key: witnessKey }], post, whenFewer: 'closed' } as const
+    const closed = await witnessed(policy)
+    for (let again = 0; again < 20; again++) {
+      await expect(closed.add(entryOf('a'))).rejects.toMatchObject({ code: 'log_unavailable' })
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    const restarted = await witnessed(policy)
+    await expect(restarted.add(entryOf('a'))).rejects.toMatchObject({ code: 'log_unavailable' })
+    there = true
+    const patient = await witnessed(policy)
+    const { checkpoint, duplicate } = await patient.add(entryOf('a'))
+    expect(duplicate).toBe(true)
+    expect(await signedBy(serverPrimitives, parseSignedNote(checkpoint.note), witnessKey)).toBeDefined()
+    expect(parseSignedNote(checkpoint.note).signatures).toHaveLength(2)
+    await app.close()
   })
 })
 

@@ -34,8 +34,13 @@ export type StepHook = (place: (typeof stepPlaces)[number]) => void | Promise<vo
 /** A tree about to be told to the world. */
 export type TreeHead = { readonly origin: string; readonly size: number; readonly rootHash: Uint8Array; readonly timeMs: number }
 
-/** Gives signature lines of witnesses for a published checkpoint, or none; `consistency` proves it to be a continuation of any smaller tree of the log. */
-export type Cosign = (checkpoint: PublishedCheckpoint, consistency: TreeFiles['consistency']) => Promise<string>
+/** Witnesses of a log. */
+export type Cosign = {
+  /** Signature lines that a published checkpoint has not yet, or none; `consistency` proves it to be a continuation of any smaller tree of the log. */
+  readonly lines: (checkpoint: PublishedCheckpoint, consistency: TreeFiles['consistency']) => Promise<string>
+  /** Whether entries may be confirmed under the checkpoint with the lines that it has. */
+  readonly suffices: (checkpoint: PublishedCheckpoint) => Promise<boolean>
+}
 
 /** What the steps work with. */
 export type Workshop = {
@@ -130,7 +135,7 @@ async function publish(
 
 /** Witnesses see a checkpoint only after it is durable: one that they vouch for and we forgot could not be taken back. */
 async function cosigned(workshop: Workshop, id: number, signed: PublishedCheckpoint): Promise<PublishedCheckpoint> {
-  const lines = (await workshop.cosign?.(signed, workshop.files.consistency)) ?? ''
+  const lines = (await workshop.cosign?.lines(signed, workshop.files.consistency)) ?? ''
   if (lines === '') return signed
   const more = { ...signed, note: `${signed.note}${lines}` }
   if (!(await publishCheckpoint(workshop.database, id, signed, more))) throw deposed()
@@ -162,8 +167,17 @@ export async function recoverTree(workshop: Workshop): Promise<Sequenced> {
     throw inconsistent('the tree is not the one that the head names')
   workshop.files.remember(placedEdge(state.edge))
   const { id, origin } = row
-  const published = row.published.size === row.head.size ? row.published : await publish(workshop, id, row.published, { origin, state })
+  const published =
+    row.published.size === row.head.size
+      ? await completed(workshop, id, row.published)
+      : await publish(workshop, id, row.published, { origin, state })
   return { id, origin, state, published }
+}
+
+/** Hostile: without its witnesses, a log that refused an entry would confirm it to whoever asks again, or after a restart. */
+async function completed(workshop: Workshop, id: number, published: PublishedCheckpoint): Promise<PublishedCheckpoint> {
+  const enough = published.size === 0 || workshop.cosign === undefined || (await workshop.cosign.suffices(published))
+  return enough ? published : cosigned(workshop, id, published)
 }
 
 /** The tree that was signed must be the one in the tiles: else a checkpoint after it would be a fork. */

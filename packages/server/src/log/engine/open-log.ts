@@ -98,13 +98,18 @@ export async function openTreeLog(options: TreeLogOptions): Promise<OpenTreeLog>
     failed,
   })
   const checkpoint = async (): Promise<PublishedCheckpoint> => sequencer.tree()?.published ?? (await readTree(database, name)).published
+  // Of another process: published before its witnesses have cosigned.
+  const relied = async (): Promise<PublishedCheckpoint | undefined> => {
+    const published = await checkpoint()
+    return (await options.cosign?.suffices(published)) === false ? undefined : published
+  }
   return {
     origin: options.origin,
     add: async (entry) => {
       demandEntry(entry)
       if (sequencer.tree() === undefined) {
         if ((await readTree(database, name)).frozen) throw new CountersignError('log_frozen', `the log ${name} takes no more entries`)
-        if (shared !== undefined) return addShared(shared, entry, reader, checkpoint)
+        if (shared !== undefined) return addShared(shared, entry, reader, relied)
         demandHope(sequencer)
       }
       return queue.add(entry)
@@ -199,13 +204,13 @@ async function addShared(
   shared: SharedQueue,
   entry: NewEntry,
   reader: TreeReader,
-  checkpoint: () => Promise<PublishedCheckpoint>,
+  relied: () => Promise<PublishedCheckpoint | undefined>,
 ): Promise<LoggedEntry> {
   const deadline = performance.now() + sharedWaitMs
   const { index, duplicate } = await shared.submit(entry, sharedWaitMs)
   for (;;) {
-    const published = await checkpoint()
-    if (published.size > index) return reader.logged(index, published, duplicate)
+    const published = await relied()
+    if (published !== undefined && published.size > index) return reader.logged(index, published, duplicate)
     if (performance.now() > deadline)
       throw new CountersignError('log_unavailable', 'no process publishes this log', { hint: 'Try again in a few seconds.' })
     await sleep(publishPollMs)

@@ -39,7 +39,7 @@ const firstPauseMs = 1_000
 const maxPauseMs = 60_000
 
 /** The tree that is to be cosigned, and what proves that it grew from a smaller one. */
-type Wanted = { readonly checkpoint: PublishedCheckpoint; readonly consistency: Parameters<Cosign>[1] }
+type Wanted = { readonly checkpoint: PublishedCheckpoint; readonly consistency: Parameters<Cosign['lines']>[1] }
 type Post = (url: string, body: string) => Promise<WitnessReply>
 type Memory = { size: number; pauseMs: number; notBefore: number }
 
@@ -63,18 +63,30 @@ export function witnessClient(policy: WitnessPolicy): Cosign {
       return ''
     }
   }
-  return async (checkpoint, consistency) => {
-    const signal = AbortSignal.timeout(policy.deadlineMs)
-    const post: Post = (url, body) => policy.post(url, body, signal)
-    const lines = await Promise.all(policy.witnesses.map(async (witness) => ask(witness, { checkpoint, consistency }, post)))
-    if (policy.whenFewer === 'closed') {
-      const held = policy.witnesses.filter((_, at) => lines[at] !== '')
-      const enough = typeof policy.quorum === 'number' ? held.length >= policy.quorum : policy.quorum(held)
-      if (!enough)
-        throw new CountersignError('log_unavailable', `${held.length} of ${policy.witnesses.length} witnesses have cosigned, too few`)
-    }
-    return lines.join('')
+  const suffice = (held: readonly Witness[]): boolean => {
+    if (policy.whenFewer === 'open') return true
+    return typeof policy.quorum === 'number' ? held.length >= policy.quorum : policy.quorum(held)
   }
+  return {
+    suffices: async (checkpoint) => policy.whenFewer === 'open' || suffice(await holdersOf(policy.witnesses, checkpoint)),
+    lines: async (checkpoint, consistency) => {
+      const before = await holdersOf(policy.witnesses, checkpoint)
+      const signal = AbortSignal.timeout(policy.deadlineMs)
+      const post: Post = (url, body) => policy.post(url, body, signal)
+      const asked = policy.witnesses.filter((witness) => !before.includes(witness))
+      const lines = await Promise.all(asked.map(async (witness) => ask(witness, { checkpoint, consistency }, post)))
+      const held = [...before, ...asked.filter((_, at) => lines[at] !== '')]
+      if (suffice(held)) return lines.join('')
+      throw new CountersignError('log_unavailable', `${held.length} of ${policy.witnesses.length} witnesses have cosigned, too few`)
+    },
+  }
+}
+
+/** The witnesses that have cosigned it. */
+async function holdersOf(witnesses: readonly Witness[], { note }: PublishedCheckpoint): Promise<readonly Witness[]> {
+  const signed = parseSignedNote(note)
+  const held = await Promise.all(witnesses.map(async ({ key }) => (await signedBy(serverPrimitives, signed, key)) !== undefined))
+  return witnesses.filter((_, at) => held[at])
 }
 
 /** One cosignature; the second try is for a witness that saw another tree of ours last, and says which. */
