@@ -7,7 +7,7 @@ export const logSearchCommand: Command = {
   name: 'log search',
   summary: 'Find what was logged: by digest, by key, by who signed.',
   description:
-    'Looks into every shard of both logs, Rekor version 1 and 2, for entries for which all of what is given holds, and prints log, index (and the UUID of entries of version 1), time, kind, and who signed. A hundred at most. It finds and proves nothing: verify a signature with its bundle.\nWith --url it asks the services there; otherwise it reads the folder of an installation, whether its server runs or not. Nothing found is exit 11.',
+    'Looks into every shard of both logs, Rekor version 1 and 2, for entries for which all of what is given holds, and prints log, index (and the UUID of entries of version 1), time, kind, and who signed. A hundred at most. It finds, and proves nothing: verify a signature with its bundle.\nWith --url it asks the services there; otherwise it reads the folder of an installation, whether its server runs or not. Nothing found is exit 11.',
   subjects: '',
   least: 0,
   most: 0,
