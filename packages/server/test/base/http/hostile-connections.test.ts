@@ -74,11 +74,11 @@ describe('attack: great bodies that arrive in many connections, and never end', 
     const { url } = await openPort([service], { limits: { ...defaultHttpLimits, receivedBytes: 2 * mebibyte } })
     const begun = `POST /echo/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${mebibyte}\r\n\r\n${'x'.repeat(900_000)}`
     const slow = [caller(url, begun), caller(url, begun)]
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
     expect(slow.map(({ closed }) => closed())).toEqual([false, false])
     const chunks = `${(100_000).toString(16)}\r\n${'x'.repeat(100_000)}\r\n`.repeat(9)
     const chunked = caller(url, `POST /echo/ HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`)
-    await expect.poll(() => slow[0]?.closed(), { timeout: 5000 }).toBe(true)
+    await expect.poll(() => slow[0]?.closed()).toBe(true)
     expect([slow[1]?.closed(), chunked.closed()]).toEqual([false, false])
     const answer = await fetch(`${url}/echo/`, { method: 'POST', body: 'x'.repeat(1_000_000) })
     expect([answer.status, await answer.text()]).toEqual([200, '1000000 bytes'])
@@ -94,7 +94,8 @@ describe('attack: readers of different great answers who take nothing of them', 
       reader.socket.pause()
       return reader
     })
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    // Until both are answered, a third may be.
+    await expect.poll(async () => (await fetch(`${url}/echo/great/c`)).status).toBe(503)
     const refused = await fetch(`${url}/echo/great/c`)
     expect([refused.status, refused.headers.get('retry-after'), ((await refused.json()) as { title: string }).title]).toEqual([
       503,
@@ -137,8 +138,7 @@ describe('attack: more requests than a service can work on', () => {
   it('are told to come back before anything of them is read', async () => {
     const refusal = { status: 503, headers: { 'retry-after': '1' }, body: 'later' }
     const limit = inFlightLimit({ most: 1, paths: ['/busy/'], refusal })
-    let release = (): void => undefined
-    const held = new Promise<void>((resolve) => (release = resolve))
+    const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const busy: Service = {
       name: 'busy',
       prefix: '/busy',
@@ -146,17 +146,21 @@ describe('attack: more requests than a service can work on', () => {
       routes: (app) =>
         void app.post('/', async () =>
           limit.run(
-            async () => held.then(() => 'done'),
+            async () => {
+              begun.resolve()
+              await held.promise
+              return 'done'
+            },
             () => 'beyond',
           ),
         ),
     }
     const { url } = await openPort([busy])
     const first = fetch(`${url}/busy/`, { method: 'POST', body: 'x' })
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await begun.promise
     const { answer } = caller(url, 'POST /busy/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n')
-    await expect.poll(answer, { timeout: 5000 }).toMatch(/^HTTP\/1\.1 503 [^]*retry-after: 1[^]*later$/)
-    release()
+    await expect.poll(answer).toMatch(/^HTTP\/1\.1 503 [^]*retry-after: 1[^]*later$/)
+    held.resolve()
     expect(await (await first).text()).toBe('done')
     expect(await (await fetch(`${url}/busy/`, { method: 'POST', body: 'x' })).text()).toBe('done')
   })
