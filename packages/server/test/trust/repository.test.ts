@@ -6,9 +6,11 @@ import { parseTufMetadata } from '@countersign/core/tuf/read'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import { addSignatures, proposeRoot, publishProposals, withdrawProposal } from '../../src/trust/repository/ceremony.ts'
-import { renewRepository } from '../../src/trust/repository/repository.ts'
+import { renewRepository, signAbove } from '../../src/trust/repository/repository.ts'
 import { readProposal } from '../../src/trust/repository/proposals.ts'
 import { readRepositoryFile } from '../../src/trust/repository/service.ts'
+import { openTufSigners } from '../../src/trust/repository/signers.ts'
+import { demandState, publish } from '../../src/trust/repository/state.ts'
 import { openTrust, type Trust } from '../../src/trust/trust.ts'
 import { serveTuf, tufClient, type ServedTuf, type TufClient } from './client.ts'
 import { describeDatabases, type OpenedDatabase } from '../base/databases.ts'
@@ -102,6 +104,19 @@ describeDatabases('trust', (openDatabase) => {
       expect(await renewRepository(ground)).toEqual(['snapshot', 'timestamp'])
     })
 
+    it('publishes no version but the next: clients would take a gap for a rollback of those between', async () => {
+      const { root, published } = await demandState(ground.database)
+      const signing = { root, signers: await openTufSigners(ground.keys), nowMs: noonMs }
+      for (const [by, expected] of [
+        [2, false],
+        [0, false],
+        [1, true],
+      ] as const) {
+        const metadata = await signAbove(signing, { version: 1, bytes: published.targets.bytes }, { snapshot: 1 + by, timestamp: 1 + by })
+        expect(await publish(ground.database, { metadata, files: new Map() }, noonMs)).toBe(expected)
+      }
+    })
+
     it('renewed by several processes at once makes each version once', async () => {
       ground.nowMs += 2 * dayMs
       const other = { ...ground, database: await opened.another() }
@@ -146,6 +161,18 @@ describeDatabases('trust', (openDatabase) => {
           expect(validFor).toEqual({ start: noonMs })
       },
     )
+
+    it('of an instance that is closed never moves its end to later, nor before its start', async () => {
+      const endOf = async (): Promise<number | undefined> => (await trust.instances()).find(({ id }) => id === 'rekor2-1')?.validFor.end
+      for (const [endMs, expected] of [
+        [noonMs + 5_000, noonMs + 5_000],
+        [noonMs + 9_000, noonMs + 5_000],
+        [noonMs - 9_000, noonMs],
+      ] as const) {
+        await trust.close('rekor2-1', endMs)
+        expect(await endOf()).toBe(expected)
+      }
+    })
 
     it('ends nothing that there is not', async () => {
       await expect(trust.close('rekor2-9', noonMs)).rejects.toMatchObject({ code: 'trust_instance_missing' })
