@@ -23,6 +23,7 @@ import { closeToOthers } from '../base/data-folder/exposure.ts'
 import { inspectFolder } from '../base/data-folder/installation.ts'
 import type { Statements } from '../base/database/database.ts'
 import { freezeTree, readTree } from '../log/engine/tree-store.ts'
+import { mayHaveSigned } from '../trust/instances.ts'
 import { openTrust } from '../trust/trust.ts'
 import { leapVersions } from '../trust/repository/leap.ts'
 import { lastSignedMs } from '../trust/repository/state.ts'
@@ -187,9 +188,11 @@ async function continueAnew(
   let proposed = false
   const instances = await openTrust({ database, keys, clock }).instances()
   for (const role of ['rekor2', 'rekor1', 'ct'] as const) {
-    const last = instances.findLast((instance) => instance.role === role)
+    const all = instances.filter((instance) => instance.role === role)
+    const last = all.findLast((instance) => mayHaveSigned(instance, manifest.createdAt))
     if (last === undefined) continue
-    await freezeTree(database, last.id)
+    // Those too that were planned: their time may have come since.
+    for (const { id } of all) await freezeTree(database, id)
     const { name, change } = await rotateKey(installation, role, operator, { overlapMs: 0 })
     proposed ||= change === 'proposed'
     shards.push({ frozen: last.id, size: (await readTree(database, last.id)).head.size, next: name })
