@@ -15,7 +15,8 @@ import type { Issuer } from '../ca/issuers/model.ts'
 import type { CertificateLog } from '../ca/ports.ts'
 import { documentFetcher } from '../ca/tokens/documents.ts'
 import { issuerKeys } from '../ca/tokens/issuer-keys.ts'
-import { tokenVerifier } from '../ca/tokens/verify-token.ts'
+import { type TokenVerifier, tokenVerifier } from '../ca/tokens/verify-token.ts'
+import { findAccount } from '../identity/accounts/accounts.ts'
 import { createTimestampAuthority } from '../tsa/authority.ts'
 import { createTimestampCertificate, createTimestampRoot } from '../tsa/certificates.ts'
 import { createClockWatch } from '../tsa/clock/clock-watch.ts'
@@ -103,13 +104,25 @@ export async function composeFulcio(platform: ServerPlatform, addresses: Service
   const issuers = { exact: known, meta }
   const { fetch, close } = documentFetcher({ environment, serviceAccount: configuration.ca.serviceAccount })
   const verifyToken = tokenVerifier({ issuers, keys: issuerKeys({ fetch, now: clock }), primitives: serverPrimitives, now: clock })
+  const verifyUsable: TokenVerifier = async (token) => {
+    const verified = await verifyToken(token)
+    if (isOurs && verified.issuer.url === addresses.oidc) await demandUsableAccount(platform, verified.claims['sub'])
+    return verified
+  }
   return {
-    ...fulcioService({ authorities: authoritiesOf(platform), log, now: clock, random, issuers, verifyToken, audit }),
+    ...fulcioService({ authorities: authoritiesOf(platform), log, now: clock, random, issuers, verifyToken: verifyUsable, audit }),
     close: async () => {
       clearInterval(timer)
       await close()
     },
   }
+}
+
+/** Hostile: who has a token of an account that was disabled a moment ago; it would do for ten minutes. */
+async function demandUsableAccount({ database }: ServerPlatform, id: unknown): Promise<void> {
+  const account = typeof id === 'string' ? await findAccount(database.raw, 'id', id) : undefined
+  if (account === undefined || account.disabledAt !== undefined)
+    throw new CountersignError('account_disabled', 'the account of this token is disabled')
 }
 
 /** Our own identity provider vouches for addresses that it has verified. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { accountToken, addAccount } from '@countersign/server/main/accounts'
+import { accountToken, addAccount, endAccount } from '@countersign/server/main/accounts'
 import { administer } from '@countersign/server/main/administer'
 import { newKey } from './logging.ts'
 import { requestFor, serveIn, testFolder } from './starting.ts'
 
 describe('attack: who has the key of an identity provider that is switched off', { timeout: 60_000 }, () => {
-  it('gets no certificate for what it signs: the authority knows the provider only while it runs here, or by the configuration', async () => {
+  it('gets no certificate for what it signs: the authority knows the provider only while it runs here, or by the configuration; and none for an account that has ended since', async () => {
     const data = join(testFolder(), 'data')
     await (await serveIn(data)).stop()
     const { access, workingFolder, clock } = requestFor(data)
@@ -35,5 +35,9 @@ describe('attack: who has the key of an identity provider that is switched off',
     const running = await serveIn(data)
     expect((await ask(running.publicUrl))[0]).toBe(200)
     expect((await ask(running.publicUrl))[2]).toContain('/oidc')
+    await administer({ data, access, workingFolder, clock, log: () => undefined }, 'none', async (installation) =>
+      endAccount(installation, 'ada', { name: 'test' }),
+    )
+    expect((await ask(running.publicUrl)).slice(0, 2)).toEqual([400, expect.stringContaining('account_disabled')])
   })
 })

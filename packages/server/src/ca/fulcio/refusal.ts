@@ -18,6 +18,7 @@ const requestMessage = 'The certificate signing request could not be parsed'
 /** Messages of the reference by our code; every code here is the client's fault. */
 const messages: Readonly<Partial<Record<FailureCode, string>>> = {
   identity_token_missing: tokenMessage,
+  account_disabled: tokenMessage,
   identity_token_malformed: tokenMessage,
   identity_token_expired: tokenMessage,
   identity_token_early: tokenMessage,
