@@ -52,7 +52,7 @@ export const trustSignCommand: Command = {
   name: 'trust sign',
   summary: 'Sign a proposal with an offline key; needs no installation.',
   description:
-    'Look at the file before you sign it: it says which keys and files clients will trust. The key is a P-256 key as countersign generate-key-pair makes it.',
+    'It says which keys or files clients will trust, before the key is opened: compare them with what was agreed. Only root and targets are signed. The key is a P-256 key as countersign generate-key-pair makes it.',
   subjects: 'FILE',
   least: 1,
   most: 1,

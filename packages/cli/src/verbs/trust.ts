@@ -2,12 +2,15 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { CountersignError } from '@countersign/core/failure'
-import { type TufRole, tufRoles } from '@countersign/core/tuf/model'
+import { bytesToHex } from '@countersign/core/bytes'
+import { type TufMetadata, type TufRole, tufRoles } from '@countersign/core/tuf/model'
+import { parseTufMetadata, readTufRoot, readTufTargets } from '@countersign/core/tuf/read'
 import { signTufFile } from '@countersign/core/tuf/sign'
 import { nodePrimitives } from '@countersign/sdk/crypto/node-primitives'
 import type { KeyFiles } from '@countersign/server/main/ceremonies'
 import type { Invocation } from '../command/invocation.ts'
 import type { Conclusion } from '../report/conclusion.ts'
+import { printable } from '../failure/message.ts'
 import { signerFromFlags } from '../signing/signer.ts'
 import { writeWhole } from '../terminal/output-file.ts'
 import { operator, withInstallation } from './installation.ts'
@@ -70,17 +73,43 @@ function thresholdOf(text: string): number {
   throw new CountersignError('usage', 'a threshold is a number of keys', { expected: '1 to 99', found: text.slice(0, 20) })
 }
 
-/** Signs the file of a proposal; needs no installation. */
+/** Signs the file of a proposal, and says what it puts into force; needs no installation. */
 export async function trustSign(invocation: Invocation): Promise<Conclusion> {
   const { subjects, terminal, flags } = invocation
   if (flags.text('key') === undefined) throw new CountersignError('usage', 'trust sign needs --key')
   const file = resolve(terminal.workingFolder, subjects[0] ?? '')
   const document = new Uint8Array(await readFile(file))
+  // Before the key is opened, so that whoever is asked for its password has seen what it is for.
+  terminal.err((await contentLines(parseTufMetadata(document))).map((line) => `${printable(line)}\n`).join(''))
   const signer = await signerFromFlags(invocation)
   const signed = await signTufFile(document, { publicKey: signer.publicKey, sign: signer.signMessage }, nodePrimitives)
   await writeWhole(file, signed)
   terminal.err(`Signed ${subjects[0] ?? ''}; give it back to the installation: countersign trust publish ${subjects[0] ?? ''}\n`)
   return { subjects: [{ subject: file, ok: true, files: [file] }] }
+}
+
+/**
+ * What clients will trust by a file. Hostile: who carries it may exchange it for one with keys of their own, or for what servers sign every day, which
+ * the holder of a key is never asked for.
+ */
+async function contentLines(metadata: TufMetadata): Promise<readonly string[]> {
+  const { role, version, expiresMs } = metadata
+  const head = `${role} version ${version}, until ${new Date(expiresMs).toISOString().slice(0, 10)}`
+  if (role === 'targets') {
+    const files = [...readTufTargets(metadata)].map(([name, { sha256 }]) => `  ${name}  sha256:${sha256}`)
+    return [`${head}: clients will trust these files`, ...files]
+  }
+  if (role !== 'root') {
+    throw new CountersignError('usage', `the file is metadata of the role ${role}, which no holder of a key signs`, {
+      expected: 'a file that "countersign trust propose" wrote',
+    })
+  }
+  const lines = [`${head}: clients will trust these keys (SHA-256 of their DER)`]
+  for (const [name, { keys, threshold }] of Object.entries(readTufRoot(metadata).roles)) {
+    lines.push(`  ${name}: ${threshold} of ${keys.length}`)
+    for (const { publicKey } of keys) lines.push(`    ${bytesToHex(await nodePrimitives.hash('sha256', publicKey.spki))}`)
+  }
+  return lines
 }
 
 /** Takes signed files back and puts into force what has enough signatures. */
