@@ -6,6 +6,7 @@ import { encodeName } from '@countersign/core/x509/build-name'
 import { purposeOid } from '@countersign/core/x509/oids'
 import { memoryKey } from '@countersign/testkit/memory-keys'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
+import { signingConfigOf } from '../../src/trust/anchors.ts'
 import { checkInstance, type TrustInstance } from '../../src/trust/instances.ts'
 import { dayMs, makeInstance, makeInstances, noonMs } from './made.ts'
 
@@ -24,6 +25,21 @@ async function stampingAuthority(): Promise<readonly Uint8Array[]> {
     await buildCertificate(await rootFields(serverPrimitives, root), rootKey),
   ]
 }
+
+describe('what clients are told of services', () => {
+  it('names each address once, from the first of its instances to the last', async () => {
+    const [one, two] = [await makeInstance('rekor2'), await makeInstance('rekor2', 2)]
+    const between = (start: number, end?: number): TrustInstance['validFor'] => (end === undefined ? { start } : { start, end })
+    const validFor = (a: TrustInstance['validFor'], b: TrustInstance['validFor']): unknown =>
+      signingConfigOf([
+        { ...one, validFor: a },
+        { ...two, validFor: b },
+      ]).logUrls.map((service) => service.validFor)
+    expect(validFor(between(2, 5), between(1, 9))).toEqual([between(1, 9)])
+    expect(validFor(between(1, 9), between(2, 5))).toEqual([between(1, 9)])
+    expect(validFor(between(1, 5), between(4))).toEqual([between(1)])
+  })
+})
 
 describe('an instance that shall be trusted', () => {
   it('is one of each role as this installation makes them', async () => {

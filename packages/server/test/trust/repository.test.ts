@@ -1,4 +1,5 @@
 import { memoryKey } from '@countersign/testkit/memory-keys'
+import type { CountersignError } from '@countersign/core/failure'
 import { parseSigningConfig } from '@countersign/core/trust/signing-config'
 import { parseTrustedRoot } from '@countersign/core/trust/trusted-root'
 import { signTufFile } from '@countersign/core/tuf/sign'
@@ -6,6 +7,7 @@ import { parseTufMetadata } from '@countersign/core/tuf/read'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { serverPrimitives } from '../../src/base/crypto/primitives.ts'
 import { addSignatures, proposeRoot, publishProposals, withdrawProposal } from '../../src/trust/repository/ceremony.ts'
+import { leapVersions } from '../../src/trust/repository/leap.ts'
 import { renewRepository, signAbove } from '../../src/trust/repository/repository.ts'
 import { readProposal } from '../../src/trust/repository/proposals.ts'
 import { readRepositoryFile } from '../../src/trust/repository/service.ts'
@@ -102,6 +104,22 @@ describeDatabases('trust', (openDatabase) => {
       expect(await renewRepository(ground)).toEqual(['timestamp'])
       ground.nowMs += 14 * dayMs
       expect(await renewRepository(ground)).toEqual(['snapshot', 'timestamp'])
+    })
+
+    it('after a backup was restored goes on under versions that nobody has seen, and clients of before follow', async () => {
+      const client = await newClient()
+      await client.update(noonMs)
+      expect(await leapVersions(ground, 1000)).toEqual(['targets', 'snapshot', 'timestamp'])
+      expect(await version('timestamp.json')).toBe(1001)
+      await client.update(noonMs)
+      const { published } = await demandState(ground.database)
+      expect([published.targets, published.snapshot].map(({ metadata }) => metadata.version)).toEqual([1001, 1001])
+    })
+
+    it('is damaged where a row holds the metadata of another role', async () => {
+      const { published } = await demandState(ground.database)
+      await ground.database.raw.run("update trust_metadata set bytes = ? where role = 'snapshot'", [published.timestamp.bytes])
+      await expect(demandState(ground.database)).rejects.toMatchObject({ code: 'trust_damaged' })
     })
 
     it('publishes no version but the next: clients would take a gap for a rollback of those between', async () => {
@@ -276,6 +294,32 @@ describeDatabases('trust', (openDatabase) => {
       expect(await publishProposals(ground)).toEqual(['root', 'snapshot', 'timestamp'])
       await client.update(noonMs)
       expect(client.rootVersion()).toBe(2)
+    })
+
+    it('attack: whoever would take over brings only their own keys: the root before must sign too', async () => {
+      await addSignatures(ground, await sign(await proposeRoot(ground, { root: { keys, threshold: 2 } }), offline[0], offline[1]))
+      await publishProposals(ground)
+      await ground.keys.remove('tuf-root')
+      const mallory = memoryKey('mallory')
+      const proposed = await proposeRoot(ground, { root: { keys: [mallory.publicKey], threshold: 1 } })
+      await addSignatures(ground, await sign(proposed, mallory))
+      await expect(publishProposals(ground)).rejects.toMatchObject({ code: 'trust_threshold_missed' })
+      await addSignatures(ground, await sign(proposed, offline[0]))
+      await expect(publishProposals(ground)).rejects.toMatchObject({ code: 'trust_threshold_missed' })
+      expect(await version('1.root.json')).toBe(1)
+      await addSignatures(ground, await sign(proposed, offline[2]))
+      expect(await publishProposals(ground)).toContain('root')
+    })
+
+    it('loses no signature of those that come back at once', async () => {
+      const proposed = await proposeRoot(ground, { root: { keys, threshold: 2 } })
+      const before = (await readProposal(ground.database, 'root'))?.metadata.signatures.length ?? 0
+      const files = await Promise.all(offline.map((key) => sign(proposed, key)))
+      const results = await Promise.allSettled(files.map((each) => addSignatures(ground, each)))
+      const taken = results.filter(({ status }) => status === 'fulfilled').length
+      expect((await readProposal(ground.database, 'root'))?.metadata.signatures).toHaveLength(before + taken)
+      const refused = results.flatMap((result) => (result.status === 'rejected' ? [(result.reason as CountersignError).code] : []))
+      expect(refused).toEqual(Array.from({ length: files.length - taken }, () => 'trust_changed_meanwhile'))
     })
 
     it('counts no signature of a stranger, none twice, and none over something else', async () => {
