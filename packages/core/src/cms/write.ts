@@ -47,7 +47,7 @@ export type SignerParts = {
 }
 
 /** What one SignedData is about. */
-export type SignedParts = {
+export type SignedDataParts = {
   readonly content: Uint8Array
   readonly embedCertificates: boolean
   /** By `signedAttributes`; travels under [0] in place of its own tag. */
@@ -58,9 +58,9 @@ export type SignedParts = {
 /** Writes SignedData of one signer. */
 export type SignedDataWriter = {
   /** Writes ContentInfo with SignedData of version 3 (RFC 5652 §5.1: the content is not plain data) before what is there. */
-  readonly put: (to: DerBackward, parts: SignedParts) => void
+  readonly put: (to: DerBackward, parts: SignedDataParts) => void
   /** Bytes that it takes at most. */
-  readonly size: (parts: SignedParts) => number
+  readonly size: (parts: SignedDataParts) => number
 }
 
 /** Prepares what is the same in all of them. */
