@@ -78,10 +78,14 @@ describe('an installation whose keys are rotated', { timeout: 300_000 }, () => {
     expect(await sizes(folder, 'platform')).toEqual({ 'ct-1': 1, 'ct-2': 1, 'rekor1-1': 0, 'rekor1-2': 0, 'rekor2-1': 1, 'rekor2-2': 1 })
   })
 
-  it('refuses roles that there are not, and logs that there are not', async () => {
+  it('refuses roles that there are not, plans that make no sense, and logs that there are not', async () => {
     const folder = testFolder()
     await startServer(folder)
     expect(await countersign(folder, 'key', 'rotate', 'everything', '--data', 'platform')).toMatchObject({ status: 2 })
+    const rotate = (...args: readonly string[]) => countersign(folder, 'key', 'rotate', ...args, '--data', 'platform')
+    expect(await rotate('audit')).toMatchObject({ status: 2, stderr: expect.stringContaining('one key for its life') as string })
+    for (const after of ['yesterday', '2020-01-01', '0d']) expect(await rotate('tsa', '--after', after)).toMatchObject({ status: 2 })
+    expect(await rotate('root', '--after', '3d')).toMatchObject({ status: 2, stderr: expect.stringContaining('without --after') as string })
     expect(await countersign(folder, 'log', 'rotate', 'tsa', '--data', 'platform')).toMatchObject({ status: 2 })
     expect(await countersign(folder, 'log', 'freeze', 'rekor2-9', '--data', 'platform')).toMatchObject({ status: 1 })
   })
