@@ -40,6 +40,20 @@ describe('the threads that verify', () => {
     expect(await verifier.verify(algorithm, key, digest, signature)).toBe(true)
   })
 
+  it('are replaced when they end, however often in the life of a server, as long as they answer in between', async () => {
+    const mortal = `import { parentPort } from 'node:worker_threads'
+      let messages = 0
+      parentPort.on('message', (jobs) => {
+        if (messages++ > 0) process.exit(1)
+        parentPort.postMessage(jobs.map(({ id }) => ({ id, holds: true })))
+      })`
+    const verifier = open({ threads: 1, program: new URL(`data:text/javascript,${encodeURIComponent(mortal)}`) })
+    const ask = async (): Promise<boolean> => verifier.verify(algorithm, key, digest, signature).catch(() => false)
+    const answers: boolean[] = []
+    for (let i = 0; i < 40; i++) answers.push(await ask())
+    expect(answers).toEqual(Array.from({ length: 40 }, (_, i) => i % 2 === 0))
+  })
+
   it('end with what waits rejected, and when they cannot start', async () => {
     const verifier = open({ threads: 1 })
     const late = verifier.verify(algorithm, key, digest, signature)

@@ -29,6 +29,7 @@ export type DigestVerifierOptions = {
 const [fewestJobs, mostJobs] = [32, 512]
 /** Messages on the way to one thread: the next is there when the one before is done. */
 const messagesPerThread = 2
+/** So many threads may end one after the other without an answer: what ends all of them ends the next one too. */
 const maxRestarts = 16
 
 type Waiting = { readonly job: VerifyJob; readonly resolve: (holds: boolean) => void; readonly reject: (failure: unknown) => void }
@@ -64,6 +65,7 @@ export function digestVerifier(options: DigestVerifierOptions = {}): DigestVerif
     thread.worker.unref()
     thread.worker.on('message', (results: readonly VerifyResult[]) => {
       thread.messages--
+      restarts = 0
       for (const { id, holds } of results) settle(thread, id, ({ resolve }) => resolve(holds))
       flush()
     })
