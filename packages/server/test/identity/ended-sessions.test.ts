@@ -51,6 +51,20 @@ describe.each(Object.keys(ends) as End[])('attack: somebody who is logged in as 
   })
 })
 
+describe('a person who logs out where they are asked to sign as themselves', { timeout: 60_000 }, () => {
+  it('signs nothing by that, and logs in anew the next time, as whom they like', async () => {
+    const { world } = await worldOfAda()
+    const visit = browser()
+    expect(await codeOf(await visit(await begin(world, visit), right), world, visit)).not.toBe('')
+    const asked = await begin(world, visit)
+    const out = await visit(asked, { method: 'POST', headers: form, body: 'logout=yes' })
+    expect([out.status, await out.text()]).toEqual([200, expect.stringContaining('You are logged out')])
+    expect((await visit(asked, { method: 'POST', headers: form, body: '' })).headers.get('location') ?? '').not.toContain('code=')
+    expect(await (await visit(await begin(world, visit))).text()).toContain('name="password"')
+    expect(await codeOf(await visit(await begin(world, visit), right), world, visit)).not.toBe('')
+  })
+})
+
 describe('attack: somebody whose device was let in by another', { timeout: 60_000 }, () => {
   it('gets no token by it when the password is set anew', async () => {
     const { world, end } = await worldOfAda()

@@ -6,6 +6,7 @@ main{box-sizing:border-box;width:calc(100% - 2rem);max-width:28rem;margin:10vh a
 h1{font-size:1.25rem;margin:0 0 1rem}label{display:block;margin:.75rem 0 .25rem;font-weight:600}
 input:not([type=hidden]){width:100%;box-sizing:border-box;padding:.5rem;font:inherit;border:1px solid #8a97a5;border-radius:.25rem}
 button,.button{display:block;width:100%;box-sizing:border-box;margin-top:1rem;padding:.6rem;font:inherit;font-weight:600;color:#fff;background:#14507a;border:0;border-radius:.25rem;text-align:center;text-decoration:none;cursor:pointer}
+button.second{color:inherit;background:none;border:1px solid #8a97a5}
 button:focus-visible,.button:focus-visible,input:focus-visible,a:focus-visible{outline:3px solid #f0a81c;outline-offset:1px}
 .problem{color:#8c1d18;background:#fdeceb;padding:.5rem .75rem;border-radius:.25rem}.plain,.hint{color:#4a5663}.hint{font-weight:400}a{color:#14507a}code{font-size:1.25em;letter-spacing:.1em}
 @media(prefers-color-scheme:dark){body{color:#e6ebf0;background:#12181f}main{background:#1b242e;border-color:#34414e}input:not([type=hidden]){background:#12181f;color:inherit}.plain,.hint{color:#a9b5c1}a:not(.button){color:#8ab8f0}.problem{color:#ffb4ab;background:#3b1512}}`
@@ -61,7 +62,8 @@ export function continuePage(action: string, account: { readonly name: string; r
   return page(
     'Sign as yourself?',
     `<p>A program on this machine asks to sign as <strong>${escapeHtml(account.email)}</strong> (${escapeHtml(account.name)}). If you did not start it, close this page.</p>
-<form method="post" action="${escapeHtml(action)}"><button>Yes, that was me</button></form>`,
+<form method="post" action="${escapeHtml(action)}"><button>Yes, that was me</button></form>
+<form method="post" action="${escapeHtml(action)}"><input type="hidden" name="logout" value="yes"><button class="second">No, log out</button></form>`,
   )
 }
 

@@ -125,10 +125,11 @@ function addLogin(app: FastifyInstance, ports: RoutePorts): void {
     // Throws without the cookie of this login: nobody else's form gets here.
     const details = await live.provider().interactionDetails(request.raw, reply.raw)
     if (details.prompt.name === 'consent') {
+      if (fieldsOf(request).get('logout') === 'yes') return logOut(reply, details, ports, request.ip)
       const to = await live.provider().interactionResult(request.raw, reply.raw, { consent: {} })
       return reply.redirect(to, 303)
     }
-    const form = new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
+    const form = fieldsOf(request)
     const code = form.get('code') ?? ''
     const credentials = { name: form.get('name') ?? '', password: form.get('password') ?? '', ...(code === '' ? {} : { code }) }
     const account = await orProblem(loginByPassword(login, credentials, request.ip, deviceCookies(request.headers.cookie)))
@@ -185,7 +186,7 @@ function addWelcome(app: FastifyInstance, ports: RoutePorts): void {
   })
   app.post<{ readonly Params: { readonly secret: string } }>('/welcome/:secret', async (request, reply) => {
     const { secret } = request.params
-    const password = new URLSearchParams(new TextDecoder().decode(bodyOf(request))).get('password') ?? ''
+    const password = fieldsOf(request).get('password') ?? ''
     const known = await accountOfLink(login, secret)
     // Hostile: with a new link for each attempt, whoever got hold of one would have one for ever. It is spent by what can be a password.
     const problem = known === undefined ? known : await orProblem(acceptable(password, known))
@@ -209,6 +210,25 @@ async function acceptable(password: string, account: Account): Promise<Account> 
 /** Where cookies of ours hold. */
 function placeOf({ prefix, issuer }: RoutePorts): Parameters<typeof rememberDevice>[2] {
   return { path: prefix, secure: issuer.startsWith('https:') }
+}
+
+type LoginDetails = Awaited<ReturnType<ReturnType<LiveProvider['provider']>['interactionDetails']>>
+
+/** Whoever shares a browser, or has several accounts, must be able to sign as the other. The command that asked gets no answer. */
+async function logOut(reply: FastifyReply, details: LoginDetails, { live, login }: RoutePorts, from: string): Promise<void> {
+  const { uid, accountId } = details.session ?? {}
+  const session = uid === undefined ? undefined : await live.provider().Session.findByUid(uid)
+  await session?.destroy()
+  await details.destroy()
+  const account = await findAccount(login.database.raw, 'id', accountId ?? '')
+  const subject = account?.name ?? 'unknown'
+  await login.audit.record({ action: 'identity.logout', actor: subject, subject, from, outcome: 'done', detail: {} })
+  const next = 'To sign as somebody else, end the command in the terminal, start it again and log in.'
+  await reply.headers(pageHeaders).send(messagePage('You are logged out', next))
+}
+
+function fieldsOf(request: FastifyRequest): URLSearchParams {
+  return new URLSearchParams(new TextDecoder().decode(bodyOf(request)))
 }
 
 /** The value, or in words for people why not; anything unexpected stays a failure. */
