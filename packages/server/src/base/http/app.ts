@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https'
 import { fastify, type FastifyInstance, LogController } from 'fastify'
 import { type Answering, answeringWithin } from './answering.ts'
+import { crowdFirst } from './crowd.ts'
 import { addHealth } from './health.ts'
 import type { hostGuard } from './host-guard.ts'
 import { knownPaths } from './known-paths.ts'
@@ -85,12 +86,13 @@ export function createApp({ limits, log, tls, trustedProxies }: AppOptions): App
       const handler: RequestListener = (request, response) => {
         if (!hasOneHost(request)) return void response.writeHead(400, { connection: 'close', 'content-length': 0 }).end()
         const refusal = door.refuse(request.method ?? '', request.url ?? '') ?? (receiving(request, response) ? undefined : noRoom)
-        if (refusal === undefined) return instance(request, response)
+        if (refusal === undefined) return enter(() => instance(request, response))
         refuseSlowly(response, refusal)
       }
       // How often Node looks for requests that take too long.
       const looking = { connectionsCheckingInterval: Math.min(5000, limits.headersMs) }
       const server = tls === undefined ? createServer(looking, handler) : (createTlsServer({ ...tls, ...looking }, handler) as Server)
+      const enter = crowdFirst(server)
       server.headersTimeout = limits.headersMs
       server.requestTimeout = limits.requestMs
       server.keepAliveTimeout = limits.idleMs
