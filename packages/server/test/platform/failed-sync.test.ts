@@ -19,8 +19,8 @@ async function started(data: string, config: string): Promise<{ readonly server:
   return { server, place: JSON.parse(line) as Place }
 }
 
-/** From now on every fsync of the process fails, of blobs and of the database, until the end is called. */
-function failSyncs(pid: number): () => Promise<void> {
+/** From now on every fsync of the process fails, of blobs and of the database, until the end is called: for one that lives `SIGINT`, which detaches. */
+function failSyncs(pid: number): (signal: 'SIGINT' | 'SIGKILL') => Promise<void> {
   const calls = 'fsync,fdatasync'
   const tracer = spawn(
     'strace',
@@ -30,8 +30,8 @@ function failSyncs(pid: number): () => Promise<void> {
     },
   )
   const ended = once(tracer, 'exit')
-  return async () => {
-    tracer.kill('SIGINT')
+  return async (signal) => {
+    tracer.kill(signal)
     await ended
   }
 }
@@ -61,7 +61,8 @@ describe('a server whose every fsync fails, that of the database too', { timeout
       expect((await client.get('/rekor2/api/v2/checkpoint')).status).toBe(200)
       expect((await client.ready()).status).toBe(503)
       if (dies) server.kill('SIGKILL')
-      await end()
+      // To detach from a process that dies under it, a tracer waits for threads that wait for it.
+      await end(dies ? 'SIGKILL' : 'SIGINT')
       if (!dies) await demandService()
     }
     const again = await started(data, config)

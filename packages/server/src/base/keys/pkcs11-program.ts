@@ -48,7 +48,8 @@ async function answer(request: SignerRequest): Promise<Body> {
 function openToken({ module: path, token: label, pin, sessions }: Extract<SignerRequest, { kind: 'open' }>): Body {
   const module = new pkcs11js.PKCS11()
   module.load(path)
-  module.C_Initialize()
+  // Sessions sign in several threads at a time, against which a module guards itself only where it is told to (§5.4).
+  module.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK })
   const slot = module.C_GetSlotList(true).find((each) => module.C_GetTokenInfo(each).label.replace(/[\s\0]+$/, '') === label)
   if (slot === undefined) return { kind: 'failed', reason: 'missing', detail: `there is no token ${label}` }
   const flags = pkcs11js.CKF_SERIAL_SESSION | pkcs11js.CKF_RW_SESSION
