@@ -20,8 +20,7 @@ import { type Endpoint, endpoints, readPaths, witnessedLog } from './endpoints.t
 import { requestMutant, type RequestMutant } from './mutate-request.ts'
 import { seeded } from './mutate.ts'
 import { keptLine, type Line, sendOnce } from './raw-request.ts'
-import { freePort } from '@countersign/server/base/http/free-port'
-import { type ServerProcess, startServer, untilReady } from './server-process.ts'
+import { type ServerProcess, startAlone } from './server-process.ts'
 import { benchIssuer, certificateWish, rekor1Wish, rekor2Wish, type ServiceRequest } from './service-requests.ts'
 
 const { values } = parseArgs({
@@ -47,12 +46,8 @@ try {
 }
 
 async function run(): Promise<number> {
-  const config = join(folder, 'server.json')
-  writeFileSync(config, issuer.configuration({ log: { witnessFor: [witnessed.verifierKey] } }))
-  const port = await freePort('127.0.0.1')
-  const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)
-  if (server === undefined) throw new CountersignError('internal', 'the server was killed')
-  await untilReady(server, 20_000)
+  const server = await startAlone(folder, issuer.configuration({ log: { witnessFor: [witnessed.verifierKey] } }))
+  const port = Number(new URL(server.url).port)
   judges = endpoints(issuer, witnessed, await readable(server))
   const all = judges.filter(({ name }) => values.only === undefined || name.includes(values.only))
   say(`seed ${seed}, ${requests} mutated requests to each of ${all.length} endpoints`)

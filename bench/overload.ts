@@ -6,16 +6,14 @@
  *
  * Exit 1 when a refusal has no Retry-After, an answer takes longer than the queue before it, or the memory of the server grows with its log.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
-import { CountersignError } from '@countersign/core/failure'
 import { signEntries } from './log-load.ts'
-import { freePort } from '@countersign/server/base/http/free-port'
-import { type ServerProcess, startServer, untilReady } from './server-process.ts'
+import { type ServerProcess, startAlone } from './server-process.ts'
 
 const { values } = parseArgs({
   options: {
@@ -38,12 +36,7 @@ try {
 }
 
 async function run(): Promise<boolean> {
-  const port = await freePort('127.0.0.1')
-  const config = join(folder, 'server.json')
-  writeFileSync(config, JSON.stringify({ logging: { level: 'error' } }))
-  const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)
-  if (server === undefined) throw new CountersignError('internal', 'the server was killed')
-  await untilReady(server, 20_000)
+  const server = await startAlone(folder, JSON.stringify({ logging: { level: 'error' } }))
   const url = new URL(`${server.url}/rekor2`)
   const bounded = await overload(url)
   const flat = await grow(url, server)

@@ -6,15 +6,13 @@
  *
  * Entries are read at random. No peer stands beside it: rekor-tiles answers reads with 501 and leaves its files to another server.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { CountersignError } from '@countersign/core/failure'
 import { tilePath, tileWidth } from '@countersign/core/tiles/path'
-import { freePort } from '@countersign/server/base/http/free-port'
 import { httpGet, httpPost, runLoad } from './load.ts'
-import { startServer, untilReady } from './server-process.ts'
+import { startAlone } from './server-process.ts'
 import { rekor1Wish, rekor2Wish, type ServiceRequest } from './service-requests.ts'
 
 const { values } = parseArgs({
@@ -36,21 +34,16 @@ try {
 }
 
 async function run(): Promise<void> {
-  const port = await freePort('127.0.0.1')
-  const config = join(folder, 'server.json')
-  writeFileSync(config, JSON.stringify({ logging: { level: 'error' } }))
-  const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)
-  if (server === undefined) throw new CountersignError('internal', 'the server was killed')
-  await untilReady(server, 20_000)
+  const server = await startAlone(folder, JSON.stringify({ logging: { level: 'error' } }))
   const base = new URL(server.url)
   for (const wish of [rekor1Wish, rekor2Wish]) await fill(base, wish)
   say(`${entries} entries in each log, ${clients} clients`)
   const any = (count: number): number => Math.floor(Math.random() * count)
   await reads(base, 'entry of version 1 with proof and promise', () => `/rekor/api/v1/log/entries?logIndex=${any(entries)}`)
   await reads(base, 'checkpoint of version 2', () => '/rekor2/api/v2/checkpoint')
-  const full = (): { index: number; width: number } => ({ index: any(Math.floor(entries / tileWidth)), width: tileWidth })
-  await reads(base, 'tile of hashes', () => `/rekor2/api/v2/${tilePath({ kind: 'hashes', level: 0, ...full() })}`)
-  await reads(base, 'bundle of entries', () => `/rekor2/api/v2/${tilePath({ kind: 'entries', folder: 'entries', ...full() })}`)
+  const fullTile = () => ({ index: any(Math.floor(entries / tileWidth)), width: tileWidth })
+  await reads(base, 'tile of hashes', () => `/rekor2/api/v2/${tilePath({ kind: 'hashes', level: 0, ...fullTile() })}`)
+  await reads(base, 'bundle of entries', () => `/rekor2/api/v2/${tilePath({ kind: 'entries', folder: 'entries', ...fullTile() })}`)
   await server.stop()
 }
 

@@ -1,8 +1,11 @@
 /** Servers of the whole platform as processes of their own, for benches that kill them, starve them and look at their memory. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CountersignError } from '@countersign/core/failure'
+import { freePort } from '@countersign/server/base/http/free-port'
 import type { Fatal } from './served-program.ts'
 
 /** How a server is started. */
@@ -71,6 +74,16 @@ export async function startServer(place: ServerPlace, armed: boolean, fatal?: Fa
       if (code !== 0) throw new CountersignError('internal', `the server ended with ${code}:\n${said()}`)
     },
   }
+}
+
+/** The command line as users start it, in a folder that is empty, with that configuration document; ready when it is given. */
+export async function startAlone(folder: string, configuration: string): Promise<ServerProcess> {
+  const [config, port] = [join(folder, 'server.json'), await freePort('127.0.0.1')]
+  writeFileSync(config, configuration)
+  const server = await startServer({ data: join(folder, 'data'), config, port, publicUrl: `http://localhost:${port}` }, false)
+  if (server === undefined) throw new CountersignError('internal', 'the server was killed')
+  await untilReady(server, 20_000)
+  return server
 }
 
 function launch(place: ServerPlace, armed: boolean, fatal: Fatal | undefined): Pick<ServerProcess, 'child' | 'ended' | 'said'> {

@@ -26,22 +26,23 @@ export function ofOwnAuthority(
     const ours = await chains()
     const ofOurs = (der: Uint8Array): boolean => ours.some((chain) => chain.some((one) => equalBytes(one, der)))
     if (!(signer.chain ?? []).every(ofOurs)) return false
-    for (const [issuer] of ours) if (issuer !== undefined && (await isIssuedBy(signer.certificate, issuerOf(issuer)))) return true
-    return false
+    return anyIssued(ours)(signer.certificate)
   }
 }
 
 /**
- * Gives, each time anew, what tells certificates that one of our authorities issued, at whatever time. Hostile: a certificate that somebody made
- * themselves has any name in it.
+ * Gives, each time anew, what tells certificates that one of our authorities issued, at whatever time. Hostile: anybody can make a certificate with
+ * any name in it.
  */
 export function issuedByOurs(chains: () => Promise<readonly (readonly Uint8Array[])[]>): IssuedByOurs {
-  return async () => {
-    const issuers = (await chains()).flatMap(([issuer]) => (issuer === undefined ? [] : [issuerOf(issuer)]))
-    return async (certificate) => {
-      for (const issuer of issuers) if (await isIssuedBy(certificate, issuer)) return true
-      return false
-    }
+  return async () => anyIssued(await chains())
+}
+
+function anyIssued(chains: readonly (readonly Uint8Array[])[]): (certificate: Certificate) => Promise<boolean> {
+  const issuers = chains.flatMap(([issuer]) => (issuer === undefined ? [] : [issuerOf(issuer)]))
+  return async (certificate) => {
+    for (const issuer of issuers) if (await isIssuedBy(certificate, issuer)) return true
+    return false
   }
 }
 

@@ -1,12 +1,13 @@
 /** Search over the logs of an installation by what is stored of them, beside its server or without one. */
 import { CountersignError } from '@countersign/core/failure'
+import type { LoggedHit } from '@countersign/core/rekor/search-answer'
 import { entryBundles } from '@countersign/core/tiles/entry-bundle'
 import { tileWidth } from '@countersign/core/tiles/path'
 import { serverPrimitives } from '../base/crypto/primitives.ts'
 import { treeFiles } from '../log/engine/files.ts'
 import { integrationTime, readTree } from '../log/engine/tree-store.ts'
 import { issuedByOurs } from '../log/own-authority.ts'
-import { findEntries, type FoundJson, type ReadLog, readSearch } from '../log/search/find.ts'
+import { findEntries, type ReadLog, readSearch } from '../log/search/find.ts'
 import { type SearchedLog, searchIndex } from '../log/search/index-logs.ts'
 import { openTrust } from '../trust/trust.ts'
 import type { OpenInstallation } from './administer.ts'
@@ -16,7 +17,7 @@ import { ownChains } from './authorities.ts'
 export async function searchLogs(
   { platform }: OpenInstallation,
   query: Readonly<Record<string, string>>,
-): Promise<{ readonly entries: readonly FoundJson[]; readonly complete: boolean }> {
+): Promise<{ readonly entries: readonly LoggedHit[]; readonly complete: boolean }> {
   const keys = readSearch(query)
   if (typeof keys === 'string') throw new CountersignError('usage', keys)
   const logs = await storedLogs(platform)

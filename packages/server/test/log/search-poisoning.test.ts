@@ -13,7 +13,7 @@ import { issuedByOurs } from '@countersign/server/log/own-authority'
 import { readIndexQuery } from '@countersign/server/log/rekor1/queries'
 import { searchIndex, type SearchIndex } from '@countersign/server/log/search/index-logs'
 import { searchService } from '@countersign/server/log/search/service'
-import type { FoundJson } from '@countersign/server/log/search/find'
+import type { LoggedHit } from '@countersign/core/rekor/search-answer'
 import { searchMigrations } from '@countersign/server/log/search/tables'
 import { openPort } from '../base/http/port.ts'
 
@@ -75,7 +75,7 @@ function entryV2(der: Uint8Array): object {
 }
 
 /** The log and its search: entries 0 and 1 are genuine, all others are not. */
-async function searched(): Promise<{ readonly index: SearchIndex; readonly find: (query: string) => Promise<readonly FoundJson[]> }> {
+async function searched(): Promise<{ readonly index: SearchIndex; readonly find: (query: string) => Promise<readonly LoggedHit[]> }> {
   const bodies = [entryV1(pemOf('genuine')), entryV2(derOf('genuine'))]
   for (const name of ['forged', 'imitated']) bodies.push(entryV1(pemOf(name)), entryV2(derOf(name)))
   bodies.push({ kind: 'x', spec: { data: { hash: { algorithm: 'name=ada@example.org', value: '' } } } })
@@ -97,9 +97,9 @@ async function searched(): Promise<{ readonly index: SearchIndex; readonly find:
   const ours = issuedByOurs(async () => [[derOf('ours')]])
   const index = searchIndex(database, () => [{ name: 'log-1', log }], ours)
   const { url } = await openPort([searchService({ index, log: () => log, issuedByOurs: ours })])
-  const find = async (query: string): Promise<readonly FoundJson[]> => {
+  const find = async (query: string): Promise<readonly LoggedHit[]> => {
     const answer = await fetch(`${url}/rekor2/search?${query}`)
-    return ((await answer.json()) as { readonly entries: readonly FoundJson[] }).entries
+    return ((await answer.json()) as { readonly entries: readonly LoggedHit[] }).entries
   }
   return { index, find }
 }

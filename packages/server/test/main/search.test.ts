@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest'
 import { administer } from '@countersign/server/main/administer'
 import { searchLogs } from '@countersign/server/main/log-search'
 import type { Serving } from '@countersign/server/main/serve'
-import type { FoundJson } from '@countersign/server/log/search/find'
+import type { LoggedHit } from '@countersign/core/rekor/search-answer'
 import { digestOf, logged, newKey } from './logging.ts'
 import { requestFor, serveIn, testFolder } from './starting.ts'
 
-type Answer = { readonly status: number; readonly entries: readonly FoundJson[]; readonly complete: boolean; readonly message?: string }
+type Answer = { readonly status: number; readonly entries: readonly LoggedHit[]; readonly complete: boolean; readonly message?: string }
 
 async function search(serving: Serving, query: Record<string, string> | string): Promise<Answer> {
   const text = typeof query === 'string' ? query : new URLSearchParams(query).toString()

@@ -31,8 +31,8 @@ export function allowAnyOrigin(app: FastifyInstance, methods: readonly string[])
 }
 
 /**
- * A hook for routes that write for whoever asks. Hostile: any page can have the browser of its visitor post to what only their machine reaches, and
- * needs no answer. Browsers say for which origin they post (Fetch standard, "`Origin` header"); other programs say nothing.
+ * A hook that refuses pages of other origins, for routes where anybody may write. Hostile: a page has the browser of its visitor post to what only
+ * the visitor's machine reaches. Browsers name the origin of the page (Fetch standard, "`Origin` header"); other programs name none.
  */
 export async function refuseOtherOrigins(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
   const { origin, host } = request.headers

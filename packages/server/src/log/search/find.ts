@@ -1,6 +1,7 @@
 /** What a search over all logs gives: entries by what was signed, by which key, by whom, as the entries themselves say it. */
 import { CountersignError } from '@countersign/core/failure'
 import { hashLeaf } from '@countersign/core/merkle/tree'
+import type { LoggedHit } from '@countersign/core/rekor/search-answer'
 import { certificateNames, entryKeys, nameKey, signerKey } from '@countersign/core/rekor/search-keys'
 import { parseJson, type JsonValue } from '@countersign/core/json/parse'
 import { serverPrimitives } from '../../base/crypto/primitives.ts'
@@ -25,23 +26,6 @@ export type SearchSource = {
   readonly issuedByOurs: IssuedByOurs
 }
 
-/**
- * An entry as it is told. `index` is what clients of the log ask for, `uuid` the ID of an entry of Rekor v1. `digest` and `key` (SHA-256 of the
- * signer's PEM, as in Rekor v1) are read from the entry. `identity` are names in a certificate of our own authority; `unverifiedIdentity` those in any
- * other, which anybody can write: nothing is found by them.
- */
-export type FoundJson = {
-  readonly log: string
-  readonly index: number
-  readonly uuid?: string
-  readonly kind: string
-  readonly digest: readonly string[]
-  readonly key: readonly string[]
-  readonly identity: readonly string[]
-  readonly unverifiedIdentity: readonly string[]
-  readonly integratedAt: string
-}
-
 const maxFound = 100
 const maxValueLength = 8192
 
@@ -49,9 +33,9 @@ const maxValueLength = 8192
 export async function findEntries(
   { index, log: logOf, issuedByOurs }: SearchSource,
   keys: readonly string[],
-): Promise<{ readonly entries: readonly FoundJson[]; readonly complete: boolean }> {
+): Promise<{ readonly entries: readonly LoggedHit[]; readonly complete: boolean }> {
   const places = await index.places(keys, maxFound + 1)
-  const entries: FoundJson[] = []
+  const entries: LoggedHit[] = []
   const isOurs = await issuedByOurs()
   for (const { log, index: at } of places.slice(0, maxFound)) {
     const { entry, shard } = logOf(log) ?? {}
@@ -92,7 +76,7 @@ const hashLengths: Readonly<Record<number, string>> = { 40: 'sha1', 64: 'sha256'
 async function describe(
   data: Uint8Array,
   isOurs: Awaited<ReturnType<IssuedByOurs>>,
-): Promise<Pick<FoundJson, 'kind' | 'digest' | 'key' | 'identity' | 'unverifiedIdentity'>> {
+): Promise<Pick<LoggedHit, 'kind' | 'digest' | 'key' | 'identity' | 'unverifiedIdentity'>> {
   const { keys, certificates } = entryKeys(serverPrimitives, data)
   const [identity, unverifiedIdentity]: [string[], string[]] = [[], []]
   for (const certificate of certificates) {
