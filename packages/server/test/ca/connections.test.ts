@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Issuer } from '../../src/ca/issuers/model.ts'
+import { kubernetesIssuer } from './kubernetes-issuer.ts'
 import { documentFetcher, type DocumentRequest } from '../../src/ca/tokens/documents.ts'
 import { issuerKeys } from '../../src/ca/tokens/issuer-keys.ts'
 import { jwkOf, newProviderKey } from './identity-provider.ts'
@@ -63,15 +64,7 @@ beforeEach(() => {
 })
 
 const proxyUrl = (): string => `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
-const issuer = (from: Issuer['from'] = 'configuration'): Issuer => ({
-  url: cluster,
-  audience: 'sigstore',
-  kind: { type: 'kubernetes' },
-  challengeClaim: undefined,
-  caCertificates: undefined,
-  staticKeys: undefined,
-  from,
-})
+const issuer = (from: Issuer['from'] = 'configuration'): Issuer => kubernetesIssuer(cluster, from)
 
 async function withFetcher<T>(
   options: Parameters<typeof documentFetcher>[0],

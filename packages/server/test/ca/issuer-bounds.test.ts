@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { JsonValue } from '@countersign/core/json/parse'
 import type { Issuer } from '../../src/ca/issuers/model.ts'
+import { kubernetesIssuer } from './kubernetes-issuer.ts'
 import { documentFetcher, type DocumentRequest } from '../../src/ca/tokens/documents.ts'
 import { issuerKeys, type IssuerKeys } from '../../src/ca/tokens/issuer-keys.ts'
 import { jwkOf, newProviderKey, startProvider } from './identity-provider.ts'
@@ -12,15 +13,7 @@ import { rejection } from './refusals.ts'
 const minuteMs = 60_000
 const jwk = jwkOf(newProviderKey('one')) as JsonValue
 
-const issuerOf = (url: string, from: Issuer['from'] = 'pattern'): Issuer => ({
-  url,
-  audience: 'sigstore',
-  kind: { type: 'kubernetes' },
-  challengeClaim: undefined,
-  caCertificates: undefined,
-  staticKeys: undefined,
-  from,
-})
+const issuerOf = (url: string, from: Issuer['from'] = 'pattern'): Issuer => kubernetesIssuer(url, from)
 
 type World = { readonly keys: IssuerKeys; readonly asked: DocumentRequest[]; nowMs: number; failing: boolean }
 
