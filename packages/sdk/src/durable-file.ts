@@ -24,7 +24,8 @@ export async function writeDurably(path: string, content: FileContent): Promise<
 
 /**
  * Writes a file under a temporary name, syncs it, renames it and syncs the folder. A crash leaves the old content or the new one, and at most a
- * file `*.tmp` beside it. Throws what the system or the content throws; then the old content stays.
+ * file `*.tmp` beside it. Throws what the system or the content throws; then the old content stays, or the new one where only its folder could not
+ * be synced.
  */
 export async function replaceWhole(path: string, content: FileContent, mode: number): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`
